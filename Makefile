@@ -1,0 +1,43 @@
+# The commands of the README. Each sets up what it needs in .venv, on a machine with Python 3.11.
+PYTHON ?= python3
+BIN := .venv/bin
+
+.PHONY: demo serve test lint bench lock clean
+
+demo: .venv/runtime ## Play two handhelds that went offline
+	$(BIN)/stockledger demo
+
+serve: .venv/runtime ## Serve the API on http://127.0.0.1:8000
+	$(BIN)/stockledger serve
+
+test: lint ## Lint, types, import rules and all tests
+	$(BIN)/pytest
+
+lint: .venv/dev
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+bench: .venv/dev ## The project's own measurements
+	$(BIN)/python -m benchmarks
+
+lock: .venv/dev ## Pin the newest versions that pyproject.toml allows
+	$(BIN)/pip install --quiet uv
+	$(BIN)/uv pip compile --quiet --universal --generate-hashes --upgrade --no-header \
+		--python-version 3.11 pyproject.toml requirements-build.in -o requirements.txt
+	$(BIN)/uv pip compile --quiet --universal --generate-hashes --no-header -c requirements.txt \
+		--python-version 3.11 --extra dev pyproject.toml requirements-build.in -o requirements-dev.txt
+
+clean:
+	rm -rf .venv
+
+.venv/runtime: requirements.txt pyproject.toml
+	$(PYTHON) -m venv .venv
+	$(BIN)/pip install --quiet --require-hashes --requirement requirements.txt
+	$(BIN)/pip install --quiet --no-deps --no-build-isolation --editable .
+	touch $@
+
+.venv/dev: requirements-dev.txt .venv/runtime
+	$(BIN)/pip install --quiet --require-hashes --requirement requirements-dev.txt
+	touch $@

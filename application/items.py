@@ -1,0 +1,131 @@
+"""What is done to one item besides moving it, and what it was at an earlier time."""
+
+from collections.abc import Callable, Iterator
+from datetime import datetime
+from itertools import takewhile
+from typing import Final, cast
+from uuid import UUID
+
+from eventsourcing.application import project_aggregate
+
+from application.clock import Clock, utc_now
+from application.ledger import Ledger
+from application.persistence.port import LedgerTransaction, LostRace
+from application.principal import Principal
+from domain.events import StockItemEvent
+from domain.rejections import Conflict, ItemDiffers, UnknownItem, UnknownVersion
+from domain.stock_item import ItemDetails, StockItem
+
+REPLAY_CHUNK: Final = 1_000
+"""Events that a look into the past holds in memory at a time."""
+
+
+class ItemService:
+    """Registers items, describes them, ends and resumes their movements."""
+
+    def __init__(self, ledger: Ledger, clock: Clock = utc_now) -> None:
+        self._ledger = ledger
+        self._clock = clock
+
+    def register(
+        self, location: str, sku: str, details: ItemDetails, principal: Principal
+    ) -> tuple[StockItem, bool]:
+        """The item, and whether it is new. The same registration twice changes nothing.
+
+        Raises:
+            Invalid: location or SKU lie outside their bounds.
+            ItemDiffers: the item is there already, with other details.
+        """
+        new = StockItem.register(
+            location, sku, details, actor=principal.actor, recorded_at=self._clock()
+        )
+        with self._ledger.recorder.transaction() as transaction:
+            known = self._ledger.load(transaction, [new.id]).get(new.id)
+            if known is None:
+                self._append(transaction, new)
+                return new, True
+        if known.details != details:
+            raise ItemDiffers(
+                known.id, name=known.name, unit=known.unit, safety_stock=known.safety_stock
+            )
+        return known, False
+
+    def change_details(
+        self, item_id: UUID, change: Callable[[ItemDetails], ItemDetails], principal: Principal
+    ) -> StockItem:
+        """Describes the item anew, as `change` makes of its details.
+
+        Raises:
+            UnknownItem: it is not registered.
+            ItemDiscontinued: it must be reactivated first.
+            Invalid: the new details lie outside their bounds.
+        """
+        return self._change(
+            item_id,
+            lambda item, now: item.change_details(
+                change(item.details), actor=principal.actor, recorded_at=now
+            ),
+        )
+
+    def discontinue(self, item_id: UUID, principal: Principal) -> StockItem:
+        """Ends the item's movements. Raises UnknownItem."""
+        return self._change(
+            item_id, lambda item, now: item.discontinue(actor=principal.actor, recorded_at=now)
+        )
+
+    def reactivate(self, item_id: UUID, principal: Principal) -> StockItem:
+        """Lets the item move again. Raises UnknownItem."""
+        return self._change(
+            item_id, lambda item, now: item.reactivate(actor=principal.actor, recorded_at=now)
+        )
+
+    def at_version(self, item_id: UUID, version: int) -> StockItem:
+        """The item as its event number `version` left it. Raises UnknownItem, UnknownVersion."""
+        item = _replay(self._events(item_id, lte=version))
+        if item is None or item.version != version:
+            raise self._nothing_there(item_id, version)
+        return item
+
+    def as_of(self, item_id: UUID, time: datetime) -> StockItem:
+        """The item as it was recorded at `time`. Raises UnknownItem, UnknownVersion."""
+        until = takewhile(lambda event: event.timestamp <= time, self._events(item_id))
+        item = _replay(until)
+        if item is None:
+            raise self._nothing_there(item_id, time)
+        return item
+
+    def _change(self, item_id: UUID, change: Callable[[StockItem, datetime], None]) -> StockItem:
+        with self._ledger.recorder.transaction() as transaction:
+            item = self._ledger.load(transaction, [item_id]).get(item_id)
+            if item is None:
+                raise UnknownItem(item_id)
+            change(item, self._clock())
+            self._append(transaction, item)
+        return item
+
+    def _append(self, transaction: LedgerTransaction, item: StockItem) -> None:
+        events = cast("list[StockItemEvent]", item.collect_events())
+        try:
+            self._ledger.append(transaction, events)
+        except LostRace as race:
+            raise Conflict(item.id) from race
+
+    def _events(self, item_id: UUID, lte: int | None = None) -> Iterator[StockItemEvent]:
+        last = 0
+        while True:
+            chunk = list(
+                self._ledger.events.get(originator_id=item_id, gt=last, lte=lte, limit=REPLAY_CHUNK)
+            )
+            yield from cast("list[StockItemEvent]", chunk)
+            if len(chunk) < REPLAY_CHUNK:
+                return
+            last = chunk[-1].originator_version
+
+    def _nothing_there(self, item_id: UUID, wanted: int | datetime) -> Exception:
+        exists = any(self._ledger.events.get(originator_id=item_id, limit=1))
+        return UnknownVersion(item_id, wanted) if exists else UnknownItem(item_id)
+
+
+def _replay(events: Iterator[StockItemEvent]) -> StockItem | None:
+    item: StockItem | None = project_aggregate(None, events)
+    return item

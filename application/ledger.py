@@ -1,0 +1,124 @@
+"""The ledger: items are loaded from it and events are appended to it, one commit at a time."""
+
+from collections.abc import Sequence
+from typing import Any, cast
+from uuid import UUID
+
+from eventsourcing.application import Application, ProcessingEvent
+from eventsourcing.persistence import Mapper, Notification, Recording, Transcoder
+from eventsourcing.utils import Environment, EnvType
+
+from application.event_mapper import EventMapper, JSONTranscoder
+from application.persistence.port import Latest, LedgerRecorder, LedgerTransaction, LevelState
+from application.projections import PROJECTIONS
+from application.projections.table import AnyEvent_co, Recorded
+from domain.events import ItemDiscontinued, MovementRecorded, StockItemEvent
+from domain.stock_item import StockItem
+
+
+class Ledger(Application[UUID]):
+    """The eventsourcing application of stock items.
+
+    Events reach the store through `append` alone, which writes the read models in the same
+    commit; the library's `save` comes that way too.
+    """
+
+    name = "stockledger"
+    recorder: LedgerRecorder
+
+    def __init__(self, env: EnvType) -> None:
+        super().__init__(env)
+        with self.recorder.transaction() as transaction:
+            for projection in PROJECTIONS:
+                transaction.create_table(projection.table)
+
+    def construct_env(self, name: str, env: EnvType | None = None) -> Environment:
+        """Takes nothing from the process's environment: what is passed in is all there is."""
+        return Environment(name, env)
+
+    def construct_transcoder(self) -> Transcoder:
+        return JSONTranscoder()
+
+    def construct_mapper(self) -> Mapper[UUID]:
+        return EventMapper(self.construct_transcoder())
+
+    def load(
+        self, transaction: LedgerTransaction, item_ids: Sequence[UUID]
+    ) -> dict[UUID, StockItem]:
+        """Those of the items that exist, as the last commit left them."""
+        items = [self._restore(latest) for latest in transaction.latest(item_ids)]
+        return {item.id: item for item in items}
+
+    def recorded(
+        self, transaction: LedgerTransaction, local_ids: Sequence[UUID]
+    ) -> dict[UUID, Recorded[MovementRecorded]]:
+        """What is recorded already under these `local_id`s."""
+        recorded = [
+            cast("Recorded[MovementRecorded]", self.to_recorded(notification))
+            for notification in transaction.recorded(local_ids)
+        ]
+        return {found.event.local_id: found for found in recorded}
+
+    def append(
+        self, transaction: LedgerTransaction, events: Sequence[AnyEvent_co]
+    ) -> list[Recorded[AnyEvent_co]]:
+        """Stores the events and brings every read model up to date. Raises LostRace."""
+        stored = [self.mapper.to_stored_event(event) for event in events]
+        local_ids = [getattr(event, "local_id", None) for event in events]
+        positions = transaction.append(stored, local_ids)
+        recorded = [
+            Recorded(position, event) for position, event in zip(positions, events, strict=True)
+        ]
+        for projection in PROJECTIONS:
+            transaction.write(projection.table, projection.project(recorded))
+        return recorded
+
+    def to_recorded(self, notification: Notification) -> Recorded[StockItemEvent]:
+        """The event in a notification, with its position."""
+        event = cast("StockItemEvent", self.mapper.to_domain_event(notification))
+        return Recorded(notification.id, event)
+
+    def _restore(self, latest: Latest) -> StockItem:
+        """The event store decides: the stock list's row serves only where it agrees with the
+        item's last event, and an item whose row is damaged is replayed."""
+        event = cast("StockItemEvent", self.mapper.to_domain_event(latest.event))
+        level = latest.level
+        if level is None or not _agree(level, event):
+            item: StockItem = self.repository.get(event.originator_id)
+            return item
+        return StockItem.restore(
+            event.originator_id,
+            event.originator_version,
+            event.timestamp,
+            location=event.location,
+            sku=event.sku,
+            name=level.name,
+            unit=level.unit,
+            safety_stock=level.safety_stock,
+            on_hand=event.on_hand,
+            active=level.active,
+        )
+
+    def _record(self, processing_event: ProcessingEvent[UUID]) -> list[Recording[UUID]]:
+        events = cast("list[StockItemEvent]", processing_event.events)
+        with self.recorder.transaction() as transaction:
+            recorded = self.append(transaction, events)
+        return [
+            Recording(event, _notification(self.mapper, position, event))
+            for position, event in recorded
+        ]
+
+
+def _agree(level: LevelState, event: StockItemEvent) -> bool:
+    # Nothing but a reactivation follows on a discontinuation, so the last event tells.
+    active = not isinstance(event, ItemDiscontinued)
+    return (level.version, level.on_hand, level.active) == (
+        event.originator_version,
+        event.on_hand,
+        active,
+    )
+
+
+def _notification(mapper: Mapper[UUID], position: int, event: StockItemEvent) -> Notification:
+    stored: dict[str, Any] = vars(mapper.to_stored_event(event))
+    return Notification(id=position, **stored)

@@ -1,0 +1,170 @@
+"""What the application asks of a database. Adapters differ in SQL alone."""
+
+from abc import abstractmethod
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, NamedTuple, Protocol
+from uuid import UUID
+
+from eventsourcing.persistence import ApplicationRecorder, Notification, StoredEvent
+
+from application.projections.movements import Movement
+from application.projections.stock_levels import StockLevel
+from application.projections.table import Table, Write
+
+
+class StoreUnavailable(Exception):
+    """The database can't be reached, or stayed locked for too long. Nothing was recorded."""
+
+
+class RebuildRunning(Exception):
+    """Another rebuild of this ledger is at work."""
+
+
+class LostRace(Exception):
+    """Another writer took a version or a `local_id` first. Nothing was recorded."""
+
+    def __init__(self, item_ids: set[UUID]) -> None:
+        super().__init__(f"lost the race for {len(item_ids)} items")
+        self.item_ids = item_ids
+
+
+class LevelState(NamedTuple):
+    """What a row of the stock list says of an item's state."""
+
+    name: str
+    unit: str
+    safety_stock: int
+    on_hand: int
+    version: int
+    active: bool
+
+
+class Latest(NamedTuple):
+    """The last event of an item, and what its row in the stock list says, if there is a row."""
+
+    event: StoredEvent
+    level: LevelState | None
+
+
+class LedgerTransaction(Protocol):
+    """A unit of work: all of it is committed, or nothing."""
+
+    def recorded(self, local_ids: Sequence[UUID]) -> Sequence[Notification]:
+        """Those events that took one of these `local_id`s, in one query."""
+        ...
+
+    def latest(self, item_ids: Sequence[UUID]) -> Sequence[Latest]:
+        """How the last commit left those of these items that exist, in one query."""
+        ...
+
+    def head(self) -> int:
+        """The position of the ledger's last event; 0 for an empty ledger."""
+        ...
+
+    def append(
+        self, events: Sequence[StoredEvent], local_ids: Sequence[UUID | None]
+    ) -> Sequence[int]:
+        """Stores the events, in order, each with the `local_id` that it takes, if it takes one;
+        returns their positions. Raises LostRace."""
+        ...
+
+    def write(self, table: Table, writes: Sequence[Write]) -> None:
+        """Brings a read model up to date."""
+        ...
+
+    def create_table(self, table: Table) -> None:
+        """Makes the table, empty, where it is not there."""
+        ...
+
+    def drop_table(self, table: Table) -> None:
+        """Removes the table where it is there."""
+        ...
+
+    def replace_table(self, live: Table, shadow: Table) -> Table:
+        """Puts the shadow in the live table's place; returns where the old one is now."""
+        ...
+
+
+@dataclass(frozen=True, kw_only=True)
+class ItemFilter:
+    """Which rows of the stock list are asked for. What is None does not matter."""
+
+    location: str | None = None
+    sku: str | None = None
+    text: str | None = None
+    """A part of the SKU or the name, in any case."""
+    below_safety_stock: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class MovementFilter:
+    """Which rows of the journal are asked for. What is None does not matter."""
+
+    item_id: UUID | None = None
+    location: str | None = None
+    type: str | None = None
+    actor: str | None = None
+    device: str | None = None
+    recorded_from: datetime | None = None
+    """Inclusive."""
+    recorded_to: datetime | None = None
+    """Exclusive."""
+
+
+@dataclass(kw_only=True)
+class Differences:
+    """How a rebuilt table differs from the live one."""
+
+    missing: int = 0
+    """Rows that the live table lacks."""
+    surplus: int = 0
+    """Rows that only the live table has."""
+    changed: int = 0
+    samples: list[tuple[Any, str, Any, Any]] = field(default_factory=list)
+    """Some of the changed values: key, column, live, rebuilt."""
+
+    @property
+    def total(self) -> int:
+        return self.missing + self.surplus + self.changed
+
+
+class LedgerRecorder(ApplicationRecorder):
+    """The library's recorder, with units of work and read models. Every method may raise
+    StoreUnavailable."""
+
+    @abstractmethod
+    def transaction(self) -> AbstractContextManager[LedgerTransaction]:
+        """A unit of work: committed at the end of the block, undone by an exception in it."""
+
+    @abstractmethod
+    def head(self) -> int:
+        """The position of the ledger's last event; 0 for an empty ledger."""
+
+    @abstractmethod
+    def select_item(self, item_id: UUID) -> StockLevel | None:
+        """One row of the stock list."""
+
+    @abstractmethod
+    def select_items(
+        self, wanted: ItemFilter, *, after: tuple[str, str] | None, limit: int
+    ) -> Sequence[StockLevel]:
+        """The stock list by location and SKU, from behind `after`, which is one such pair."""
+
+    @abstractmethod
+    def select_movements(
+        self, wanted: MovementFilter, *, before: int | None, limit: int
+    ) -> Sequence[Movement]:
+        """The journal, newest first, from the position before `before`."""
+
+    @abstractmethod
+    def rebuild_lock(self) -> AbstractContextManager[None]:
+        """Held by the one rebuild at work, freed by the end of its process. Raises
+        RebuildRunning."""
+
+    @abstractmethod
+    def differences(self, live: Table, shadow: Table, *, upto: int, samples: int) -> Differences:
+        """Compares what events up to the position `upto` made of the live table and the shadow.
+        Rows that later events have touched are left out."""

@@ -1,0 +1,135 @@
+"""The ledger's recorder on SQLite, and the factory by which the library finds it."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+from uuid import UUID
+
+import filelock
+from eventsourcing.persistence import (
+    ApplicationRecorder,
+    DatabaseError,
+    InterfaceError,
+    StoredEvent,
+)
+from eventsourcing.sqlite import SQLiteApplicationRecorder, SQLiteCursor, SQLiteFactory
+from eventsourcing.utils import Environment, EnvType
+
+from application.persistence.port import (
+    Differences,
+    ItemFilter,
+    LedgerRecorder,
+    LedgerTransaction,
+    MovementFilter,
+    RebuildRunning,
+    StoreUnavailable,
+)
+from application.persistence.sqlite import queries
+from application.persistence.sqlite.datastore import LedgerDatastore
+from application.persistence.sqlite.transaction import SQLiteLedgerTransaction
+from application.projections.movements import Movement
+from application.projections.stock_levels import StockLevel
+from application.projections.table import Table
+
+# An INTEGER PRIMARY KEY that bears the name rowid: the library's queries read positions under this
+# name, and a VACUUM leaves them as they are, which it would not with an implicit rowid.
+CREATE_EVENTS = """
+CREATE TABLE IF NOT EXISTS stored_events (
+    rowid INTEGER PRIMARY KEY,
+    originator_id TEXT NOT NULL,
+    originator_version INTEGER NOT NULL,
+    topic TEXT NOT NULL,
+    state BLOB NOT NULL,
+    local_id TEXT UNIQUE,
+    UNIQUE (originator_id, originator_version)
+)
+"""
+
+CREATE_READABLE_EVENTS = """
+CREATE VIEW IF NOT EXISTS readable_events AS
+SELECT rowid AS position, originator_id AS item_id, originator_version AS version,
+       topic AS event, CAST(state AS TEXT) AS state
+FROM stored_events
+"""
+
+
+class SQLiteLedgerRecorder(SQLiteApplicationRecorder, LedgerRecorder):
+    """Events with their `local_id`s, and the read models beside them, in one SQLite file."""
+
+    datastore: LedgerDatastore
+
+    def construct_create_table_statements(self) -> list[str]:
+        return [CREATE_EVENTS, CREATE_READABLE_EVENTS]
+
+    def _insert_events(
+        self,
+        c: SQLiteCursor,
+        stored_events: Sequence[StoredEvent],
+        *,
+        local_ids: Sequence[UUID | None] | None = None,
+        **_: Any,
+    ) -> Sequence[int]:
+        keys = local_ids if local_ids is not None else [None] * len(stored_events)
+        return SQLiteLedgerTransaction(c).append(stored_events, keys)
+
+    @contextmanager
+    def transaction(self) -> Iterator[LedgerTransaction]:
+        with self._cursor(commit=True) as cursor:
+            yield SQLiteLedgerTransaction(cursor)
+
+    def head(self) -> int:
+        with self._cursor() as cursor:
+            return SQLiteLedgerTransaction(cursor).head()
+
+    def select_item(self, item_id: UUID) -> StockLevel | None:
+        with self._cursor() as cursor:
+            return queries.item(cursor, item_id)
+
+    def select_items(
+        self, wanted: ItemFilter, *, after: tuple[str, str] | None, limit: int
+    ) -> list[StockLevel]:
+        with self._cursor() as cursor:
+            return queries.items(cursor, wanted, after, limit)
+
+    def select_movements(
+        self, wanted: MovementFilter, *, before: int | None, limit: int
+    ) -> list[Movement]:
+        with self._cursor() as cursor:
+            return queries.movements(cursor, wanted, before, limit)
+
+    def differences(self, live: Table, shadow: Table, *, upto: int, samples: int) -> Differences:
+        with self._cursor() as cursor:
+            return queries.differences(cursor, live, shadow, upto, samples)
+
+    @contextmanager
+    def rebuild_lock(self) -> Iterator[None]:
+        lock = filelock.FileLock(f"{self.datastore.db_name}.rebuild.lock", blocking=False)
+        try:
+            with lock:
+                yield
+        except filelock.Timeout as error:
+            raise RebuildRunning("another rebuild of this ledger is at work") from error
+
+    @contextmanager
+    def _cursor(self, *, commit: bool = False) -> Iterator[SQLiteCursor]:
+        try:
+            with self.datastore.transaction(commit=commit) as cursor:
+                yield cursor
+        except (DatabaseError, InterfaceError) as error:
+            raise StoreUnavailable(str(error)) from error
+
+
+class SQLiteLedgerFactory(SQLiteFactory):
+    """Makes the recorder from SQLITE_DBNAME and SQLITE_LOCK_TIMEOUT (seconds)."""
+
+    def __init__(self, env: Environment | EnvType | None) -> None:
+        super().__init__(env)
+        self.datastore = LedgerDatastore(
+            self.env.get(self.SQLITE_DBNAME, ""),
+            lock_timeout=int(self.env.get(self.SQLITE_LOCK_TIMEOUT, "30")),
+        )
+
+    def application_recorder(self) -> ApplicationRecorder:
+        recorder = SQLiteLedgerRecorder(self.datastore)
+        recorder.create_table()
+        return recorder

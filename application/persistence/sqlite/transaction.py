@@ -1,0 +1,145 @@
+"""The unit of work on SQLite. It holds the database's write lock from its first statement on."""
+
+import json
+import sqlite3
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+from uuid import UUID
+
+from eventsourcing.persistence import Notification, StoredEvent
+from eventsourcing.sqlite import SQLiteCursor
+
+from application.persistence.port import Latest, LevelState, LostRace
+from application.persistence.sqlite.tables import sqlite_table
+from application.projections.table import Insert, Table, Write
+
+RECORDED = """
+SELECT e.rowid, e.originator_id, e.originator_version, e.topic, e.state
+FROM json_each(?) AS wanted JOIN stored_events AS e ON e.local_id = wanted.value
+"""
+
+LATEST = """
+SELECT e.originator_id, e.originator_version, e.topic, e.state,
+       l.name, l.unit, l.safety_stock, l.on_hand, l.version, l.active
+FROM json_each(?) AS wanted
+JOIN stored_events AS e ON e.originator_id = wanted.value AND e.originator_version = (
+    SELECT max(originator_version) FROM stored_events WHERE originator_id = wanted.value)
+LEFT JOIN stock_levels AS l ON l.item_id = wanted.value
+"""
+
+HEAD = "SELECT coalesce(max(rowid), 0) FROM stored_events"
+
+TAKEN = """
+SELECT e.originator_id, e.local_id
+FROM json_each(?) AS wanted JOIN stored_events AS e
+  ON e.local_id = json_extract(wanted.value, '$[2]')
+  OR (e.originator_id = json_extract(wanted.value, '$[0]')
+      AND e.originator_version = json_extract(wanted.value, '$[1]'))
+WHERE e.rowid <= ?
+"""
+
+
+class SQLiteLedgerTransaction:
+    """A `LedgerTransaction` on an open cursor."""
+
+    def __init__(self, cursor: SQLiteCursor) -> None:
+        self._cursor = cursor
+
+    def recorded(self, local_ids: Sequence[UUID]) -> list[Notification]:
+        self._cursor.execute(RECORDED, (_json_ids(local_ids),))
+        return [
+            Notification(
+                id=row[0],
+                originator_id=UUID(row[1]),
+                originator_version=row[2],
+                topic=row[3],
+                state=row[4],
+            )
+            for row in self._cursor.fetchall()
+        ]
+
+    def latest(self, item_ids: Sequence[UUID]) -> list[Latest]:
+        self._cursor.execute(LATEST, (_json_ids(item_ids),))
+        return [_latest(row) for row in self._cursor.fetchall()]
+
+    def head(self) -> int:
+        self._cursor.execute(HEAD)
+        position: int = self._cursor.fetchone()[0]
+        return position
+
+    def append(
+        self, events: Sequence[StoredEvent], local_ids: Sequence[UUID | None]
+    ) -> Sequence[int]:
+        head = self.head()
+        positions = range(head + 1, head + 1 + len(events))
+        rows = [
+            (
+                position,
+                _hex(event.originator_id),
+                event.originator_version,
+                event.topic,
+                event.state,
+                local_id and local_id.hex,
+            )
+            for position, event, local_id in zip(positions, events, local_ids, strict=True)
+        ]
+        try:
+            self._cursor.executemany("INSERT INTO stored_events VALUES (?, ?, ?, ?, ?, ?)", rows)
+        except sqlite3.IntegrityError as error:
+            raise LostRace(self._contended(rows, head)) from error
+        return positions
+
+    def write(self, table: Table, writes: Sequence[Write]) -> None:
+        target = sqlite_table(table)
+        for write in writes:
+            if isinstance(write, Insert):
+                self._cursor.executemany(target.insert, target.encode(table.columns, write.rows))
+            else:
+                columns = (*write.columns, table.key)
+                values = target.encode(columns, write.values)
+                self._cursor.executemany(target.update(write.columns), values)
+
+    def create_table(self, table: Table) -> None:
+        self._cursor.execute("SELECT 1 FROM sqlite_schema WHERE name=?", (table.name,))
+        if self._cursor.fetchone() is None:
+            for statement in sqlite_table(table).create():
+                self._cursor.execute(statement)
+
+    def drop_table(self, table: Table) -> None:
+        self._cursor.execute(f"DROP TABLE IF EXISTS {table.name}")
+
+    def replace_table(self, live: Table, shadow: Table) -> Table:
+        old = replace(live, name=f"{live.name}_old")
+        self.drop_table(old)
+        self._cursor.execute(f"ALTER TABLE {live.name} RENAME TO {old.name}")
+        self._cursor.execute(f"ALTER TABLE {shadow.name} RENAME TO {live.name}")
+        return old
+
+    def _contended(self, rows: Sequence[tuple[object, ...]], head: int) -> set[UUID]:
+        """The items whose next version, or one of whose `local_id`s, is taken."""
+        wanted = [(item, version, local_id) for _, item, version, _, _, local_id in rows]
+        self._cursor.execute(TAKEN, (json.dumps(wanted), head))
+        taken = self._cursor.fetchall()
+        items, local_ids = {row[0] for row in taken}, {row[1] for row in taken}
+        return {
+            UUID(str(item))
+            for item, _, local_id in wanted
+            if item in items or local_id in local_ids
+        }
+
+
+def _latest(row: Sequence[Any]) -> Latest:
+    item_id, item_version, topic, state, name, unit, safety_stock, on_hand, version, active = row
+    event = StoredEvent(UUID(item_id), item_version, topic, state)
+    if name is None:
+        return Latest(event, None)
+    return Latest(event, LevelState(name, unit, safety_stock, on_hand, version, bool(active)))
+
+
+def _hex(originator_id: UUID | str) -> str:
+    return originator_id.hex if isinstance(originator_id, UUID) else originator_id
+
+
+def _json_ids(ids: Sequence[UUID]) -> str:
+    return json.dumps([uuid.hex for uuid in ids])

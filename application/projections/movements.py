@@ -1,0 +1,72 @@
+"""The journal: every recorded transaction, as a reader sees it."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import ClassVar, NamedTuple
+from uuid import UUID
+
+from application.projections.table import Insert, Recorded, Table
+from domain.events import MovementRecorded, StockItemEvent
+
+
+class Movement(NamedTuple):
+    """One recorded transaction."""
+
+    position: int
+    item_id: UUID
+    location: str
+    sku: str
+    version: int
+    local_id: UUID
+    type: str
+    quantity: int
+    delta: int
+    on_hand: int
+    reason: str | None
+    note: str | None
+    reference: str | None
+    actor: str
+    device: str | None
+    occurred_at: datetime | None
+    recorded_at: datetime
+
+
+class Movements:
+    """One row a recorded transaction."""
+
+    table: ClassVar = Table(
+        "movements",
+        Movement,
+        key="position",
+        indexes=(("item_id", "position"), ("location", "position")),
+    )
+
+    def project(self, recorded: Sequence[Recorded[StockItemEvent]]) -> list[Insert]:
+        rows = [
+            _movement(position, event)
+            for position, event in recorded
+            if isinstance(event, MovementRecorded)
+        ]
+        return [Insert(rows)] if rows else []
+
+
+def _movement(position: int, event: MovementRecorded) -> Movement:
+    return Movement(
+        position,
+        event.originator_id,
+        event.location,
+        event.sku,
+        event.originator_version,
+        event.local_id,
+        event.type,
+        event.quantity,
+        event.delta,
+        event.on_hand,
+        event.reason,
+        event.note,
+        event.reference,
+        event.actor,
+        event.device,
+        event.occurred_at,
+        event.timestamp,
+    )

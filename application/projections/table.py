@@ -1,0 +1,70 @@
+"""What a projection is made of: a table, and the writes that bring it up to date.
+
+A table is described once, by the row that its readers get; each persistence adapter derives its
+own SQL from that.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Any, Generic, NamedTuple, Protocol, TypeVar, get_type_hints
+
+from domain.events import StockItemEvent
+
+AnyEvent_co = TypeVar("AnyEvent_co", bound=StockItemEvent, covariant=True)
+
+
+class Recorded(NamedTuple, Generic[AnyEvent_co]):
+    """An event with its place in the ledger's one total order."""
+
+    position: int
+    event: AnyEvent_co
+
+
+@dataclass(frozen=True)
+class Table:
+    """A read model's table: a column for each field of `row`, a NamedTuple.
+
+    Every row has a `position`: that of the last event that changed it.
+    """
+
+    name: str
+    row: type[tuple[Any, ...]]
+    key: str
+    indexes: tuple[tuple[str, ...], ...] = ()
+
+    @cached_property
+    def columns(self) -> dict[str, Any]:
+        """The columns' names with their Python types, optional ones as `type | None`."""
+        return get_type_hints(self.row)
+
+    def shadow(self) -> "Table":
+        """The same table under the name that a rebuild fills."""
+        return replace(self, name=f"{self.name}_rebuild")
+
+
+class Insert(NamedTuple):
+    """Rows that are new, as tuples of all columns."""
+
+    rows: Sequence[tuple[Any, ...]]
+
+
+class Update(NamedTuple):
+    """New values for some columns of rows that are there; each value tuple ends with the key."""
+
+    columns: tuple[str, ...]
+    values: Sequence[tuple[Any, ...]]
+
+
+Write = Insert | Update
+
+
+class Projection(Protocol):
+    """Turns recorded events into writes on its table."""
+
+    @property
+    def table(self) -> Table: ...
+
+    def project(self, recorded: Sequence[Recorded[StockItemEvent]]) -> Sequence[Write]:
+        """The writes for these events, which follow in order on those projected before."""
+        ...

@@ -1,0 +1,211 @@
+"""Recording a batch: the one way in for movements.
+
+Each element is judged by itself, in the order of the request; what is accepted is recorded in one
+commit. A rejection is decided before anything is written, so there is never anything to undo.
+"""
+
+import random
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from itertools import count
+from typing import Final, Literal, NamedTuple
+from uuid import UUID
+
+from application.clock import Clock, utc_now
+from application.ledger import Ledger
+from application.persistence.port import LostRace
+from application.principal import Principal
+from application.projections.table import Recorded
+from application.transaction_parser import parse_transaction
+from domain.events import MovementRecorded
+from domain.rejections import Conflict, LocalIdReused, Rejection, UnknownItem
+from domain.stock_item import StockItem
+from domain.transaction import Transaction
+
+MAX_ATTEMPTS: Final = 8
+"""How often a batch is judged anew after lost races before the contended items are given up."""
+
+MAX_PAUSE: Final = 0.05
+"""Seconds; the pause after a lost race is drawn at random below this."""
+
+
+Status = Literal["recorded", "duplicate"]
+
+
+@dataclass(frozen=True, slots=True)
+class Synced:
+    """An element that is recorded: now, or before."""
+
+    index: int
+    local_id: UUID
+    item_id: UUID
+    status: Status
+    on_hand: int
+    version: int
+    position: int
+    synced_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Failed:
+    """An element that is not recorded, and why. The ids are None where they can't be read."""
+
+    index: int
+    local_id: UUID | None
+    item_id: UUID | None
+    rejection: Rejection
+
+
+class SyncResult(NamedTuple):
+    """What became of a batch, each list in the order of the request."""
+
+    synced: list[Synced]
+    failed: list[Failed]
+    position: int
+    """The ledger's last position when the batch was judged, its own events included."""
+
+
+class SyncService:
+    """Records batches of transactions exactly once."""
+
+    def __init__(self, ledger: Ledger, clock: Clock = utc_now) -> None:
+        self._ledger = ledger
+        self._clock = clock
+
+    def sync(self, elements: Sequence[object], principal: Principal) -> SyncResult:
+        """Records those elements that can be recorded, and says why the others can't.
+
+        Args:
+            elements: the batch as it was decoded from JSON; anything may stand in it.
+            principal: who sent it.
+
+        Raises:
+            StoreUnavailable: the database can't be reached. Nothing was recorded; the same batch
+                may be sent again.
+        """
+        transactions, failed = _parse(elements)
+        given_up: set[UUID] = set()
+        for attempt in count(1):
+            try:
+                result = self._record(transactions, given_up, principal)
+            except LostRace as race:
+                if attempt >= MAX_ATTEMPTS:
+                    given_up |= race.item_ids
+                time.sleep(random.uniform(0, MAX_PAUSE))  # noqa: S311 -- jitter, no secret
+            else:
+                break
+        failed = sorted([*failed, *result.failed], key=lambda failure: failure.index)
+        return result._replace(failed=failed)
+
+    def _record(
+        self, transactions: dict[int, Transaction], given_up: set[UUID], principal: Principal
+    ) -> SyncResult:
+        """One attempt: look up, load, judge, append. Raises LostRace."""
+        ledger = self._ledger
+        local_ids = list({transaction.local_id for transaction in transactions.values()})
+        item_ids = list({transaction.item_id for transaction in transactions.values()})
+        with ledger.recorder.transaction() as unit_of_work:
+            known = ledger.recorded(unit_of_work, local_ids)
+            items = ledger.load(unit_of_work, item_ids)
+            judge = _Judge(known, items, given_up, principal, self._clock())
+            judge.judge_all(transactions)
+            appended = ledger.append(unit_of_work, judge.accepted) if judge.accepted else []
+            position = appended[-1].position if appended else unit_of_work.head()
+        known.update((found.event.local_id, found) for found in appended)
+        synced = [
+            _synced(index, status, known[transactions[index].local_id])
+            for index, status in judge.statuses.items()
+        ]
+        return SyncResult(synced, judge.failed, position)
+
+
+class _Judge:
+    """Decides, in memory and in order, what becomes of each transaction of a batch."""
+
+    def __init__(
+        self,
+        known: dict[UUID, Recorded[MovementRecorded]],
+        items: dict[UUID, StockItem],
+        given_up: set[UUID],
+        principal: Principal,
+        now: datetime,
+    ) -> None:
+        self._events = {local_id: found.event for local_id, found in known.items()}
+        self._items = items
+        self._given_up = given_up
+        self._principal = principal
+        self._now = now
+        self.accepted: list[MovementRecorded] = []
+        self.statuses: dict[int, Status] = {}
+        self.failed: list[Failed] = []
+
+    def judge_all(self, transactions: dict[int, Transaction]) -> None:
+        for index, transaction in transactions.items():
+            try:
+                self.statuses[index] = self._judge(transaction)
+            except Rejection as rejection:
+                failure = Failed(index, transaction.local_id, transaction.item_id, rejection)
+                self.failed.append(failure)
+
+    def _judge(self, transaction: Transaction) -> Status:
+        event = self._events.get(transaction.local_id)
+        if event is not None:
+            _require_same_content(event, transaction)
+            return "duplicate"
+        self._events[transaction.local_id] = self._accept(transaction)
+        return "recorded"
+
+    def _accept(self, transaction: Transaction) -> MovementRecorded:
+        item = self._items.get(transaction.item_id)
+        if item is None:
+            raise UnknownItem(transaction.item_id)
+        if item.id in self._given_up:
+            raise Conflict(item.id)
+        event = item.record(transaction, actor=self._principal.actor, recorded_at=self._now)
+        self.accepted.append(event)
+        return event
+
+
+def _require_same_content(event: MovementRecorded, transaction: Transaction) -> None:
+    if event.content != transaction.content:
+        raise LocalIdReused(**event.content._asdict())
+
+
+def _synced(index: int, status: Status, recorded: Recorded[MovementRecorded]) -> Synced:
+    event = recorded.event
+    return Synced(
+        index,
+        event.local_id,
+        event.originator_id,
+        status,
+        event.on_hand,
+        event.originator_version,
+        recorded.position,
+        event.timestamp,
+    )
+
+
+def _parse(elements: Sequence[object]) -> tuple[dict[int, Transaction], list[Failed]]:
+    """The well-formed transactions by their place in the batch, and the malformed elements."""
+    transactions: dict[int, Transaction] = {}
+    failed: list[Failed] = []
+    for index, element in enumerate(elements):
+        try:
+            transactions[index] = parse_transaction(element)
+        except Rejection as rejection:
+            local_id, item_id = (_readable_id(element, field) for field in ("localId", "itemId"))
+            failed.append(Failed(index, local_id, item_id, rejection))
+    return transactions, failed
+
+
+def _readable_id(element: object, field: str) -> UUID | None:
+    """What a malformed element says of its id, so that its sender finds it again."""
+    if not isinstance(element, dict):
+        return None
+    text = element.get(field) or element.get({"localId": "local_id", "itemId": "item_id"}[field])
+    try:
+        return UUID(text)
+    except (AttributeError, TypeError, ValueError):
+        return None

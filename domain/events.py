@@ -1,0 +1,150 @@
+"""What happened to a stock item. Events are facts: they are never refused and never changed.
+
+Each carries the item's location and SKU and the quantity on hand after it, so that a reader needs
+nothing else to understand it. A released event keeps its fields: a changed one gets the next
+`class_version` and an `upcast_vN_vM` static method (see docs/decisions/0004-event-encoding.md).
+`timestamp` is the server's clock when the event was recorded.
+"""
+
+from __future__ import annotations
+
+from dataclasses import KW_ONLY
+from datetime import datetime
+from typing import TYPE_CHECKING
+from uuid import UUID
+
+from eventsourcing.domain import Aggregate
+
+from domain.transaction import Content, TransactionType
+
+if TYPE_CHECKING:
+    from domain.stock_item import StockItem
+
+
+class StockItemEvent(Aggregate.Event):
+    """What every event of a stock item carries."""
+
+    location: str
+    sku: str
+    on_hand: int
+    """Whole units on hand after the event."""
+    actor: str
+
+
+class ItemRegistered(StockItemEvent, Aggregate.Created):
+    """The item came under the ledger's care, with nothing on hand."""
+
+    TOPIC = "ItemRegistered"
+
+    name: str
+    unit: str
+    safety_stock: int
+
+
+class ItemDetailsChanged(StockItemEvent):
+    """The item's description is now this one."""
+
+    TOPIC = "ItemDetailsChanged"
+
+    name: str
+    unit: str
+    safety_stock: int
+
+    def apply(self, item: StockItem) -> None:
+        item.name, item.unit, item.safety_stock = self.name, self.unit, self.safety_stock
+
+
+class ItemDiscontinued(StockItemEvent):
+    """The item takes no more movements."""
+
+    TOPIC = "ItemDiscontinued"
+
+    def apply(self, item: StockItem) -> None:
+        item.active = False
+
+
+class ItemReactivated(StockItemEvent):
+    """The item takes movements again."""
+
+    TOPIC = "ItemReactivated"
+
+    def apply(self, item: StockItem) -> None:
+        item.active = True
+
+
+class MovementRecorded(StockItemEvent):
+    """A transaction that was accepted. `local_id` is the client's, unique in the whole ledger."""
+
+    local_id: UUID
+    _: KW_ONLY
+    occurred_at: datetime | None = None
+    device: str | None = None
+    reason: str | None = None
+    note: str | None = None
+    reference: str | None = None
+
+    if TYPE_CHECKING:
+
+        @property
+        def type(self) -> TransactionType:
+            """The type of the transaction."""
+
+        @property
+        def quantity(self) -> int:
+            """The quantity as it was asked for."""
+
+        @property
+        def delta(self) -> int:
+            """By how much the quantity on hand changed."""
+
+    @property
+    def content(self) -> Content:
+        """What a repetition under the same `local_id` is compared by."""
+        return Content(self.type, self.originator_id, self.quantity)
+
+    def apply(self, item: StockItem) -> None:
+        item.on_hand = self.on_hand
+
+
+class InboundRecorded(MovementRecorded):
+    """Goods came in."""
+
+    TOPIC = "InboundRecorded"
+
+    quantity: int
+    type = TransactionType.INBOUND
+
+    @property
+    def delta(self) -> int:
+        return self.quantity
+
+
+class OutboundRecorded(MovementRecorded):
+    """Goods went out."""
+
+    TOPIC = "OutboundRecorded"
+
+    quantity: int
+    type = TransactionType.OUTBOUND
+
+    @property
+    def delta(self) -> int:
+        return -self.quantity
+
+
+class Adjusted(MovementRecorded):
+    """The quantity on hand was put right, by a difference or by a count."""
+
+    TOPIC = "Adjusted"
+
+    delta: int
+    counted: int | None = None
+    """What a stock-take found; None where a difference was given."""
+
+    @property
+    def type(self) -> TransactionType:
+        return TransactionType.ADJUST if self.counted is None else TransactionType.COUNT
+
+    @property
+    def quantity(self) -> int:
+        return self.delta if self.counted is None else self.counted

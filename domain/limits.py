@@ -1,0 +1,42 @@
+"""The bounds on everything that a client may ask for, and the checks that hold them."""
+
+from typing import Final
+
+from domain.rejections import Invalid
+
+MAX_QUANTITY: Final = 2**53 - 1
+"""The largest whole number that every JSON reader holds exactly (RFC 8259, section 6)."""
+
+MAX_NOTE_LENGTH: Final = 2_000
+MAX_TEXT_LENGTH: Final = 200
+"""Characters in every other text: names, references, reasons, devices, actors."""
+
+
+def require_quantity(field: str, value: int, *, at_least: int) -> None:
+    """Raises `Invalid` unless `value` lies between `at_least` and `MAX_QUANTITY`."""
+    if not at_least <= value <= MAX_QUANTITY:
+        raise Invalid(field, f"must be a whole number from {at_least} to {MAX_QUANTITY}")
+
+
+def require_text(field: str, value: str, *, at_most: int = MAX_TEXT_LENGTH) -> None:
+    """Raises `Invalid` for a text that is too long, or that some database can't store."""
+    if len(value) > at_most:
+        raise Invalid(field, f"must have at most {at_most} characters")
+    if "\0" in value or not _is_unicode(value):
+        raise Invalid(field, "must not contain a NUL or half a surrogate pair")
+
+
+def _is_unicode(value: str) -> bool:
+    """JSON can escape half a surrogate pair, which is no character and has no UTF-8."""
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def require_label(field: str, value: str) -> None:
+    """Raises `Invalid` unless `value` is one printable, non-blank line without outer spaces."""
+    require_text(field, value)
+    if not value or value != value.strip() or not value.isprintable():
+        raise Invalid(field, "must be one printable line, not blank, without outer spaces")

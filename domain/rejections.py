@@ -1,0 +1,140 @@
+"""Why a request was not recorded: one class a reason, each with a stable code.
+
+    Rejection
+      Invalid                the request breaks the contract, whatever the stock is
+      UnknownItem            no such item is registered
+      UnknownVersion         the item has no such version, or did not exist at that time
+      ItemDiscontinued       the item takes no more movements
+      ItemDiffers            the item is registered already, with other details
+      InsufficientStock      more was asked for than is on hand
+      StockLimitExceeded     more would be on hand than can be counted exactly
+      LocalIdReused          the `local_id` is recorded with other content
+      Conflict               other writers won every race; the same request may succeed later
+
+The code is for programs and never changes; the message is for people and may.
+"""
+
+from datetime import datetime
+from typing import ClassVar
+from uuid import UUID
+
+Detail = str | int | None
+
+
+class Rejection(Exception):
+    """A reason why something was not recorded. Two are equal when code and details are."""
+
+    code: ClassVar[str]
+    retryable: ClassVar[bool] = False
+
+    def __init__(self, message: str, **details: Detail) -> None:
+        super().__init__(message)
+        self.message = message
+        self.details = details
+
+    def __eq__(self, other: object) -> bool:
+        return type(self) is type(other) and vars(self) == vars(other)
+
+    def __hash__(self) -> int:
+        return hash((self.code, self.message))
+
+
+class Invalid(Rejection):
+    """The request breaks the contract in the named field."""
+
+    code = "INVALID"
+
+    def __init__(self, field: str, problem: str) -> None:
+        super().__init__(f"{field}: {problem}", field=field, problem=problem)
+
+
+class UnknownItem(Rejection):
+    """No such item is registered."""
+
+    code = "UNKNOWN_ITEM"
+
+    def __init__(self, item_id: UUID) -> None:
+        super().__init__(f"item {item_id} is not registered", item_id=str(item_id))
+
+
+class UnknownVersion(Rejection):
+    """The item has no such version, or was not registered yet at the given time."""
+
+    code = "UNKNOWN_VERSION"
+
+    def __init__(self, item_id: UUID, wanted: int | datetime) -> None:
+        at = f"at {wanted.isoformat()}" if isinstance(wanted, datetime) else f"in version {wanted}"
+        super().__init__(f"item {item_id} did not exist {at}", item_id=str(item_id))
+
+
+class ItemDiscontinued(Rejection):
+    """The item takes no movements and no changes until it is reactivated."""
+
+    code = "ITEM_DISCONTINUED"
+
+    def __init__(self, item_id: UUID) -> None:
+        super().__init__(f"item {item_id} is discontinued", item_id=str(item_id))
+
+
+class ItemDiffers(Rejection):
+    """The SKU is registered at the location already, with other details."""
+
+    code = "ITEM_DIFFERS"
+
+    def __init__(self, item_id: UUID, *, name: str, unit: str, safety_stock: int) -> None:
+        super().__init__(
+            f"item {item_id} is registered already, with other details",
+            item_id=str(item_id),
+            name=name,
+            unit=unit,
+            safety_stock=safety_stock,
+        )
+
+
+class InsufficientStock(Rejection):
+    """More was asked for than is on hand."""
+
+    code = "INSUFFICIENT_STOCK"
+
+    def __init__(self, *, on_hand: int, requested: int) -> None:
+        super().__init__(
+            f"{requested} requested, {on_hand} on hand", on_hand=on_hand, requested=requested
+        )
+
+
+class StockLimitExceeded(Rejection):
+    """More would be on hand than every JSON reader can hold exactly."""
+
+    code = "STOCK_LIMIT_EXCEEDED"
+
+    def __init__(self, *, on_hand: int, requested: int, limit: int) -> None:
+        super().__init__(
+            f"{requested} more than the {on_hand} on hand would exceed the limit of {limit}",
+            on_hand=on_hand,
+            requested=requested,
+            limit=limit,
+        )
+
+
+class LocalIdReused(Rejection):
+    """The `local_id` is recorded already, for a transaction with other content."""
+
+    code = "LOCAL_ID_REUSED"
+
+    def __init__(self, *, type: str, item_id: UUID, quantity: int) -> None:
+        super().__init__(
+            f"this local_id is recorded for another transaction: {type} {quantity} of {item_id}",
+            type=type,
+            item_id=str(item_id),
+            quantity=quantity,
+        )
+
+
+class Conflict(Rejection):
+    """Other writers won every race for this item. The same request may succeed later."""
+
+    code = "CONFLICT"
+    retryable = True
+
+    def __init__(self, item_id: UUID) -> None:
+        super().__init__(f"item {item_id} is busy, send this again", item_id=str(item_id))

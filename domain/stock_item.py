@@ -1,0 +1,201 @@
+"""The stock item: one SKU at one location, and the rules that its movements keep."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final, Self
+from uuid import UUID, uuid5
+
+from eventsourcing.domain import Aggregate
+
+from domain import events
+from domain.limits import MAX_QUANTITY, require_label, require_quantity
+from domain.rejections import InsufficientStock, ItemDiscontinued, StockLimitExceeded
+from domain.transaction import Transaction, TransactionType
+
+NAMESPACE: Final = UUID("6d1f3c52-7f0a-5b0e-9c3e-0f6b3a1d2e47")
+"""Fixed for ever: the ids of all items follow from it."""
+
+
+def item_id(location: str, sku: str) -> UUID:
+    """The item's id: the UUIDv5 of location and SKU, so that a device can make it offline."""
+    return uuid5(NAMESPACE, f"{location}\x1f{sku}")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ItemDetails:
+    """How people know the item, and the quantity below which it should be restocked.
+
+    Raises:
+        Invalid: a text or the quantity lies outside its bounds.
+    """
+
+    name: str
+    unit: str
+    safety_stock: int = 0
+
+    def __post_init__(self) -> None:
+        require_label("name", self.name)
+        require_label("unit", self.unit)
+        require_quantity("safety_stock", self.safety_stock, at_least=0)
+
+
+class StockItem(Aggregate, created_event_name="ItemRegistered"):
+    """One SKU at one location: the unit of consistency.
+
+    Public methods judge and may refuse; events, once made, are applied without question.
+    """
+
+    TOPIC = "StockItem"
+
+    # The library finds an aggregate's events, and registers their topics, by these attributes;
+    # `Created` keeps it from deriving one more initial event from its own base class.
+    Event = events.StockItemEvent
+    Created = events.ItemRegistered
+    ItemRegistered = events.ItemRegistered
+    ItemDetailsChanged = events.ItemDetailsChanged
+    ItemDiscontinued = events.ItemDiscontinued
+    ItemReactivated = events.ItemReactivated
+    InboundRecorded = events.InboundRecorded
+    OutboundRecorded = events.OutboundRecorded
+    Adjusted = events.Adjusted
+
+    location: str
+    sku: str
+    name: str
+    unit: str
+    safety_stock: int
+    on_hand: int
+    active: bool = True
+
+    @classmethod
+    def register(
+        cls, location: str, sku: str, details: ItemDetails, *, actor: str, recorded_at: datetime
+    ) -> Self:
+        """Brings an item under the ledger's care. Raises Invalid."""
+        require_label("location", location)
+        require_label("sku", sku)
+        return cls._create(
+            events.ItemRegistered,
+            id=item_id(location, sku),
+            timestamp=recorded_at,
+            location=location,
+            sku=sku,
+            name=details.name,
+            unit=details.unit,
+            safety_stock=details.safety_stock,
+            on_hand=0,
+            actor=actor,
+        )
+
+    @classmethod
+    def restore(cls, item_id: UUID, version: int, modified_on: datetime, **state: Any) -> Self:
+        """The item in a known state, without the events that led there."""
+        item = cls.__new__(cls)
+        item.__base_init__(item_id, version, modified_on)
+        item.__init__(**state)  # type: ignore[misc]
+        return item
+
+    @property
+    def details(self) -> ItemDetails:
+        """How people know the item."""
+        return ItemDetails(name=self.name, unit=self.unit, safety_stock=self.safety_stock)
+
+    def change_details(self, details: ItemDetails, *, actor: str, recorded_at: datetime) -> None:
+        """Describes the item anew; the same details change nothing. Raises ItemDiscontinued."""
+        self._require_active()
+        if details != self.details:
+            self._trigger(
+                events.ItemDetailsChanged,
+                self.on_hand,
+                actor,
+                recorded_at,
+                name=details.name,
+                unit=details.unit,
+                safety_stock=details.safety_stock,
+            )
+
+    def discontinue(self, *, actor: str, recorded_at: datetime) -> None:
+        """Ends the item's movements. Nothing changes where they ended already."""
+        if self.active:
+            self._trigger(events.ItemDiscontinued, self.on_hand, actor, recorded_at)
+
+    def reactivate(self, *, actor: str, recorded_at: datetime) -> None:
+        """Lets the item move again. Nothing changes where it may already."""
+        if not self.active:
+            self._trigger(events.ItemReactivated, self.on_hand, actor, recorded_at)
+
+    def record(
+        self, transaction: Transaction, *, actor: str, recorded_at: datetime
+    ) -> events.MovementRecorded:
+        """Judges the transaction, and makes its event.
+
+        Raises:
+            ItemDiscontinued: the item takes no movements.
+            InsufficientStock: less than nothing would be left on hand.
+            StockLimitExceeded: more would be on hand than can be counted exactly.
+        """
+        self._require_active()
+        event_class, delta, fact = self._movement(transaction)
+        self._require_room(delta)
+        self._trigger(
+            event_class,
+            self.on_hand + delta,
+            actor,
+            recorded_at,
+            local_id=transaction.local_id,
+            occurred_at=transaction.occurred_at,
+            device=transaction.device,
+            reason=transaction.reason,
+            note=transaction.note,
+            reference=transaction.reference,
+            **fact,
+        )
+        return self.pending_events[-1]  # type: ignore[return-value]
+
+    def _movement(
+        self, transaction: Transaction
+    ) -> tuple[type[events.MovementRecorded], int, dict[str, int]]:
+        """The event that the transaction makes, by how much it changes what is on hand, and what
+        the event says of that."""
+        quantity = transaction.quantity
+        match transaction.type:
+            case TransactionType.INBOUND:
+                return events.InboundRecorded, quantity, {"quantity": quantity}
+            case TransactionType.OUTBOUND:
+                return events.OutboundRecorded, -quantity, {"quantity": quantity}
+            case TransactionType.ADJUST:
+                return events.Adjusted, quantity, {"delta": quantity}
+            case TransactionType.COUNT:
+                delta = quantity - self.on_hand
+                return events.Adjusted, delta, {"delta": delta, "counted": quantity}
+
+    def _require_active(self) -> None:
+        if not self.active:
+            raise ItemDiscontinued(self.id)
+
+    def _require_room(self, delta: int) -> None:
+        if self.on_hand + delta < 0:
+            raise InsufficientStock(on_hand=self.on_hand, requested=-delta)
+        if self.on_hand + delta > MAX_QUANTITY:
+            raise StockLimitExceeded(on_hand=self.on_hand, requested=delta, limit=MAX_QUANTITY)
+
+    def _trigger(
+        self,
+        event_class: type[events.StockItemEvent],
+        on_hand: int,
+        actor: str,
+        recorded_at: datetime,
+        **facts: Any,
+    ) -> None:
+        self.trigger_event(
+            event_class,
+            # A server's clock may be set back; the order of an item's events may not.
+            timestamp=max(recorded_at, self.modified_on),
+            location=self.location,
+            sku=self.sku,
+            on_hand=on_hand,
+            actor=actor,
+            **facts,
+        )

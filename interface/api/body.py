@@ -1,0 +1,70 @@
+"""Reading JSON that clients wrote: strict as JSON, lenient where one element would fail them all.
+
+A number beyond what a machine holds, or half a surrogate pair in a text, is still JSON. It must not
+keep the rest of a batch from being recorded, so it is left to the element's own check.
+"""
+
+import json
+from http import HTTPStatus
+from typing import Annotated, Any, Final, NoReturn
+
+import msgspec
+from fastapi import Depends, Request
+
+from interface.api.dependencies import Configured
+from interface.api.problems import RequestProblem
+
+LONGEST_INTEGER: Final = 20
+"""Digits. A longer number is out of every bound of the API, whatever it is."""
+
+
+async def _bytes(request: Request) -> bytes:
+    return await request.body()
+
+
+def _json(body: Annotated[bytes, Depends(_bytes)]) -> Any:
+    try:
+        return msgspec.json.decode(body)
+    except (ValueError, RecursionError):
+        return _lenient(body)
+
+
+def _batch(body: Annotated[Any, Depends(_json)], settings: Configured) -> list[Any]:
+    if not isinstance(body, dict) or not isinstance(body.get("transactions"), list):
+        raise _malformed('the body must be an object with a list "transactions"')
+    transactions: list[Any] = body["transactions"]
+    if len(transactions) > settings.max_batch:
+        raise RequestProblem(
+            HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
+            "BATCH_TOO_LARGE",
+            f"a batch holds at most {settings.max_batch} transactions: send it in parts",
+            limit=settings.max_batch,
+            sent=len(transactions),
+        )
+    return transactions
+
+
+JSONBody = Annotated[Any, Depends(_json)]
+"""The body, decoded. Whatever is not JSON is answered with MALFORMED_BODY."""
+
+Batch = Annotated[list[Any], Depends(_batch)]
+"""The elements of a batch, each still to be judged."""
+
+
+def _lenient(body: bytes) -> Any:
+    try:
+        return json.loads(body, parse_int=_integer, parse_constant=_refuse)
+    except (ValueError, RecursionError) as error:
+        raise _malformed("the body is not JSON") from error
+
+
+def _integer(digits: str) -> int | float:
+    return int(digits) if len(digits) <= LONGEST_INTEGER else float("inf")
+
+
+def _refuse(constant: str) -> NoReturn:
+    raise ValueError(f"{constant} is not JSON")
+
+
+def _malformed(message: str) -> RequestProblem:
+    return RequestProblem(HTTPStatus.UNPROCESSABLE_ENTITY, "MALFORMED_BODY", message)

@@ -1,0 +1,126 @@
+"""/items: the stock list, and what is done to one item besides moving it."""
+
+from dataclasses import replace
+from http import HTTPStatus
+from typing import Annotated
+from uuid import UUID
+
+from fastapi import APIRouter, Query, Response
+from pydantic import BaseModel, Field
+
+from application.persistence.port import ItemFilter
+from domain.limits import MAX_QUANTITY, MAX_TEXT_LENGTH
+from domain.rejections import Invalid, UnknownItem
+from domain.stock_item import ItemDetails
+from interface.api.dependencies import Caller, Items, Reader
+from interface.api.paging import Cursor, Limit, cursor_for, parse_cursor
+from interface.api.problems import documented
+from interface.api.schemas import DetailsChange, Item, ItemPage, QueryInstant, Registration
+
+router = APIRouter(prefix="/items", tags=["items"])
+
+_INVALID = HTTPStatus.UNPROCESSABLE_ENTITY
+Text = Annotated[str | None, Field(max_length=MAX_TEXT_LENGTH)]
+
+
+class StockQuery(BaseModel):
+    """Which rows of the stock list are asked for."""
+
+    location: Text = None
+    sku: Text = None
+    q: Annotated[Text, Field(description="A part of the SKU or the name, in any case.")] = None
+    below_safety_stock: Annotated[bool, Field(alias="belowSafetyStock")] = False
+    limit: Limit = 100
+    cursor: Cursor = None
+
+
+@router.post(
+    "",
+    summary="Register an item",
+    status_code=HTTPStatus.CREATED,
+    responses={
+        200: {"model": Item, "description": "The same item is registered already"},
+        **documented(HTTPStatus.CONFLICT, _INVALID),
+    },
+)
+def register_item(
+    registration: Registration, items: Items, caller: Caller, response: Response
+) -> Item:
+    """201 for a new item; 200 where the same is there already; 409 where it is there with other
+    details. The `itemId` follows from `location` and `sku`, so that a device can make it offline.
+    """
+    details = ItemDetails(
+        name=registration.name, unit=registration.unit, safety_stock=registration.safety_stock
+    )
+    item, is_new = items.register(registration.location, registration.sku, details, caller)
+    if not is_new:
+        response.status_code = HTTPStatus.OK
+    return Item.of_item(item)
+
+
+@router.get("", summary="List stock levels", responses=documented(_INVALID))
+def list_items(reader: Reader, query: Annotated[StockQuery, Query()]) -> ItemPage:
+    """Stock levels by location and SKU, as of the last sync."""
+    wanted = ItemFilter(
+        location=query.location,
+        sku=query.sku,
+        text=query.q,
+        below_safety_stock=query.below_safety_stock,
+    )
+    after = parse_cursor(query.cursor, tuple[str, str])
+    levels = reader.select_items(wanted, after=after, limit=query.limit)
+    return ItemPage(
+        items=[Item.of_level(level) for level in levels],
+        next_cursor=cursor_for(levels, query.limit, lambda level: (level.location, level.sku)),
+    )
+
+
+@router.get("/{item_id}", summary="One item", responses=documented(HTTPStatus.NOT_FOUND, _INVALID))
+def get_item(
+    item_id: UUID,
+    items: Items,
+    reader: Reader,
+    version: Annotated[int | None, Query(ge=1, le=MAX_QUANTITY)] = None,
+    as_of: Annotated[QueryInstant | None, Query(alias="asOf")] = None,
+) -> Item:
+    """The item now, as its event number `version` left it, or as it was recorded at `asOf`."""
+    if version is not None and as_of is not None:
+        raise Invalid("version", "can't be given together with asOf")
+    if version is not None:
+        return Item.of_item(items.at_version(item_id, version))
+    if as_of is not None:
+        return Item.of_item(items.as_of(item_id, as_of))
+    level = reader.select_item(item_id)
+    if level is None:
+        raise UnknownItem(item_id)
+    return Item.of_level(level)
+
+
+@router.patch(
+    "/{item_id}",
+    summary="Change an item's details",
+    responses=documented(HTTPStatus.NOT_FOUND, HTTPStatus.CONFLICT, _INVALID),
+)
+def change_item(item_id: UUID, change: DetailsChange, items: Items, caller: Caller) -> Item:
+    """Changes what the body names, and leaves the rest."""
+    changed = change.model_dump(exclude_unset=True)
+
+    def apply(details: ItemDetails) -> ItemDetails:
+        return replace(details, **changed)
+
+    return Item.of_item(items.change_details(item_id, apply, caller))
+
+
+_LIFE_CYCLE = documented(HTTPStatus.NOT_FOUND, HTTPStatus.CONFLICT, _INVALID)
+
+
+@router.post("/{item_id}/discontinue", summary="End an item's movements", responses=_LIFE_CYCLE)
+def discontinue_item(item_id: UUID, items: Items, caller: Caller) -> Item:
+    """No movement is recorded until the item is reactivated. Nothing changes the second time."""
+    return Item.of_item(items.discontinue(item_id, caller))
+
+
+@router.post("/{item_id}/reactivate", summary="Let an item move again", responses=_LIFE_CYCLE)
+def reactivate_item(item_id: UUID, items: Items, caller: Caller) -> Item:
+    """Undoes a discontinuation. Nothing changes the second time."""
+    return Item.of_item(items.reactivate(item_id, caller))

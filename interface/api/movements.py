@@ -1,0 +1,112 @@
+"""Movements: one at a time, online, and the journal of all."""
+
+from http import HTTPStatus
+from typing import Annotated, Any
+from uuid import UUID
+
+from fastapi import APIRouter, Query, Response
+from pydantic import BaseModel, Field
+
+from application.persistence.port import MovementFilter
+from application.transaction_parser import MovementElement
+from domain.limits import MAX_TEXT_LENGTH
+from domain.rejections import Invalid, UnknownItem
+from domain.transaction import TransactionType
+from interface.api.body import JSONBody
+from interface.api.dependencies import Caller, Reader, Sync
+from interface.api.openapi import json_body
+from interface.api.paging import Cursor, Limit, cursor_for, parse_cursor
+from interface.api.problems import documented
+from interface.api.schemas import MovementOut, MovementPage, QueryInstant, SyncedOut
+
+router = APIRouter(tags=["movements"])
+
+Text = Annotated[str | None, Field(max_length=MAX_TEXT_LENGTH)]
+_INVALID = HTTPStatus.UNPROCESSABLE_ENTITY
+
+
+class ItemJournalQuery(BaseModel):
+    """Which rows of an item's journal are asked for."""
+
+    type: TransactionType | None = None
+    actor: Text = None
+    device: Text = None
+    recorded_from: Annotated[
+        QueryInstant | None, Field(alias="from", description="Recorded then or later.")
+    ] = None
+    recorded_to: Annotated[
+        QueryInstant | None, Field(alias="to", description="Recorded before then.")
+    ] = None
+
+    limit: Limit = 100
+    cursor: Cursor = None
+
+    def movement_filter(self, **more: Any) -> MovementFilter:
+        """What the read model is asked for."""
+        return MovementFilter(**self.model_dump(exclude={"limit", "cursor"}), **more)
+
+
+class JournalQuery(ItemJournalQuery):
+    """Which rows of the journal are asked for."""
+
+    location: Text = None
+
+
+@router.post(
+    "/items/{item_id}/movements",
+    summary="Record one movement",
+    status_code=HTTPStatus.CREATED,
+    responses={
+        200: {"model": SyncedOut, "description": "Recorded before: a duplicate"},
+        **documented(HTTPStatus.NOT_FOUND, HTTPStatus.CONFLICT, _INVALID),
+    },
+    openapi_extra=json_body(MovementElement),
+)
+def record_movement(
+    item_id: UUID, body: JSONBody, sync: Sync, caller: Caller, response: Response
+) -> SyncedOut:
+    """Records one movement of the item in the path, by the same rules as a batch of one."""
+    if not isinstance(body, dict):
+        raise Invalid("transaction", "must be an object")
+    fields = {name: value for name, value in body.items() if name not in {"itemId", "item_id"}}
+    result = sync.sync([{**fields, "itemId": str(item_id)}], caller)
+    if result.failed:
+        raise result.failed[0].rejection
+    synced = result.synced[0]
+    if synced.status == "duplicate":
+        response.status_code = HTTPStatus.OK
+    return SyncedOut.of(synced)
+
+
+@router.get("/movements", summary="The journal", responses=documented(_INVALID))
+def list_movements(
+    reader: Reader,
+    query: Annotated[JournalQuery, Query()],
+) -> MovementPage:
+    """Recorded transactions, the newest first."""
+    return _page(reader, query.movement_filter(), query)
+
+
+@router.get(
+    "/items/{item_id}/movements",
+    summary="One item's journal",
+    responses=documented(HTTPStatus.NOT_FOUND, _INVALID),
+)
+def list_item_movements(
+    item_id: UUID,
+    reader: Reader,
+    query: Annotated[ItemJournalQuery, Query()],
+) -> MovementPage:
+    """The item's recorded transactions, the newest first."""
+    if reader.select_item(item_id) is None:
+        raise UnknownItem(item_id)
+    return _page(reader, query.movement_filter(item_id=item_id), query)
+
+
+def _page(reader: Reader, wanted: MovementFilter, query: ItemJournalQuery) -> MovementPage:
+    before = parse_cursor(query.cursor, int)
+    rows = reader.select_movements(wanted, before=before, limit=query.limit)
+    return MovementPage(
+        items=[MovementOut.of_row(row) for row in rows],
+        next_cursor=cursor_for(rows, query.limit, lambda row: row.position),
+    )

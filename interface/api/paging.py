@@ -1,0 +1,35 @@
+"""Lists a page at a time: a cursor is opaque, and names the last row of the page before."""
+
+import base64
+from collections.abc import Callable, Sequence
+from typing import Annotated, Any, Final, TypeVar
+
+import msgspec
+from pydantic import Field
+
+from domain.rejections import Invalid
+
+MAX_LIMIT: Final = 1_000
+
+Limit = Annotated[int, Field(ge=1, le=MAX_LIMIT, description="Rows a page.")]
+Cursor = Annotated[str | None, Field(max_length=2_000, description="`nextCursor` of a page.")]
+
+Row = TypeVar("Row")
+Key = TypeVar("Key")
+
+
+def cursor_for(rows: Sequence[Row], limit: int, key: Callable[[Row], Any]) -> str | None:
+    """The cursor behind a full page; None behind the last one."""
+    if len(rows) < limit:
+        return None
+    return base64.urlsafe_b64encode(msgspec.json.encode(key(rows[-1]))).decode()
+
+
+def parse_cursor(cursor: str | None, type: type[Key]) -> Key | None:
+    """The key in a cursor. Raises Invalid."""
+    if cursor is None:
+        return None
+    try:
+        return msgspec.json.decode(base64.urlsafe_b64decode(cursor), type=type)
+    except ValueError as error:
+        raise Invalid("cursor", "is not one that this list has given") from error

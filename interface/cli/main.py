@@ -1,0 +1,40 @@
+"""The `stockledger` command."""
+
+from importlib.metadata import version
+from typing import Annotated
+
+import typer
+
+from interface.cli.demo import demo
+from interface.cli.rebuild import rebuild
+from interface.cli.serve import serve
+
+app = typer.Typer(
+    name="stockledger",
+    help="An inventory ledger for devices that lose the network.\n\n"
+    "Settings come from the environment (STOCKLEDGER_DATABASE_URL, STOCKLEDGER_HOST, …) or from "
+    "the flags of a command, which win. Start with: stockledger demo",
+    no_args_is_help=True,
+    rich_markup_mode="rich",
+    pretty_exceptions_enable=False,
+    add_completion=False,
+)
+app.command()(serve)
+app.command()(rebuild)
+app.command()(demo)
+
+
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"stockledger {version('stockledger')}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    _version: Annotated[
+        bool,
+        typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version."),
+    ] = False,
+) -> None:
+    pass

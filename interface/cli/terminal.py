@@ -1,0 +1,64 @@
+"""What the commands share: their output, their exit codes and their settings."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from enum import IntEnum
+from typing import Annotated, NoReturn
+
+import typer
+from pydantic import ValidationError
+from rich.console import Console
+
+from application.persistence import UnsupportedDatabase
+from application.persistence.port import RebuildRunning, StoreUnavailable
+from interface.settings import Settings
+
+console = Console()
+_errors = Console(stderr=True)
+
+
+class ExitCode(IntEnum):
+    """What a command's end says to scripts."""
+
+    USAGE = 2
+    STORE_UNAVAILABLE = 3
+    REBUILD_RUNNING = 4
+
+
+Database = Annotated[
+    str | None,
+    typer.Option(
+        "--database",
+        help="Where the ledger is kept. Default: STOCKLEDGER_DATABASE_URL, or "
+        "sqlite:///stockledger.db in this folder.",
+        show_default=False,
+    ),
+]
+
+
+def settings_with(**flags: object) -> Settings:
+    """The settings of the environment, with those flags that were given."""
+    try:
+        return Settings(**{name: value for name, value in flags.items() if value is not None})  # type: ignore[arg-type]
+    except ValidationError as error:
+        first = error.errors()[0]
+        fail(ExitCode.USAGE, f"STOCKLEDGER_{str(first['loc'][0]).upper()}: {first['msg']}")
+
+
+@contextmanager
+def failures_explained() -> Iterator[None]:
+    """Ends the command with one line where the ledger can't be used."""
+    try:
+        yield
+    except UnsupportedDatabase as error:
+        fail(ExitCode.USAGE, f"the database URL is no use: {error}")
+    except StoreUnavailable as error:
+        fail(ExitCode.STORE_UNAVAILABLE, f"the database is unavailable: {error}")
+    except RebuildRunning as error:
+        fail(ExitCode.REBUILD_RUNNING, str(error))
+
+
+def fail(code: ExitCode, message: str) -> NoReturn:
+    """Ends the command."""
+    _errors.print(f"[bold red]error:[/] {message}", highlight=False, soft_wrap=True)
+    raise typer.Exit(code)

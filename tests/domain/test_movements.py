@@ -1,0 +1,130 @@
+"""Goods in, goods out, corrections and counts, and when they are refused."""
+
+from datetime import timedelta
+
+import pytest
+from hypothesis import given as given_any
+from hypothesis import strategies as st
+
+from domain.events import Adjusted, InboundRecorded, OutboundRecorded
+from domain.limits import MAX_QUANTITY
+from domain.rejections import InsufficientStock, ItemDiscontinued, Rejection, StockLimitExceeded
+from domain.transaction import Content, TransactionType
+from tests.support.scenario import (
+    NOON,
+    TEA,
+    Step,
+    adjust,
+    change_details,
+    count,
+    discontinue,
+    given,
+    inbound,
+    outbound,
+    uuid,
+)
+
+
+def test_inbound_adds_what_came_in() -> None:
+    given(inbound(3)).when(inbound(5)).then(InboundRecorded, quantity=5, delta=5, on_hand=8)
+
+
+def test_outbound_takes_what_went_out() -> None:
+    given(inbound(3)).when(outbound(2)).then(OutboundRecorded, quantity=2, delta=-2, on_hand=1)
+
+
+def test_outbound_may_take_the_last_unit() -> None:
+    given(inbound(3)).when(outbound(3)).then(OutboundRecorded, on_hand=0)
+
+
+def test_outbound_of_more_than_there_is_says_how_much_there_is() -> None:
+    scenario = given(inbound(3)).when(outbound(5))
+    scenario.then_rejected(InsufficientStock(on_hand=3, requested=5)).then_on_hand(3)
+
+
+def test_adjustment_corrects_by_a_difference() -> None:
+    given(inbound(3)).when(adjust(-2, reason="broken")).then(
+        Adjusted, delta=-2, counted=None, on_hand=1, reason="broken", type=TransactionType.ADJUST
+    )
+
+
+def test_adjustment_below_nothing_is_refused() -> None:
+    given(inbound(3)).when(adjust(-4)).then_rejected(InsufficientStock(on_hand=3, requested=4))
+
+
+@pytest.mark.parametrize(("found", "delta"), [(0, -3), (3, 0), (10, 7)])
+def test_count_records_what_was_found_and_the_difference(found: int, delta: int) -> None:
+    given(inbound(3)).when(count(found)).then(
+        Adjusted,
+        counted=found,
+        quantity=found,
+        delta=delta,
+        on_hand=found,
+        type=TransactionType.COUNT,
+    )
+
+
+def test_nothing_exceeds_what_json_can_hold() -> None:
+    given(count(MAX_QUANTITY - 1)).when(inbound(1)).then(InboundRecorded, on_hand=MAX_QUANTITY)
+    given(count(MAX_QUANTITY)).when(inbound(1)).then_rejected(
+        StockLimitExceeded(on_hand=MAX_QUANTITY, requested=1, limit=MAX_QUANTITY)
+    )
+
+
+@pytest.mark.parametrize("step", [inbound(1), outbound(1), adjust(1), count(1)])
+def test_discontinued_item_takes_no_movement(step: Step) -> None:
+    given(inbound(3), discontinue()).when(step).then_rejected(ItemDiscontinued(TEA))
+
+
+def test_event_carries_everything_that_the_client_said() -> None:
+    given().when(
+        inbound(
+            1,
+            local_id=uuid(7),
+            occurred_at=NOON - timedelta(hours=2),
+            device="scanner-7",
+            note="PO 1182",
+            reference="po:1182",
+        )
+    ).then(
+        InboundRecorded,
+        local_id=uuid(7),
+        location="main",
+        sku="TEA-250",
+        actor="clerk",
+        occurred_at=NOON - timedelta(hours=2),
+        timestamp=NOON,
+        device="scanner-7",
+        note="PO 1182",
+        reference="po:1182",
+        content=Content(TransactionType.INBOUND, TEA, 1),
+    )
+
+
+def test_an_items_events_stay_in_order_when_the_clock_is_set_back() -> None:
+    later = NOON + timedelta(minutes=5)
+    item = given(change_details(given().item.details, at=later)).item
+    item.discontinue(actor="manager", recorded_at=later)
+    item.reactivate(actor="manager", recorded_at=NOON)
+    assert item.collect_events()[-1].timestamp == later
+
+
+STEPS = st.one_of(
+    st.builds(inbound, st.integers(1, 50)),
+    st.builds(outbound, st.integers(1, 50)),
+    st.builds(adjust, st.integers(-50, 50).filter(bool)),
+    st.builds(count, st.integers(0, 50)),
+)
+
+
+@given_any(st.lists(STEPS, max_size=30))
+def test_on_hand_is_the_sum_of_the_recorded_deltas_and_never_negative(steps: list[Step]) -> None:
+    item = given().item
+    total = 0
+    for step in steps:
+        try:
+            event = step(item)
+        except Rejection:
+            continue
+        total += event.delta
+        assert 0 <= item.on_hand == event.on_hand == total

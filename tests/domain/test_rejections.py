@@ -1,0 +1,30 @@
+"""Codes are a promise to programs."""
+
+from collections.abc import Iterator
+
+from domain import rejections
+from domain.rejections import Rejection
+
+
+def all_rejections(root: type[Rejection] = Rejection) -> Iterator[type[Rejection]]:
+    for rejection in root.__subclasses__():
+        yield rejection
+        yield from all_rejections(rejection)
+
+
+def test_codes_are_these_and_stay_these() -> None:
+    assert {rejection.code for rejection in all_rejections()} == {
+        "INVALID",
+        "UNKNOWN_ITEM",
+        "UNKNOWN_VERSION",
+        "ITEM_DISCONTINUED",
+        "ITEM_DIFFERS",
+        "INSUFFICIENT_STOCK",
+        "STOCK_LIMIT_EXCEEDED",
+        "LOCAL_ID_REUSED",
+        "CONFLICT",
+    }
+
+
+def test_only_a_lost_race_is_worth_a_retry() -> None:
+    assert [r for r in all_rejections() if r.retryable] == [rejections.Conflict]

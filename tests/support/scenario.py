@@ -1,0 +1,106 @@
+"""given / when / then on the events of one stock item."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, Self
+from uuid import UUID, uuid4
+
+from domain.events import StockItemEvent
+from domain.rejections import Rejection
+from domain.stock_item import ItemDetails, StockItem, item_id
+from domain.transaction import Transaction, TransactionType
+
+NOON = datetime(2026, 1, 8, 12, 0, tzinfo=UTC)
+TEA = item_id("main", "TEA-250")
+DETAILS = ItemDetails(name="Green tea", unit="box", safety_stock=5)
+
+Step = Callable[[StockItem], Any]
+
+
+def _movement(type: TransactionType, quantity: int, **fields: Any) -> Step:
+    def step(item: StockItem) -> object:
+        content: dict[str, Any] = {"type": type, "item_id": item.id, "quantity": quantity}
+        transaction = Transaction(**{"local_id": uuid4()} | content | fields)
+        return item.record(transaction, actor="clerk", recorded_at=NOON)
+
+    return step
+
+
+def inbound(quantity: int, **fields: Any) -> Step:
+    return _movement(TransactionType.INBOUND, quantity, **fields)
+
+
+def outbound(quantity: int, **fields: Any) -> Step:
+    return _movement(TransactionType.OUTBOUND, quantity, **fields)
+
+
+def adjust(delta: int, **fields: Any) -> Step:
+    return _movement(TransactionType.ADJUST, delta, **fields)
+
+
+def count(quantity: int, **fields: Any) -> Step:
+    return _movement(TransactionType.COUNT, quantity, **fields)
+
+
+def change_details(details: ItemDetails, at: datetime = NOON) -> Step:
+    return lambda item: item.change_details(details, actor="manager", recorded_at=at)
+
+
+def discontinue() -> Step:
+    return lambda item: item.discontinue(actor="manager", recorded_at=NOON)
+
+
+def reactivate() -> Step:
+    return lambda item: item.reactivate(actor="manager", recorded_at=NOON)
+
+
+@dataclass
+class Scenario:
+    item: StockItem
+    events: Sequence[StockItemEvent] = ()
+    rejection: Rejection | None = None
+
+    def when(self, step: Step) -> Self:
+        try:
+            step(self.item)
+        except Rejection as rejection:
+            self.rejection = rejection
+        self.events = self.item.collect_events()  # type: ignore[assignment]
+        return self
+
+    def then(self, *event_classes: type[StockItemEvent], **expected: Any) -> Self:
+        """These events happened, and the last one says this."""
+        assert self.rejection is None
+        assert [type(event) for event in self.events] == list(event_classes)
+        last = self.events[-1]
+        assert {name: getattr(last, name) for name in expected} == expected
+        return self
+
+    def then_nothing(self) -> Self:
+        assert self.rejection is None
+        assert not self.events
+        return self
+
+    def then_rejected(self, rejection: Rejection) -> Self:
+        """Exactly this rejection, and no event."""
+        assert self.rejection == rejection
+        assert not self.events
+        return self
+
+    def then_on_hand(self, on_hand: int) -> Self:
+        assert self.item.on_hand == on_hand
+        return self
+
+
+def given(*steps: Step) -> Scenario:
+    """An item registered at noon, to which all that has happened already."""
+    item = StockItem.register("main", "TEA-250", DETAILS, actor="manager", recorded_at=NOON)
+    for step in steps:
+        step(item)
+    item.collect_events()
+    return Scenario(item)
+
+
+def uuid(number: int) -> UUID:
+    return UUID(int=number)

@@ -1,0 +1,91 @@
+"""A small shop to test with: a clock, items, and elements of batches as devices write them."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from uuid import UUID, uuid4
+
+from application.items import ItemService
+from application.ledger import Ledger
+from application.persistence.port import ItemFilter, MovementFilter
+from application.principal import Principal
+from application.projections import PROJECTIONS
+from application.projections.table import Insert, Recorded
+from application.sync import Failed, SyncResult
+from domain.events import StockItemEvent
+from domain.stock_item import ItemDetails
+
+CLERK = Principal("clerk")
+EVERYTHING = 1_000_000
+
+
+class Clock:
+    """A clock that moves by a second at each look."""
+
+    def __init__(self) -> None:
+        self.now = datetime(2026, 1, 8, 9, 0, tzinfo=UTC)
+
+    def __call__(self) -> datetime:
+        self.now += timedelta(seconds=1)
+        return self.now
+
+
+def register(items: ItemService, sku: str = "TEA-250", location: str = "main") -> UUID:
+    """The id of an item, registered where it is not."""
+    details = ItemDetails(name=f"Name of {sku}", unit="piece", safety_stock=5)
+    return items.register(location, sku, details, CLERK)[0].id
+
+
+def element(type: str, item_id: UUID, quantity: int, **more: Any) -> dict[str, Any]:
+    """One element of a batch, under a new `localId` unless one is given."""
+    return {
+        "localId": str(uuid4()),
+        "type": type,
+        "itemId": str(item_id),
+        "quantity": quantity,
+    } | more
+
+
+def codes(result: SyncResult) -> list[str]:
+    return [failed.rejection.code for failed in result.failed]
+
+
+def only_failure(result: SyncResult) -> Failed:
+    (failed,) = result.failed
+    assert not result.synced
+    return failed
+
+
+def on_hand(ledger: Ledger, item_id: UUID) -> int:
+    level = ledger.recorder.select_item(item_id)
+    assert level is not None
+    return level.on_hand
+
+
+def all_events(ledger: Ledger) -> list[Recorded[StockItemEvent]]:
+    notifications = ledger.recorder.select_notifications(1, EVERYTHING)
+    return [ledger.to_recorded(notification) for notification in notifications]
+
+
+def assert_read_models_equal_replay(ledger: Ledger) -> None:
+    """Every read model is what the events alone make of it."""
+    recorded = all_events(ledger)
+    assert [position for position, _ in recorded] == list(range(1, len(recorded) + 1))
+    live = {
+        "stock_levels": ledger.recorder.select_items(ItemFilter(), after=None, limit=EVERYTHING),
+        "movements": ledger.recorder.select_movements(
+            MovementFilter(), before=None, limit=EVERYTHING
+        ),
+    }
+    for projection in PROJECTIONS:
+        rows = set()
+        for write in projection.project(recorded):
+            assert isinstance(write, Insert)  # from the first event on, nothing is there to update
+            rows |= set(write.rows)
+        assert set(live[projection.table.name]) == rows
+    for level in live["stock_levels"]:
+        item = ledger.repository.get(level.item_id)
+        assert (item.version, item.on_hand, item.active) == (
+            level.version,
+            level.on_hand,
+            level.active,
+        )
