@@ -40,7 +40,7 @@ class Rejection(Exception):
 
 
 class Invalid(Rejection):
-    """The request breaks the contract in the named field."""
+    """The request breaks the contract in the named field, spelt as clients spell it."""
 
     code = "INVALID"
 

@@ -38,7 +38,7 @@ class ItemDetails:
     def __post_init__(self) -> None:
         require_label("name", self.name)
         require_label("unit", self.unit)
-        require_quantity("safety_stock", self.safety_stock, at_least=0)
+        require_quantity("safetyStock", self.safety_stock, at_least=0)
 
 
 class StockItem(Aggregate, created_event_name="ItemRegistered"):

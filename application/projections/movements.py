@@ -7,6 +7,7 @@ from uuid import UUID
 
 from application.projections.table import Insert, Recorded, Table
 from domain.events import MovementRecorded, StockItemEvent
+from domain.transaction import TransactionType
 
 
 class Movement(NamedTuple):
@@ -18,7 +19,7 @@ class Movement(NamedTuple):
     sku: str
     version: int
     local_id: UUID
-    type: str
+    type: TransactionType
     quantity: int
     delta: int
     on_hand: int

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
-import httpx
+import httpx2
 import uvicorn
 from rich.table import Table
 
@@ -34,11 +34,11 @@ def demo() -> None:
     """
     with tempfile.TemporaryDirectory() as folder:
         settings = Settings(database_url=f"sqlite:///{Path(folder) / 'demo.db'}", port=0)
-        with _server(settings) as url, httpx.Client(base_url=url, timeout=30) as api:
+        with _server(settings) as url, httpx2.Client(base_url=url, timeout=30) as api:
             _play(api)
 
 
-def _play(api: httpx.Client) -> None:
+def _play(api: httpx2.Client) -> None:
     console.rule("A small shop opens")
     items = [_register(api, entry) for entry in SHOP]
     names = {item["itemId"]: item["name"] for item in items}
@@ -69,7 +69,7 @@ def _play(api: httpx.Client) -> None:
     _show_stock(api)
 
 
-def _register(api: httpx.Client, entry: dict[str, Any]) -> dict[str, Any]:
+def _register(api: httpx2.Client, entry: dict[str, Any]) -> dict[str, Any]:
     answer = api.post("/items", json={"unit": "piece", **entry}).raise_for_status()
     item: dict[str, Any] = answer.json()
     return item
@@ -81,7 +81,7 @@ def _transaction(type: str, item_id: str, quantity: int, **more: str) -> dict[st
     }  # fmt: skip
 
 
-def _sync(api: httpx.Client, batch: Batch) -> list[tuple[dict[str, Any], dict[str, Any]]]:
+def _sync(api: httpx2.Client, batch: Batch) -> list[tuple[dict[str, Any], dict[str, Any]]]:
     """Each transaction of the batch with what became of it."""
     answer = api.post("/sync/transactions", json={"transactions": batch}).raise_for_status().json()
     rows = sorted([*answer["synced"], *answer["failed"]], key=lambda row: int(row["index"]))
@@ -106,7 +106,7 @@ def _show_sync(
     console.print(table)
 
 
-def _show_stock(api: httpx.Client) -> None:
+def _show_stock(api: httpx2.Client) -> None:
     table = Table("SKU", "name", "on hand", "safety stock", "version", title="Stock", min_width=72)
     for item in api.get("/items").raise_for_status().json()["items"]:
         below = item["onHand"] < item["safetyStock"]

@@ -116,7 +116,8 @@ class TestIdempotency:
         tea, cup = register(items), register(items, "CUP-01")
         first = element("INBOUND", tea, 5)
         sync.sync([first], CLERK)
-        for change in [{"quantity": 6}, {"itemId": str(cup)}, {"type": "COUNT"}]:
+        changes: list[dict[str, Any]] = [{"quantity": 6}, {"itemId": str(cup)}, {"type": "COUNT"}]
+        for change in changes:
             failed = only_failure(sync.sync([first | change], CLERK))
             assert failed.rejection == LocalIdReused(type="INBOUND", item_id=tea, quantity=5)
         assert on_hand(ledger, tea) == 5

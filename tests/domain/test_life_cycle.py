@@ -55,9 +55,12 @@ def test_location_and_sku_are_one_printable_line(label: str) -> None:
         register(sku=label)
 
 
-@pytest.mark.parametrize(("field", "value"), [("name", ""), ("unit", "a\tb"), ("safety_stock", -1)])
-def test_details_have_bounds(field: str, value: object) -> None:
-    with pytest.raises(Invalid, match=field):
+@pytest.mark.parametrize(
+    ("field", "value", "named"),
+    [("name", "", "name"), ("unit", "a\tb", "unit"), ("safety_stock", -1, "safetyStock")],
+)
+def test_details_have_bounds(field: str, value: object, named: str) -> None:
+    with pytest.raises(Invalid, match=named):
         replace(DETAILS, **{field: value})  # type: ignore[arg-type]
 
 

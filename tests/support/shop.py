@@ -12,7 +12,7 @@ from application.projections import PROJECTIONS
 from application.projections.table import Insert, Recorded
 from application.sync import Failed, SyncResult
 from domain.events import StockItemEvent
-from domain.stock_item import ItemDetails
+from domain.stock_item import ItemDetails, StockItem
 
 CLERK = Principal("clerk")
 EVERYTHING = 1_000_000
@@ -70,20 +70,21 @@ def assert_read_models_equal_replay(ledger: Ledger) -> None:
     """Every read model is what the events alone make of it."""
     recorded = all_events(ledger)
     assert [position for position, _ in recorded] == list(range(1, len(recorded) + 1))
-    live = {
-        "stock_levels": ledger.recorder.select_items(ItemFilter(), after=None, limit=EVERYTHING),
-        "movements": ledger.recorder.select_movements(
-            MovementFilter(), before=None, limit=EVERYTHING
-        ),
+    reader = ledger.recorder
+    levels = reader.select_items(ItemFilter(), after=None, limit=EVERYTHING)
+    movements = reader.select_movements(MovementFilter(), before=None, limit=EVERYTHING)
+    live: dict[str, set[tuple[Any, ...]]] = {
+        "stock_levels": set(levels),
+        "movements": set(movements),
     }
     for projection in PROJECTIONS:
         rows = set()
         for write in projection.project(recorded):
             assert isinstance(write, Insert)  # from the first event on, nothing is there to update
             rows |= set(write.rows)
-        assert set(live[projection.table.name]) == rows
-    for level in live["stock_levels"]:
-        item = ledger.repository.get(level.item_id)
+        assert live[projection.table.name] == rows
+    for level in levels:
+        item: StockItem = ledger.repository.get(level.item_id)
         assert (item.version, item.on_hand, item.active) == (
             level.version,
             level.on_hand,

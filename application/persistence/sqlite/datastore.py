@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from threading import Lock
 
-from eventsourcing.persistence import OperationalError
+from eventsourcing.persistence import DatabaseError, InterfaceError, OperationalError
 from eventsourcing.sqlite import (
     SQLiteConnection,
     SQLiteConnectionPool,
@@ -19,6 +19,8 @@ from eventsourcing.sqlite import (
     SQLiteDatastore,
     SQLiteTransaction,
 )
+
+from application.persistence.port import StoreUnavailable
 
 CONNECTIONS = 40
 """As many as the server has threads."""
@@ -70,6 +72,15 @@ class LedgerDatastore(SQLiteDatastore):
             pool_timeout=lock_timeout,
         )
         self._write_lock = Lock()
+
+    @contextmanager
+    def transaction(self, *, commit: bool) -> Iterator[SQLiteCursor]:
+        """Raises StoreUnavailable where the file can't be used, now or at all."""
+        try:
+            with super().transaction(commit=commit) as cursor:
+                yield cursor
+        except (DatabaseError, InterfaceError) as error:
+            raise StoreUnavailable(str(error)) from error
 
     @contextmanager
     def get_connection(self, *, commit: bool) -> Iterator[SQLiteConnection]:

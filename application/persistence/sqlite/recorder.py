@@ -8,8 +8,6 @@ from uuid import UUID
 import filelock
 from eventsourcing.persistence import (
     ApplicationRecorder,
-    DatabaseError,
-    InterfaceError,
     StoredEvent,
 )
 from eventsourcing.sqlite import SQLiteApplicationRecorder, SQLiteCursor, SQLiteFactory
@@ -22,7 +20,6 @@ from application.persistence.port import (
     LedgerTransaction,
     MovementFilter,
     RebuildRunning,
-    StoreUnavailable,
 )
 from application.persistence.sqlite import queries
 from application.persistence.sqlite.datastore import LedgerDatastore
@@ -74,31 +71,31 @@ class SQLiteLedgerRecorder(SQLiteApplicationRecorder, LedgerRecorder):
 
     @contextmanager
     def transaction(self) -> Iterator[LedgerTransaction]:
-        with self._cursor(commit=True) as cursor:
+        with self.datastore.transaction(commit=True) as cursor:
             yield SQLiteLedgerTransaction(cursor)
 
     def head(self) -> int:
-        with self._cursor() as cursor:
+        with self.datastore.transaction(commit=False) as cursor:
             return SQLiteLedgerTransaction(cursor).head()
 
     def select_item(self, item_id: UUID) -> StockLevel | None:
-        with self._cursor() as cursor:
+        with self.datastore.transaction(commit=False) as cursor:
             return queries.item(cursor, item_id)
 
     def select_items(
         self, wanted: ItemFilter, *, after: tuple[str, str] | None, limit: int
     ) -> list[StockLevel]:
-        with self._cursor() as cursor:
+        with self.datastore.transaction(commit=False) as cursor:
             return queries.items(cursor, wanted, after, limit)
 
     def select_movements(
         self, wanted: MovementFilter, *, before: int | None, limit: int
     ) -> list[Movement]:
-        with self._cursor() as cursor:
+        with self.datastore.transaction(commit=False) as cursor:
             return queries.movements(cursor, wanted, before, limit)
 
     def differences(self, live: Table, shadow: Table, *, upto: int, samples: int) -> Differences:
-        with self._cursor() as cursor:
+        with self.datastore.transaction(commit=False) as cursor:
             return queries.differences(cursor, live, shadow, upto, samples)
 
     @contextmanager
@@ -109,14 +106,6 @@ class SQLiteLedgerRecorder(SQLiteApplicationRecorder, LedgerRecorder):
                 yield
         except filelock.Timeout as error:
             raise RebuildRunning("another rebuild of this ledger is at work") from error
-
-    @contextmanager
-    def _cursor(self, *, commit: bool = False) -> Iterator[SQLiteCursor]:
-        try:
-            with self.datastore.transaction(commit=commit) as cursor:
-                yield cursor
-        except (DatabaseError, InterfaceError) as error:
-            raise StoreUnavailable(str(error)) from error
 
 
 class SQLiteLedgerFactory(SQLiteFactory):

@@ -13,8 +13,16 @@ from typing import Any, get_args
 from uuid import UUID
 
 from application.projections.table import Table
+from domain.transaction import TransactionType
 
-_AFFINITY = {UUID: "TEXT", str: "TEXT", datetime: "TEXT", int: "INTEGER", bool: "INTEGER"}
+_AFFINITY = {
+    UUID: "TEXT",
+    str: "TEXT",
+    TransactionType: "TEXT",
+    datetime: "TEXT",
+    int: "INTEGER",
+    bool: "INTEGER",
+}
 
 
 @lru_cache(maxsize=1024)
@@ -26,6 +34,7 @@ def encode_time(instant: datetime) -> str:
 _ENCODERS: dict[type, Callable[[Any], Any]] = {UUID: lambda uuid: uuid.hex, datetime: encode_time}
 _DECODERS: dict[type, Callable[[Any], Any]] = {
     UUID: UUID,
+    TransactionType: TransactionType,
     datetime: datetime.fromisoformat,
     bool: bool,
 }

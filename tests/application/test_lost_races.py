@@ -1,0 +1,136 @@
+"""What happens when another writer was faster.
+
+A unit of work on SQLite holds the write lock, so nobody can be faster there. These tests take the
+lock away: the service reads first, and rivals commit between its reading and its appending. The
+races are lost on the real constraints of the real database.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from uuid import UUID
+
+import pytest
+
+from application.items import ItemService
+from application.ledger import Ledger
+from application.persistence.port import Latest, LedgerTransaction
+from application.sync import MAX_ATTEMPTS, SyncService
+from tests.support.shop import (
+    CLERK,
+    Clock,
+    assert_read_models_equal_replay,
+    element,
+    on_hand,
+    register,
+)
+
+Rival = Callable[[], object]
+
+
+class StaleReads:
+    """A unit of work that answers with what was read before it began."""
+
+    def __init__(self, inner: LedgerTransaction, early: LedgerTransaction) -> None:
+        self._inner = inner
+        self._early = early
+
+    def __getattr__(self, name: str) -> object:
+        return getattr(self._inner, name)
+
+    def latest(self, item_ids: Sequence[UUID]) -> Sequence[Latest]:
+        return self._early.latest(item_ids)
+
+
+class Remembered:
+    """What one transaction read, kept for after its end."""
+
+    def __init__(self, transaction: LedgerTransaction, item_ids: Sequence[UUID]) -> None:
+        self._latest = {found.event.originator_id: found for found in transaction.latest(item_ids)}
+
+    def latest(self, item_ids: Sequence[UUID]) -> Sequence[Latest]:
+        return [self._latest[item_id] for item_id in item_ids]
+
+
+@pytest.fixture
+def races(ledger: Ledger, monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
+    """Lets each of these rivals commit, one an attempt, after the items were read."""
+    begin = ledger.recorder.transaction
+
+    def against(item_ids: Sequence[UUID], rivals: list[Rival]) -> None:
+        waiting = list(rivals)
+
+        @contextmanager
+        def transaction() -> Iterator[LedgerTransaction]:
+            if not waiting:
+                with begin() as inner:
+                    yield inner
+                return
+            rival = waiting.pop(0)
+            with begin() as early:
+                remembered = Remembered(early, item_ids)
+            with monkeypatch.context() as undisturbed:
+                undisturbed.setattr(ledger.recorder, "transaction", begin)
+                rival()
+            with begin() as inner:
+                yield StaleReads(inner, remembered)  # type: ignore[arg-type,misc]
+
+        monkeypatch.setattr(ledger.recorder, "transaction", transaction)
+
+    return against
+
+
+@pytest.fixture(autouse=True)
+def _no_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("application.sync.MAX_PAUSE", 0)
+
+
+def test_lost_race_is_judged_again_with_what_the_winner_left(
+    ledger: Ledger, items: ItemService, clock: Clock, races: Callable[..., None]
+) -> None:
+    sync, rival = SyncService(ledger, clock), SyncService(ledger, clock)
+    tea = register(items)
+    sync.sync([element("INBOUND", tea, 5)], CLERK)
+    races([tea], [lambda: rival.sync([element("OUTBOUND", tea, 3)], CLERK)])
+
+    result = sync.sync([element("OUTBOUND", tea, 3), element("OUTBOUND", tea, 2)], CLERK)
+
+    assert [f.rejection.details for f in result.failed] == [{"on_hand": 2, "requested": 3}]
+    assert [(s.index, s.on_hand) for s in result.synced] == [(1, 0)]
+    assert_read_models_equal_replay(ledger)
+
+
+def test_same_batch_won_by_a_rival_is_a_duplicate(
+    ledger: Ledger, items: ItemService, clock: Clock, races: Callable[..., None]
+) -> None:
+    sync, rival = SyncService(ledger, clock), SyncService(ledger, clock)
+    tea = register(items)
+    batch = [element("INBOUND", tea, 5), element("OUTBOUND", tea, 1)]
+    races([tea], [lambda: rival.sync(batch, CLERK)])
+    result = sync.sync(batch, CLERK)
+    assert [s.status for s in result.synced] == ["duplicate", "duplicate"]
+    assert on_hand(ledger, tea) == 4
+
+
+def test_race_that_is_lost_for_ever_is_a_conflict_for_its_items_alone(
+    ledger: Ledger, items: ItemService, clock: Clock, races: Callable[..., None]
+) -> None:
+    sync, rival = SyncService(ledger, clock), SyncService(ledger, clock)
+    hot, quiet = register(items), register(items, "CUP-01")
+    known = element("INBOUND", hot, 1)
+    sync.sync([known], CLERK)
+    rivals = [lambda: rival.sync([element("INBOUND", hot, 1)], CLERK)] * MAX_ATTEMPTS
+    races([hot, quiet], rivals)
+
+    batch = [element("OUTBOUND", hot, 1), element("INBOUND", quiet, 7), known]
+    result = sync.sync(batch, CLERK)
+
+    (failed,) = result.failed
+    assert (failed.index, failed.rejection.code, failed.rejection.retryable) == (
+        0,
+        "CONFLICT",
+        True,
+    )
+    assert [(s.index, s.status) for s in result.synced] == [(1, "recorded"), (2, "duplicate")]
+    assert (on_hand(ledger, hot), on_hand(ledger, quiet)) == (1 + MAX_ATTEMPTS, 7)
+    assert sync.sync(batch, CLERK).failed == []
+    assert_read_models_equal_replay(ledger)

@@ -1,0 +1,150 @@
+"""Read models made anew: while writes go on, after damage, after a rebuild that was killed."""
+
+from threading import Event, Thread
+from typing import Any
+
+import pytest
+
+from application.items import ItemService
+from application.ledger import Ledger
+from application.persistence.port import ItemFilter
+from application.projections import PROJECTIONS
+from application.projections.movements import Movements
+from application.projections.stock_levels import StockLevels
+from application.projections.table import Projection
+from application.rebuild import Rebuilt, rebuild
+from application.sync import SyncService
+from tests.support.shop import (
+    CLERK,
+    assert_read_models_equal_replay,
+    element,
+    on_hand,
+    register,
+)
+
+
+def silently(ledger: Ledger, projection: Projection) -> Rebuilt:
+    return rebuild(ledger, projection, lambda *_: None)
+
+
+def damage(ledger: Ledger, statement: str, *parameters: Any) -> None:
+    with ledger.recorder.datastore.transaction(commit=True) as cursor:  # type: ignore[attr-defined]
+        cursor.execute(statement, parameters)
+
+
+@pytest.fixture
+def tea(items: ItemService, sync: SyncService) -> Any:
+    tea = register(items)
+    register(items, "CUP-01")
+    sync.sync([element("INBOUND", tea, n) for n in range(1, 11)], CLERK)
+    return tea
+
+
+@pytest.mark.parametrize("projection", PROJECTIONS, ids=lambda p: p.table.name)
+def test_rebuild_of_a_sound_ledger_differs_in_nothing(
+    ledger: Ledger, tea: Any, projection: Projection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("application.rebuild.CHUNK", 3)
+    result = silently(ledger, projection)
+    assert (result.name, result.position) == (projection.table.name, 12)
+    assert result.differences.total == 0
+    assert_read_models_equal_replay(ledger)
+
+
+def test_rebuild_puts_damaged_stock_levels_right_and_says_what_was_wrong(
+    ledger: Ledger, tea: Any
+) -> None:
+    damage(ledger, "UPDATE stock_levels SET on_hand = 1000 WHERE item_id = ?", tea.hex)
+    damage(ledger, "DELETE FROM stock_levels WHERE sku = 'CUP-01'")
+    damage(
+        ledger,
+        "INSERT INTO stock_levels SELECT 'ff', location, 'GHOST', name, unit, safety_stock, "
+        "on_hand, version, active, updated_at, position FROM stock_levels",
+    )
+    found = silently(ledger, StockLevels()).differences
+    assert (found.missing, found.surplus, found.changed) == (1, 1, 1)
+    assert found.samples == [(tea.hex, "on_hand", 1000, 55)]
+    assert_read_models_equal_replay(ledger)
+
+
+def test_rebuild_puts_a_damaged_journal_right(ledger: Ledger, tea: Any) -> None:
+    damage(ledger, "DELETE FROM movements WHERE position = 5")
+    damage(ledger, "UPDATE movements SET quantity = 99 WHERE position = 7")
+    found = silently(ledger, Movements()).differences
+    assert (found.missing, found.surplus, found.changed) == (1, 0, 1)
+    assert_read_models_equal_replay(ledger)
+
+
+def test_rebuild_makes_a_table_that_is_gone(ledger: Ledger, tea: Any) -> None:
+    damage(ledger, "DROP TABLE movements")
+    assert silently(ledger, Movements()).differences.missing == 10
+    assert_read_models_equal_replay(ledger)
+
+
+def test_rebuild_of_an_empty_ledger(ledger: Ledger) -> None:
+    assert silently(ledger, StockLevels()).position == 0
+
+
+def test_rebuild_can_be_repeated(ledger: Ledger, tea: Any, sync: SyncService) -> None:
+    for _ in range(3):
+        for projection in PROJECTIONS:
+            silently(ledger, projection)
+        sync.sync([element("INBOUND", tea, 1)], CLERK)
+    assert_read_models_equal_replay(ledger)
+
+
+class Killed(Exception):
+    """The end of a rebuild's process, as far as the database can tell."""
+
+
+def test_rebuild_that_was_killed_half_way_has_changed_nothing_and_can_be_run_again(
+    ledger: Ledger, tea: Any, sync: SyncService, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("application.rebuild.CHUNK", 3)
+
+    def kill(position: int, head: int) -> None:
+        if position >= 6:
+            raise Killed
+
+    with pytest.raises(Killed):
+        rebuild(ledger, StockLevels(), kill)
+    assert_read_models_equal_replay(ledger)
+    sync.sync([element("INBOUND", tea, 1)], CLERK)
+    assert silently(ledger, StockLevels()).differences.total == 0
+    assert_read_models_equal_replay(ledger)
+
+
+def test_rebuild_while_writes_go_on_loses_none_of_them(
+    ledger: Ledger, tea: Any, sync: SyncService, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("application.rebuild.CHUNK", 5)
+    before = on_hand(ledger, tea)
+    stop = Event()
+    written = 0
+    never_empty = []
+
+    def write() -> None:
+        nonlocal written
+        while not stop.is_set() and written < 400:
+            sync.sync([element("INBOUND", tea, 1)], CLERK)
+            written += 1
+
+    def read() -> None:
+        while not stop.is_set():
+            levels = ledger.recorder.select_items(ItemFilter(), after=None, limit=10)
+            never_empty.append(len(levels) == 2)
+
+    threads = [Thread(target=write), Thread(target=read)]
+    for thread in threads:
+        thread.start()
+    try:
+        results = [silently(ledger, projection) for projection in PROJECTIONS for _ in range(4)]
+    finally:
+        stop.set()
+        for thread in threads:
+            thread.join()
+    assert written > 0
+    assert all(never_empty)
+    assert [result.differences.total for result in results] == [0] * len(results)
+    assert on_hand(ledger, tea) == before + written
+    assert_read_models_equal_replay(ledger)

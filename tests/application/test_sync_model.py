@@ -1,0 +1,203 @@
+"""Random histories of batches, against a model that fits on a page."""
+
+from contextlib import ExitStack
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any, NamedTuple
+from uuid import UUID, uuid4
+
+import pytest
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    initialize,
+    invariant,
+    precondition,
+    rule,
+    run_state_machine_as_test,
+)
+
+from application.items import ItemService
+from application.ledger import Ledger
+from application.persistence import environment
+from application.projections import PROJECTIONS
+from application.rebuild import rebuild
+from application.sync import Synced, SyncResult, SyncService
+from domain.limits import MAX_QUANTITY
+from domain.stock_item import item_id
+from tests.conftest import BACKENDS
+from tests.support.shop import CLERK, assert_read_models_equal_replay, element, register
+
+SKUS = ["A", "B", "C"]
+IDS = {sku: item_id("main", sku) for sku in SKUS}
+UNREGISTERED = item_id("main", "nowhere")
+
+QUANTITIES = st.one_of(st.integers(-3, 12), st.sampled_from([MAX_QUANTITY, MAX_QUANTITY - 5]))
+ELEMENTS = st.builds(
+    element,
+    st.sampled_from(["INBOUND", "OUTBOUND", "ADJUST", "COUNT"]),
+    st.sampled_from([*IDS.values(), UNREGISTERED]),
+    QUANTITIES,
+)
+
+
+class ModelItem:
+    def __init__(self) -> None:
+        self.on_hand = 0
+        self.version = 1
+        self.active = True
+
+
+class Answer(NamedTuple):
+    content: tuple[Any, ...]
+    on_hand: int
+    version: int
+
+
+class Model:
+    """The contract, without events, databases or batches."""
+
+    def __init__(self) -> None:
+        self.items = {str(item): ModelItem() for item in IDS.values()}
+        self.recorded: dict[str, Answer] = {}
+
+    def judge(self, element: dict[str, Any]) -> str:
+        """The status or the code of one element; records it where it is accepted."""
+        content = (element["type"], element["itemId"], element["quantity"])
+        if not self._is_valid(element["type"], element["quantity"]):
+            return "INVALID"
+        if element["localId"] in self.recorded:
+            same = self.recorded[element["localId"]].content == content
+            return "duplicate" if same else "LOCAL_ID_REUSED"
+        item = self.items.get(element["itemId"])
+        if item is None:
+            return "UNKNOWN_ITEM"
+        if not item.active:
+            return "ITEM_DISCONTINUED"
+        on_hand = self._on_hand_after(item.on_hand, element)
+        if on_hand < 0:
+            return "INSUFFICIENT_STOCK"
+        if on_hand > MAX_QUANTITY:
+            return "STOCK_LIMIT_EXCEEDED"
+        item.on_hand, item.version = on_hand, item.version + 1
+        self.recorded[element["localId"]] = Answer(content, on_hand, item.version)
+        return "recorded"
+
+    @staticmethod
+    def _is_valid(type: str, quantity: int) -> bool:
+        least = {"INBOUND": 1, "OUTBOUND": 1, "ADJUST": -MAX_QUANTITY, "COUNT": 0}[type]
+        return least <= quantity <= MAX_QUANTITY and (type, quantity) != ("ADJUST", 0)
+
+    @staticmethod
+    def _on_hand_after(on_hand: int, element: dict[str, Any]) -> int:
+        quantity: int = element["quantity"]
+        if element["type"] == "COUNT":
+            return quantity
+        return on_hand - quantity if element["type"] == "OUTBOUND" else on_hand + quantity
+
+
+class SyncMachine(RuleBasedStateMachine):
+    backend: str
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.model = Model()
+        self.sent: list[dict[str, Any]] = []
+        self.closing = ExitStack()
+        folder = self.closing.enter_context(TemporaryDirectory())
+        self.env = environment(f"sqlite:///{Path(folder) / 'ledger.db'}", lock_timeout=30)
+
+    @initialize()
+    def open(self) -> None:
+        self._open()
+        for sku in SKUS:
+            register(self.items, sku)
+
+    def _open(self) -> None:
+        self.ledger = Ledger(self.env)
+        self.sync = SyncService(self.ledger)
+        self.items = ItemService(self.ledger)
+
+    @rule(batch=st.lists(ELEMENTS, max_size=8))
+    def send_new(self, batch: list[dict[str, Any]]) -> None:
+        self._send([new | {"localId": str(uuid4())} for new in batch])
+
+    @precondition(lambda self: self.sent)
+    @rule(data=st.data())
+    def send_again(self, data: st.DataObject) -> None:
+        self._send(data.draw(st.lists(st.sampled_from(self.sent), min_size=1, max_size=8)))
+
+    @precondition(lambda self: self.sent)
+    @rule(data=st.data(), other=ELEMENTS)
+    def reuse_a_key(self, data: st.DataObject, other: dict[str, Any]) -> None:
+        used = data.draw(st.sampled_from(self.sent))
+        self._send([other | {"localId": used["localId"]}, used])
+
+    @rule(sku=st.sampled_from(SKUS))
+    def discontinue_or_reactivate(self, sku: str) -> None:
+        item = self.model.items[str(IDS[sku])]
+        change = self.items.discontinue if item.active else self.items.reactivate
+        change(IDS[sku], CLERK)
+        item.active, item.version = not item.active, item.version + 1
+
+    @rule()
+    def restart(self) -> None:
+        self.ledger.close()
+        self._open()
+
+    @rule(projection=st.sampled_from(PROJECTIONS))
+    def rebuild(self, projection: Any) -> None:
+        assert rebuild(self.ledger, projection, lambda *_: None).differences.total == 0
+
+    @invariant()
+    def stock_is_what_the_model_says(self) -> None:
+        for item, expected in self.model.items.items():
+            level = self.ledger.recorder.select_item(UUID(item))
+            assert level is not None
+            assert (level.on_hand, level.version, level.active) == (
+                expected.on_hand,
+                expected.version,
+                expected.active,
+            )
+
+    @invariant()
+    def read_models_equal_a_replay(self) -> None:
+        assert_read_models_equal_replay(self.ledger)
+
+    def teardown(self) -> None:
+        if hasattr(self, "ledger"):
+            self.ledger.close()
+        self.closing.close()
+
+    def _send(self, batch: list[dict[str, Any]]) -> None:
+        expected = [self.model.judge(element) for element in batch]
+        result = self.sync.sync(batch, CLERK)
+        assert _outcomes(result) == expected
+        for synced in result.synced:
+            self._check_answer(synced)
+        self.sent.extend(batch)
+
+    def _check_answer(self, synced: Synced) -> None:
+        answer = self.model.recorded[str(synced.local_id)]
+        assert (synced.on_hand, synced.version) == (answer.on_hand, answer.version)
+
+
+def _outcomes(result: SyncResult) -> list[str]:
+    outcomes: dict[int, str] = {s.index: s.status for s in result.synced}
+    outcomes |= {f.index: f.rejection.code for f in result.failed}
+    return [outcomes[index] for index in sorted(outcomes)]
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_any_history_ends_as_the_model_says(backend: str) -> None:
+    machine = type(f"{backend}Machine", (SyncMachine,), {"backend": backend})
+    run_state_machine_as_test(
+        machine,
+        settings=settings(
+            max_examples=40,
+            stateful_step_count=20,
+            deadline=None,
+            suppress_health_check=list(HealthCheck),
+        ),
+    )

@@ -1,0 +1,164 @@
+"""POST /sync/transactions."""
+
+import json
+from typing import Any
+from uuid import UUID, uuid4
+
+import pytest
+from fastapi.testclient import TestClient
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from tests.support.shop import element
+
+
+def register(api: TestClient, sku: str = "TEA-250") -> UUID:
+    item = {"location": "main", "sku": sku, "name": "Tea", "unit": "box"}
+    return UUID(api.post("/items", json=item).raise_for_status().json()["itemId"])
+
+
+def sync(api: TestClient, *batch: Any) -> dict[str, Any]:
+    answer = api.post("/sync/transactions", json={"transactions": list(batch)})
+    result: dict[str, Any] = answer.raise_for_status().json()
+    return result
+
+
+def sync_raw(api: TestClient, *batch: str) -> dict[str, Any]:
+    body = f'{{"transactions": [{",".join(batch)}]}}'
+    result: dict[str, Any] = api.post("/sync/transactions", content=body).raise_for_status().json()
+    return result
+
+
+def test_answer_is_as_documented(api: TestClient) -> None:
+    tea = register(api)
+    good, bad = element("INBOUND", tea, 5), element("OUTBOUND", tea, 7)
+    answer = sync(api, good, bad)
+    synced_at = answer["synced"][0].pop("syncedAt")
+    assert len(synced_at) == len("2026-01-08T00:20:11.482Z")
+    assert synced_at.endswith("Z")
+    assert answer == {
+        "synced": [
+            {
+                "index": 0,
+                "localId": good["localId"],
+                "itemId": str(tea),
+                "status": "recorded",
+                "onHand": 5,
+                "version": 2,
+                "position": 2,
+            }
+        ],
+        "failed": [
+            {
+                "index": 1,
+                "localId": bad["localId"],
+                "itemId": str(tea),
+                "code": "INSUFFICIENT_STOCK",
+                "message": "7 requested, 5 on hand",
+                "retryable": False,
+                "details": {"onHand": 5, "requested": 7},
+            }
+        ],
+        "position": 2,
+    }
+
+
+def test_same_batch_again_gets_the_same_answer(api: TestClient) -> None:
+    batch = [element("INBOUND", register(api), n) for n in range(1, 4)]
+    first, second = sync(api, *batch), sync(api, *batch)
+    assert [s | {"status": "recorded"} for s in second["synced"]] == first["synced"]
+    assert {s["status"] for s in second["synced"]} == {"duplicate"}
+
+
+@pytest.mark.parametrize(
+    ("malformed", "field"),
+    [
+        ('{{"localId":"{id}","type":"INBOUND","itemId":"{tea}","quantity":1e400}}', "quantity"),
+        ('{{"localId":"{id}","type":"INBOUND","itemId":"{tea}","quantity":-1e400}}', "quantity"),
+        ('{{"localId":"{id}","type":"INBOUND","itemId":"{tea}","quantity":{digits}}}', "quantity"),
+        ('{{"localId":"{id}","type":"INBOUND","itemId":"{tea}","quantity":1.0}}', "quantity"),
+        (
+            '{{"localId":"{id}","type":"INBOUND","itemId":"{tea}","quantity":1,"note":"\\ud800"}}',
+            "note",
+        ),
+        (
+            '{{"localId":"{id}","type":"INBOUND","itemId":"{tea}","quantity":1,"note":"\\u0000"}}',
+            "note",
+        ),
+        ('{{"localId":"\\ud800"}}', "localId"),
+        ("null", "transaction"),
+        ("[[[[]]]]", "transaction"),
+        ("1e999", "transaction"),
+    ],
+)
+def test_element_that_is_odd_json_fails_alone(api: TestClient, malformed: str, field: str) -> None:
+    tea = register(api)
+    odd = malformed.format(id=uuid4(), tea=tea, digits="9" * 5_000)
+    answer = sync_raw(api, odd, json.dumps(element("INBOUND", tea, 5)))
+    assert [f["code"] for f in answer["failed"]] == ["INVALID"]
+    assert answer["failed"][0]["details"]["field"] == field
+    assert [s["onHand"] for s in answer["synced"]] == [5]
+
+
+TEXT = st.text(st.characters())  # with halves of surrogate pairs, which JSON can escape
+JSON = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats(allow_nan=False, allow_infinity=False)
+    | TEXT,
+    lambda children: st.lists(children, max_size=3) | st.dictionaries(TEXT, children),
+    max_leaves=5,
+)
+FIELDS = st.sampled_from(
+    ["localId", "type", "itemId", "quantity", "occurredAt", "note", "reason", "reference", "device"]
+)
+
+
+@settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
+@given(junk=st.one_of(JSON, st.dictionaries(FIELDS, JSON)))
+def test_whatever_an_element_is_the_rest_is_recorded(api: TestClient, junk: Any) -> None:
+    tea = register(api)
+    good = element("INBOUND", tea, 1)
+    mixed = good | {"localId": str(uuid4())} | junk if isinstance(junk, dict) else junk
+    answer = sync_raw(api, json.dumps(mixed), json.dumps(good))
+    fates = sorted([*answer["synced"], *answer["failed"]], key=lambda fate: int(fate["index"]))
+    assert [fate["index"] for fate in fates] == [0, 1]
+    assert fates[1]["status"] == "recorded"
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"",
+        b"{",
+        b"null",
+        b"[]",
+        b"7",
+        b"{}",
+        b'{"transactions": null}',
+        b'{"transactions": {}}',
+        b'{"transactions": [NaN]}',
+        b'{"transactions": [Infinity]}',
+        b'{"transactions": ["\xff"]}',
+        b'{"transactions": [1,]}',
+        b"[" * 100_000,
+    ],
+)
+def test_envelope_that_is_no_batch_is_refused_as_a_whole(api: TestClient, body: bytes) -> None:
+    answer = api.post("/sync/transactions", content=body)
+    assert answer.status_code == 422
+    assert answer.headers["content-type"] == "application/problem+json"
+    assert answer.json()["code"] == "MALFORMED_BODY"
+    assert api.get("/movements").json()["items"] == []
+
+
+def test_batch_over_the_limit_is_refused_as_a_whole(api: TestClient) -> None:
+    tea = register(api)
+    assert len(sync(api, *[element("INBOUND", tea, 1) for _ in range(50)])["synced"]) == 50
+    batch = [element("INBOUND", tea, 1) for _ in range(51)]
+    answer = api.post("/sync/transactions", json={"transactions": batch})
+    assert answer.status_code == 413
+    assert answer.json()["code"] == "BATCH_TOO_LARGE"
+    assert answer.json()["details"] == {"limit": 50, "sent": 51}
+    assert len(api.get("/movements").json()["items"]) == 50

@@ -1,0 +1,101 @@
+"""Real server processes, to be talked to over real HTTP and killed for real."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Self
+
+import httpx2
+
+COMMAND = Path(sys.executable).with_name("stockledger")
+PATIENCE = 60
+"""Seconds until a process that does not do what it should is given up."""
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+class Server:
+    """`stockledger serve` in a process group of its own."""
+
+    def __init__(self, database_url: str, *flags: str) -> None:
+        self.port = free_port()
+        self.url = f"http://127.0.0.1:{self.port}"
+        self._command = [str(COMMAND), "serve", "--port", str(self.port), *flags]
+        self._environment = os.environ | {"STOCKLEDGER_DATABASE_URL": database_url}
+        self.start()
+
+    def start(self) -> Self:
+        self.process = subprocess.Popen(
+            self._command,
+            env=self._environment,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,
+        )
+        return self
+
+    def wait_until_ready(self) -> Self:
+        deadline = time.monotonic() + PATIENCE
+        while time.monotonic() < deadline:
+            try:
+                if httpx2.get(f"{self.url}/health/ready").is_success:
+                    return self
+            except httpx2.TransportError:
+                assert self.process.poll() is None, "the server ended"
+            time.sleep(0.05)
+        raise AssertionError("the server did not get ready")
+
+    def kill(self) -> None:
+        """As the power would do: at once, with all of its workers."""
+        os.killpg(self.process.pid, signal.SIGKILL)
+        self.process.wait()
+
+    def terminate(self) -> None:
+        self.process.terminate()
+
+    def wait(self) -> int:
+        return self.process.wait(PATIENCE)
+
+    def stop(self) -> None:
+        if self.process.poll() is None:
+            self.kill()
+
+
+@contextmanager
+def running(database_url: str, *flags: str) -> Iterator[Server]:
+    server = Server(database_url, *flags)
+    try:
+        yield server.wait_until_ready()
+    finally:
+        server.stop()
+
+
+def register(url: str, sku: str = "TEA-250", **more: Any) -> str:
+    item = {"location": "main", "sku": sku, "name": f"Name of {sku}", "unit": "piece"} | more
+    answer = httpx2.post(f"{url}/items", json=item, timeout=PATIENCE).raise_for_status()
+    item_id: str = answer.json()["itemId"]
+    return item_id
+
+
+def post_batch(url: str, batch: list[dict[str, Any]]) -> dict[str, Any]:
+    answer = httpx2.post(
+        f"{url}/sync/transactions", json={"transactions": batch}, timeout=PATIENCE
+    ).raise_for_status()
+    result: dict[str, Any] = answer.json()
+    return result
+
+
+def on_hand(url: str, item_id: str) -> int:
+    quantity: int = httpx2.get(f"{url}/items/{item_id}", timeout=PATIENCE).json()["onHand"]
+    return quantity
