@@ -1,4 +1,7 @@
-"""What endpoints ask for in their signatures."""
+"""What endpoints ask for in their signatures.
+
+These are coroutines because they do not block: a plain function would cost a trip to a thread each.
+"""
 
 from typing import Annotated
 
@@ -12,7 +15,7 @@ from interface.composition import Services
 from interface.settings import Settings
 
 
-def _services(request: Request) -> Services:
+async def _services(request: Request) -> Services:
     services: Services = request.app.state.services
     return services
 
@@ -20,23 +23,23 @@ def _services(request: Request) -> Services:
 _Services = Annotated[Services, Depends(_services)]
 
 
-def _sync(services: _Services) -> SyncService:
+async def _sync(services: _Services) -> SyncService:
     return services.sync
 
 
-def _items(services: _Services) -> ItemService:
+async def _items(services: _Services) -> ItemService:
     return services.items
 
 
-def _reader(services: _Services) -> LedgerRecorder:
+async def _reader(services: _Services) -> LedgerRecorder:
     return services.reader
 
 
-def _settings(services: _Services) -> Settings:
+async def _settings(services: _Services) -> Settings:
     return services.settings
 
 
-def _caller() -> Principal:
+async def _caller() -> Principal:
     return ANONYMOUS
 
 

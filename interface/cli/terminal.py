@@ -8,6 +8,7 @@ from typing import Annotated, NoReturn
 import typer
 from pydantic import ValidationError
 from rich.console import Console
+from rich.markup import escape
 
 from application.persistence import UnsupportedDatabase
 from application.persistence.port import RebuildRunning, StoreUnavailable
@@ -60,5 +61,5 @@ def failures_explained() -> Iterator[None]:
 
 def fail(code: ExitCode, message: str) -> NoReturn:
     """Ends the command."""
-    _errors.print(f"[bold red]error:[/] {message}", highlight=False, soft_wrap=True)
+    _errors.print(f"[bold red]error:[/] {escape(message)}", highlight=False, soft_wrap=True)
     raise typer.Exit(code)

@@ -1,0 +1,98 @@
+"""The service alone: its rate, and what a batch costs as the items' streams grow."""
+
+import statistics
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from typing import Any, NamedTuple
+from unittest.mock import patch
+
+from eventsourcing.sqlite import SQLiteCursor
+
+from application.projections import PROJECTIONS
+from application.rebuild import rebuild
+from benchmarks.shop import CALLER, Shop, shop
+
+
+def rate(size: int, clients: int, rounds: int) -> float:
+    """Transactions a second, in batches of `size` from so many threads."""
+    with shop(items=1_000) as stock:
+        batches = [stock.batch(size, first=n * size) for n in range(rounds * clients)]
+        stock.sync.sync(stock.batch(size), CALLER)
+        started = time.perf_counter()
+        with ThreadPoolExecutor(clients) as pool:
+            for result in pool.map(lambda batch: stock.sync.sync(batch, CALLER), batches):
+                assert not result.failed
+        return rounds * clients * size / (time.perf_counter() - started)
+
+
+class Cost(NamedTuple):
+    """What one batch costs."""
+
+    events_per_item: int
+    statements: int
+    commits: int
+    milliseconds: float
+
+
+def growth(items: int, lengths: list[int]) -> Iterator[Cost]:
+    """What a batch of a transaction an item costs, at each of these lengths of the streams."""
+    with shop(items) as stock:
+        length = 1
+        for wanted in lengths:
+            while length < wanted:
+                step = min(wanted - length, 10_000 // items or 1)
+                stock.sync.sync(stock.batch(items * step), CALLER)
+                length += step
+            times = [_timed(stock, items) for _ in range(7)]
+            statements = _statements(stock, items)
+            length += 8
+            commits = statements.count("BEGIN IMMEDIATE")
+            yield Cost(wanted, len(statements), commits, statistics.median(times) * 1_000)
+
+
+def rebuild_rates(events: int) -> dict[str, float]:
+    """Events a second, for each projection."""
+    with shop(items=1_000) as stock:
+        for _ in range(events // 1_000):
+            stock.sync.sync(stock.batch(1_000), CALLER)
+        rates = {}
+        for projection in PROJECTIONS:
+            started = time.perf_counter()
+            result = rebuild(stock.ledger, projection, lambda *_: None)
+            rates[result.name] = result.position / (time.perf_counter() - started)
+        return rates
+
+
+def _timed(stock: Shop, size: int) -> float:
+    batch = stock.batch(size)
+    started = time.perf_counter()
+    assert len(stock.sync.sync(batch, CALLER).synced) == size
+    return time.perf_counter() - started
+
+
+def _statements(stock: Shop, size: int) -> list[str]:
+    """The statements of one batch; what is executed for many rows at once counts once."""
+    with _recorded_statements() as statements:
+        stock.sync.sync(stock.batch(size), CALLER)
+    return statements
+
+
+@contextmanager
+def _recorded_statements() -> Iterator[list[str]]:
+    statements: list[str] = []
+    execute, executemany = SQLiteCursor.execute, SQLiteCursor.executemany
+
+    def record(original: Any) -> Any:
+        def recording(cursor: SQLiteCursor, statement: str, *arguments: Any) -> None:
+            statements.append(statement)
+            original(cursor, statement, *arguments)
+
+        return recording
+
+    with (
+        patch.object(SQLiteCursor, "execute", record(execute)),
+        patch.object(SQLiteCursor, "executemany", record(executemany)),
+    ):
+        yield statements

@@ -1,0 +1,137 @@
+"""The commands, as processes."""
+
+import os
+import signal
+import sqlite3
+import subprocess
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from application.items import ItemService
+from application.ledger import Ledger
+from application.projections.stock_levels import StockLevels
+from application.rebuild import rebuild
+from application.sync import SyncService
+from tests.support.server import COMMAND
+from tests.support.shop import (
+    CLERK,
+    assert_read_models_equal_replay,
+    element,
+    register,
+)
+
+
+def run(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [COMMAND, *arguments],
+        env=os.environ | {"COLUMNS": "120", "NO_COLOR": "1"} | environment,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+
+def fill(ledger: Ledger, batches: int) -> Any:
+    tea = register(ItemService(ledger))
+    sync = SyncService(ledger)
+    for _ in range(batches):
+        sync.sync([element("INBOUND", tea, 1) for _ in range(2_000)], CLERK)
+    return tea
+
+
+def damage(file: Path) -> None:
+    connection = sqlite3.connect(file)
+    with connection:
+        connection.execute("UPDATE stock_levels SET on_hand = 1000")
+        connection.execute("DELETE FROM movements WHERE position % 2 = 0")
+    connection.close()
+
+
+@pytest.mark.parametrize("command", [[], ["serve"], ["rebuild"], ["demo"]])
+def test_help_needs_no_readme(command: list[str]) -> None:
+    result = run(*command, "--help")
+    assert result.returncode == 0
+    assert "Usage: stockledger" in result.stdout
+    assert "help" in result.stdout
+
+
+def test_version() -> None:
+    assert run("--version").stdout.startswith("stockledger 0.")
+
+
+def test_demo_shows_duplicates_and_the_refused_sale() -> None:
+    result = run("demo")
+    assert result.returncode == 0, result.stderr
+    assert result.stdout.count("duplicate") == 3
+    assert result.stdout.count("INSUFFICIENT_STOCK") == 1
+
+
+def test_rebuild_says_what_differed(ledger: Ledger, database_url: str, tmp_path: Path) -> None:
+    fill(ledger, batches=1)
+    damage(tmp_path / "ledger.db")
+    result = run("rebuild", STOCKLEDGER_DATABASE_URL=database_url)
+    assert result.returncode == 0, result.stderr
+    assert "stock_levels: rebuilt up to position 2001, 1 rows differed" in result.stdout
+    assert "on_hand: was 1000, is 2000" in result.stdout
+    assert "movements: rebuilt up to position 2001, 1000 rows differed" in result.stdout
+    again = run("rebuild", "movements", "--database", database_url)
+    assert "movements: rebuilt up to position 2001, nothing differed" in again.stdout
+    assert "stock_levels" not in again.stdout
+    assert_read_models_equal_replay(ledger)
+
+
+def test_killed_rebuild_has_changed_nothing(
+    ledger: Ledger, database_url: str, tmp_path: Path
+) -> None:
+    tea = fill(ledger, batches=8)
+    process = subprocess.Popen(
+        [COMMAND, "rebuild", "--database", database_url],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    connection = sqlite3.connect(tmp_path / "ledger.db")
+    query = "SELECT count(*) FROM stock_levels_rebuild"
+    while process.poll() is None:
+        try:
+            if connection.execute(query).fetchone()[0]:
+                break
+        except sqlite3.OperationalError:
+            time.sleep(0.001)  # The shadow table is not there yet.
+    connection.close()
+    process.send_signal(signal.SIGKILL)
+    assert process.wait() == -signal.SIGKILL
+
+    assert_read_models_equal_replay(ledger)
+    SyncService(ledger).sync([element("INBOUND", tea, 1)], CLERK)
+    assert rebuild(ledger, StockLevels(), lambda *_: None).differences.total == 0
+    assert_read_models_equal_replay(ledger)
+
+
+def test_rebuild_while_another_is_at_work_is_refused(ledger: Ledger, database_url: str) -> None:
+    with ledger.recorder.rebuild_lock():
+        result = run("rebuild", STOCKLEDGER_DATABASE_URL=database_url)
+    assert result.returncode == 4
+    assert "another rebuild" in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "environment_", "code", "said"),
+    [
+        (["rebuild", "nonsense"], {}, 2, "there are stock_levels, movements"),
+        (["rebuild", "--database", "mysql://host/x"], {}, 2, "'mysql' is not supported"),
+        (["serve", "--database", "sqlite:////no/such/folder/x.db"], {}, 3, "unavailable"),
+        (["serve"], {"STOCKLEDGER_PORT": "many"}, 2, "STOCKLEDGER_PORT"),
+        (["serve", "--workers", "0"], {}, 2, "STOCKLEDGER_WORKERS"),
+    ],
+)
+def test_what_is_wrong_is_said_in_one_line(
+    arguments: list[str], environment_: dict[str, str], code: int, said: str
+) -> None:
+    result = run(*arguments, **environment_)
+    assert result.returncode == code
+    assert said in result.stderr
+    assert "Traceback" not in result.stderr

@@ -1,0 +1,42 @@
+"""The README does what it says."""
+
+import json
+import re
+import subprocess
+from pathlib import Path
+from typing import Any
+
+from tests.support.server import running
+
+README = Path(__file__).parent.parent / "README.md"
+
+
+def curl_commands() -> list[str]:
+    blocks = re.findall(r"^```sh\n(.*?)^```", README.read_text(), re.DOTALL | re.MULTILINE)
+    return [block for block in blocks if block.startswith("curl")]
+
+
+def test_first_sync_works_when_pasted(database_url: str) -> None:
+    with running(database_url) as server:
+
+        def paste(command: str) -> dict[str, Any]:
+            text = command.replace("http://127.0.0.1:8000", server.url)
+            shown = subprocess.run(["bash", "-c", text], capture_output=True, check=True).stdout
+            answer: dict[str, Any] = json.loads(shown)
+            return answer
+
+        register, sync, stock = curl_commands()
+        item = paste(register)
+        first, second = paste(sync), paste(sync)
+        levels = paste(stock)
+
+    assert first["synced"][0]["itemId"] == item["itemId"]
+    assert [s["status"] for s in first["synced"] + second["synced"]] == ["recorded", "duplicate"]
+    assert [f["code"] for f in first["failed"]] == ["INSUFFICIENT_STOCK"]
+    assert levels["items"][0]["onHand"] == 24
+
+
+def test_every_link_leads_somewhere() -> None:
+    for page in [README, *README.parent.glob("docs/**/*.md")]:
+        for link in re.findall(r"\]\((?!http)([^)#]+)\)", page.read_text()):
+            assert (page.parent / link).exists(), f"{page.name}: {link}"
