@@ -99,7 +99,7 @@ def _validation_error(_: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, RequestValidationError)  # noqa: S101
     first = error.errors()[0]
     if first["type"] == "json_invalid":
-        return _problem(HTTPStatus.UNPROCESSABLE_ENTITY, "MALFORMED_BODY", "the body is not JSON")
+        return _malformed_body()
     field = to_camel(str(first["loc"][-1]))
     message = first["msg"].removeprefix("Value error, ")
     return _problem(
@@ -122,6 +122,8 @@ def _store_unavailable(_: Request, error: Exception) -> JSONResponse:
 
 def _http_exception(_: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, HTTPException)  # noqa: S101
+    if error.status_code == HTTPStatus.BAD_REQUEST:  # FastAPI's word for bytes that are no text.
+        return _malformed_body()
     status = HTTPStatus(error.status_code)
     return _problem(status, status.name, str(error.detail), headers=error.headers)
 
@@ -129,6 +131,10 @@ def _http_exception(_: Request, error: Exception) -> JSONResponse:
 def _internal_error(_: Request, error: Exception) -> JSONResponse:
     _LOG.error("a request failed", exc_info=error)
     return _problem(HTTPStatus.INTERNAL_SERVER_ERROR, "INTERNAL_ERROR", "the server has a fault")
+
+
+def _malformed_body() -> JSONResponse:
+    return _problem(HTTPStatus.UNPROCESSABLE_ENTITY, "MALFORMED_BODY", "the body is not JSON")
 
 
 def _problem(

@@ -62,11 +62,24 @@ def test_registration_out_of_bounds_names_its_field(
     assert answer.json()["details"]["field"] == field
 
 
-@pytest.mark.parametrize("body", ["", "{", "[]", "null", "[" * 10_000])
-def test_registration_that_is_no_object_is_a_problem(api: TestClient, body: str) -> None:
-    answer = api.post("/items", content=body, headers={"content-type": "application/json"})
-    assert answer.status_code in {400, 422}
-    assert answer.headers["content-type"] == "application/problem+json"
+@pytest.mark.parametrize(
+    ("body", "code"),
+    [
+        (b"", "INVALID"),
+        (b"[]", "INVALID"),
+        (b"null", "INVALID"),
+        (b"{", "MALFORMED_BODY"),
+        (b"\xff\xfe8", "MALFORMED_BODY"),
+        (b"[" * 10_000, "MALFORMED_BODY"),
+    ],
+)
+def test_body_that_is_no_object_is_a_problem(api: TestClient, body: bytes, code: str) -> None:
+    api.post("/items", json=TEA)
+    for method, path in [("POST", "/items"), ("PATCH", f"/items/{TEA_ID}")]:
+        headers = {"content-type": "application/json"}
+        answer = api.request(method, path, content=body, headers=headers)
+        assert (answer.status_code, answer.json()["code"]) == (422, code)
+        assert answer.headers["content-type"] == "application/problem+json"
 
 
 def test_snake_case_is_understood(api: TestClient) -> None:
