@@ -22,17 +22,21 @@ async def _bytes(request: Request) -> bytes:
     return await request.body()
 
 
-def _json(body: Annotated[bytes, Depends(_bytes)]) -> Any:
+Body = Annotated[bytes, Depends(_bytes)]
+
+
+def _json(body: Body) -> Any:
     try:
         return msgspec.json.decode(body)
     except (ValueError, RecursionError):
         return _lenient(body)
 
 
-def _batch(body: Annotated[Any, Depends(_json)], settings: Configured) -> list[Any]:
-    if not isinstance(body, dict) or not isinstance(body.get("transactions"), list):
+def _batch(body: Body, settings: Configured) -> list[Any]:
+    envelope = _json(body)
+    if not isinstance(envelope, dict) or not isinstance(envelope.get("transactions"), list):
         raise _malformed('the body must be an object with a list "transactions"')
-    transactions: list[Any] = body["transactions"]
+    transactions: list[Any] = envelope["transactions"]
     if len(transactions) > settings.max_batch:
         raise RequestProblem(
             HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
