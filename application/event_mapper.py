@@ -4,6 +4,7 @@ Measured on the event of one movement (µs, encode and decode, in one run): the 
 transcoder 14.4 and 10.8; msgspec 0.8 and, checked against the event's types, 5.9.
 """
 
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -34,12 +35,30 @@ class JSONTranscoder(Transcoder):
         return self._decoder.decode(data)
 
 
+class EventBase(msgspec.Struct):
+    """What every event says, in every version of its class: enough to judge a movement by."""
+
+    timestamp: datetime
+    location: str
+    sku: str
+    on_hand: int
+
+
 class EventMapper(Mapper[UUID]):
     """Leaves out what an event does not say, and gives every field its type back.
 
     Upcasting is the library's: an event class with `class_version` N has static methods
     `upcast_v1_v2` … that bring an old state up to date.
     """
+
+    _base_decoder = msgspec.json.Decoder(EventBase)
+
+    def to_base(self, stored_event: StoredEvent) -> EventBase:
+        """The event's base alone, at a fifth of the cost of the event."""
+        try:
+            return self._base_decoder.decode(stored_event.state)
+        except msgspec.MsgspecError as error:
+            raise _unreadable(stored_event, error) from error
 
     def to_stored_event(self, domain_event: DomainEventProtocol[UUID]) -> StoredEvent:
         event_class = type(domain_event)
@@ -70,8 +89,12 @@ class EventMapper(Mapper[UUID]):
             state["originator_version"] = stored_event.originator_version
             event: DomainEventProtocol[UUID] = msgspec.convert(state, event_class)
         except (msgspec.MsgspecError, AttributeError, TypeError) as error:
-            raise MapperDeserialisationError(
-                f"event {stored_event.originator_version} of item {stored_event.originator_id} "
-                f"({stored_event.topic}) can't be read: {error}"
-            ) from error
+            raise _unreadable(stored_event, error) from error
         return event
+
+
+def _unreadable(stored_event: StoredEvent, error: Exception) -> MapperDeserialisationError:
+    return MapperDeserialisationError(
+        f"event {stored_event.originator_version} of item {stored_event.originator_id} "
+        f"({stored_event.topic}) can't be read: {error}"
+    )

@@ -5,10 +5,10 @@ from typing import Any, cast
 from uuid import UUID
 
 from eventsourcing.application import Application, ProcessingEvent
-from eventsourcing.persistence import Mapper, Notification, Recording, Transcoder
+from eventsourcing.persistence import Mapper, Notification, Recording, StoredEvent, Transcoder
 from eventsourcing.utils import Environment, EnvType
 
-from application.event_mapper import EventMapper, JSONTranscoder
+from application.event_mapper import EventBase, EventMapper, JSONTranscoder
 from application.persistence.port import Latest, LedgerRecorder, LedgerTransaction, LevelState
 from application.projections import PROJECTIONS
 from application.projections.table import AnyEvent_co, Recorded
@@ -25,6 +25,7 @@ class Ledger(Application[UUID]):
 
     name = "stockledger"
     recorder: LedgerRecorder
+    mapper: EventMapper
 
     def __init__(self, env: EnvType) -> None:
         super().__init__(env)
@@ -81,21 +82,21 @@ class Ledger(Application[UUID]):
     def _restore(self, latest: Latest) -> StockItem:
         """The event store decides: the stock list's row serves only where it agrees with the
         item's last event, and an item whose row is damaged is replayed."""
-        event = cast("StockItemEvent", self.mapper.to_domain_event(latest.event))
-        level = latest.level
-        if level is None or not _agree(level, event):
-            item: StockItem = self.repository.get(event.originator_id)
+        stored, level = latest
+        base = self.mapper.to_base(stored)
+        if level is None or not _agree(level, stored, base):
+            item: StockItem = self.repository.get(cast("UUID", stored.originator_id))
             return item
         return StockItem.restore(
-            event.originator_id,
-            event.originator_version,
-            event.timestamp,
-            location=event.location,
-            sku=event.sku,
+            cast("UUID", stored.originator_id),
+            stored.originator_version,
+            base.timestamp,
+            location=base.location,
+            sku=base.sku,
             name=level.name,
             unit=level.unit,
             safety_stock=level.safety_stock,
-            on_hand=event.on_hand,
+            on_hand=base.on_hand,
             active=level.active,
         )
 
@@ -109,12 +110,12 @@ class Ledger(Application[UUID]):
         ]
 
 
-def _agree(level: LevelState, event: StockItemEvent) -> bool:
+def _agree(level: LevelState, stored: StoredEvent, base: EventBase) -> bool:
     # Nothing but a reactivation follows on a discontinuation, so the last event tells.
-    active = not isinstance(event, ItemDiscontinued)
+    active = stored.topic != ItemDiscontinued.TOPIC
     return (level.version, level.on_hand, level.active) == (
-        event.originator_version,
-        event.on_hand,
+        stored.originator_version,
+        base.on_hand,
         active,
     )
 

@@ -97,8 +97,23 @@ def test_stored_event_of_an_older_class_version_is_brought_up_to_date(
 
 
 @pytest.mark.parametrize(
-    "state", [b"{", b"{}", b"[]", json.dumps(BASE | {"quantity": "many"}).encode()]
+    "state", [b"{", b"{}", b"[]", json.dumps(BASE | {"on_hand": "many"}).encode()]
 )
 def test_damaged_event_is_named(state: bytes) -> None:
-    with pytest.raises(MapperDeserialisationError, match=f"event 2 of item {ITEM}"):
-        MAPPER.to_domain_event(StoredEvent(ITEM, 2, "InboundRecorded", state))
+    damaged = StoredEvent(ITEM, 2, "InboundRecorded", state)
+    for read in [MAPPER.to_domain_event, MAPPER.to_base]:
+        with pytest.raises(MapperDeserialisationError, match=f"event 2 of item {ITEM}"):
+            read(damaged)
+
+
+@pytest.mark.parametrize("example", STORED, ids=lambda example: str(example["topic"]))
+def test_base_is_the_same_as_in_the_whole_event(example: dict[str, Any]) -> None:
+    event = MAPPER.to_domain_event(stored(example["topic"], example["state"]))
+    assert isinstance(event, StockItemEvent)
+    base = MAPPER.to_base(stored(example["topic"], example["state"]))
+    assert (base.timestamp, base.location, base.sku, base.on_hand) == (
+        event.timestamp,
+        event.location,
+        event.sku,
+        event.on_hand,
+    )
