@@ -15,7 +15,7 @@ from domain.transaction import TransactionType
 from interface.api.body import JSONBody
 from interface.api.dependencies import Caller, Reader, Sync
 from interface.api.openapi import json_body
-from interface.api.paging import Cursor, Limit, cursor_for, parse_cursor
+from interface.api.paging import Cursor, Limit, Position, cursor_for, parse_cursor
 from interface.api.problems import documented
 from interface.api.schemas import MovementOut, MovementPage, QueryInstant, SyncedOut
 
@@ -104,7 +104,7 @@ def list_item_movements(
 
 
 def _page(reader: Reader, wanted: MovementFilter, query: ItemJournalQuery) -> MovementPage:
-    before = parse_cursor(query.cursor, int)
+    before = parse_cursor(query.cursor, Position)
     rows = reader.select_movements(wanted, before=before, limit=query.limit)
     return MovementPage(
         items=[MovementOut.of_row(row) for row in rows],

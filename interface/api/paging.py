@@ -7,12 +7,16 @@ from typing import Annotated, Any, Final, TypeVar
 import msgspec
 from pydantic import Field
 
+from domain.limits import MAX_QUANTITY
 from domain.rejections import Invalid
 
 MAX_LIMIT: Final = 1_000
 
 Limit = Annotated[int, Field(ge=1, le=MAX_LIMIT, description="Rows a page.")]
 Cursor = Annotated[str | None, Field(max_length=2_000, description="`nextCursor` of a page.")]
+
+Position = Annotated[int, msgspec.Meta(ge=0, le=MAX_QUANTITY)]
+"""The key of a list that is ordered by the ledger's positions."""
 
 Row = TypeVar("Row")
 Key = TypeVar("Key")

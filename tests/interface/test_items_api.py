@@ -1,5 +1,6 @@
 """/items."""
 
+import base64
 import json
 from typing import Any
 from uuid import uuid4
@@ -177,4 +178,14 @@ def test_stock_list_filters(api: TestClient) -> None:
 def test_bad_page_is_a_problem(api: TestClient, query: str) -> None:
     for path in ["/items", "/movements"]:
         answer = api.get(f"{path}?{query}")
+        assert (answer.status_code, answer.json()["code"]) == (422, "INVALID")
+
+
+@pytest.mark.parametrize(
+    "forged", ["9" * 30, "-1", "1.5", "true", '["a"]', '["a", 1]', '"\\ud800"']
+)
+def test_forged_cursor_is_a_problem(api: TestClient, forged: str) -> None:
+    cursor = base64.urlsafe_b64encode(forged.encode()).decode()
+    for path in ["/items", "/movements"]:
+        answer = api.get(path, params={"cursor": cursor})
         assert (answer.status_code, answer.json()["code"]) == (422, "INVALID")
