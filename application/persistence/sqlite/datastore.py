@@ -28,6 +28,10 @@ CONNECTIONS = 40
 CHECKPOINT_PAGES = 16_384
 """64 MiB of log between checkpoints: at SQLite's 1,000 pages, each larger batch pays for one."""
 
+CACHE_KIB = 65_536
+"""Pages that a connection may keep, as far as it has read so many: SQLite's 2 MiB do not hold the
+inner pages of a large ledger's indexes."""
+
 
 class _Transaction(SQLiteTransaction):
     def __enter__(self) -> SQLiteCursor:
@@ -52,6 +56,7 @@ class _Pool(SQLiteConnectionPool):
             connection = super()._create_connection()._sqlite_conn  # noqa: SLF001
             connection.execute("PRAGMA synchronous=FULL")
             connection.execute(f"PRAGMA wal_autocheckpoint={CHECKPOINT_PAGES}")
+            connection.execute(f"PRAGMA cache_size=-{CACHE_KIB}")
         except sqlite3.OperationalError as error:
             raise OperationalError(error) from error
         return _Connection(connection, max_age=self.max_age)
