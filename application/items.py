@@ -1,6 +1,7 @@
 """What is done to one item besides moving it, and what it was at an earlier time."""
 
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import datetime
 from itertools import takewhile
 from typing import Final, cast
@@ -10,7 +11,8 @@ from eventsourcing.application import project_aggregate
 
 from application.clock import Clock, utc_now
 from application.ledger import Ledger
-from application.persistence.port import LedgerTransaction, LostRace
+from application.lost_races import until_won
+from application.persistence.port import LedgerTransaction
 from application.principal import Principal
 from domain.events import StockItemEvent
 from domain.rejections import Conflict, ItemDiffers, UnknownItem, UnknownVersion
@@ -35,20 +37,16 @@ class ItemService:
         Raises:
             Invalid: location or SKU lie outside their bounds.
             ItemDiffers: the item is there already, with other details.
+            Conflict: another writer was faster, again and again.
         """
-        new = StockItem.register(
-            location, sku, details, actor=principal.actor, recorded_at=self._clock()
+        item, is_new = until_won(
+            lambda given_up: self._register(location, sku, details, principal, given_up)
         )
-        with self._ledger.recorder.transaction() as transaction:
-            known = self._ledger.load(transaction, [new.id]).get(new.id)
-            if known is None:
-                self._append(transaction, new)
-                return new, True
-        if known.details != details:
+        if item.details != details:
             raise ItemDiffers(
-                known.id, name=known.name, unit=known.unit, safety_stock=known.safety_stock
+                item.id, name=item.name, unit=item.unit, safety_stock=item.safety_stock
             )
-        return known, False
+        return item, is_new
 
     def change_details(
         self, item_id: UUID, change: Callable[[ItemDetails], ItemDetails], principal: Principal
@@ -94,21 +92,48 @@ class ItemService:
             raise self._nothing_there(item_id, time)
         return item
 
+    def _register(
+        self,
+        location: str,
+        sku: str,
+        details: ItemDetails,
+        principal: Principal,
+        given_up: set[UUID],
+    ) -> tuple[StockItem, bool]:
+        """One attempt. Raises LostRace."""
+        new = StockItem.register(
+            location, sku, details, actor=principal.actor, recorded_at=self._clock()
+        )
+        with self._alone_with(new.id, given_up) as (transaction, known):
+            if known is None:
+                self._append(transaction, new)
+        return (new, True) if known is None else (known, False)
+
     def _change(self, item_id: UUID, change: Callable[[StockItem, datetime], None]) -> StockItem:
+        def attempt(given_up: set[UUID]) -> StockItem:
+            with self._alone_with(item_id, given_up) as (transaction, item):
+                if item is None:
+                    raise UnknownItem(item_id)
+                change(item, self._clock())
+                self._append(transaction, item)
+            return item
+
+        return until_won(attempt)
+
+    @contextmanager
+    def _alone_with(
+        self, item_id: UUID, given_up: set[UUID]
+    ) -> Iterator[tuple[LedgerTransaction, StockItem | None]]:
+        if item_id in given_up:
+            raise Conflict(item_id)
         with self._ledger.recorder.transaction() as transaction:
-            item = self._ledger.load(transaction, [item_id]).get(item_id)
-            if item is None:
-                raise UnknownItem(item_id)
-            change(item, self._clock())
-            self._append(transaction, item)
-        return item
+            transaction.lock([item_id])
+            yield transaction, self._ledger.load(transaction, [item_id]).get(item_id)
 
     def _append(self, transaction: LedgerTransaction, item: StockItem) -> None:
         events = cast("list[StockItemEvent]", item.collect_events())
-        try:
+        if events:
             self._ledger.append(transaction, events)
-        except LostRace as race:
-            raise Conflict(item.id) from race
 
     def _events(self, item_id: UUID, lte: int | None = None) -> Iterator[StockItemEvent]:
         last = 0

@@ -63,7 +63,8 @@ class Ledger(Application[UUID]):
     def append(
         self, transaction: LedgerTransaction, events: Sequence[AnyEvent_co]
     ) -> list[Recorded[AnyEvent_co]]:
-        """Stores the events and brings every read model up to date. Raises LostRace."""
+        """Stores the events and brings every read model up to date. Raises LostRace, here or at
+        the end of the unit of work."""
         stored = [self.mapper.to_stored_event(event) for event in events]
         local_ids = [getattr(event, "local_id", None) for event in events]
         positions = transaction.append(stored, local_ids)

@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from typing import Final, NamedTuple
 
 from application.ledger import Ledger
-from application.persistence.port import Differences, LedgerTransaction
+from application.persistence.port import Differences, LedgerTransaction, StillHeld
 from application.projections.table import Projection, Recorded
 from domain.events import StockItemEvent
 
@@ -40,15 +40,16 @@ def rebuild(ledger: Ledger, projection: Projection, progress: Progress) -> Rebui
         RebuildRunning: another rebuild of this ledger is at work.
         StoreUnavailable: the database can't be reached. The live table is as it was.
     """
-    with ledger.recorder.rebuild_lock():
-        return _Rebuild(ledger, projection).run(progress)
+    with ledger.recorder.rebuild_lock() as still_held:
+        return _Rebuild(ledger, projection, still_held).run(progress)
 
 
 class _Rebuild:
-    def __init__(self, ledger: Ledger, projection: Projection) -> None:
+    def __init__(self, ledger: Ledger, projection: Projection, still_held: StillHeld) -> None:
         self._ledger = ledger
         self._recorder = ledger.recorder
         self._projection = projection
+        self._still_held = still_held
         self._live = projection.table
         self._shadow = projection.table.shadow()
         self._position = 0
@@ -82,9 +83,12 @@ class _Rebuild:
 
     def _swap(self) -> None:
         with self._recorder.transaction() as transaction:
+            transaction.exclude_writers()
             while recorded := self._next_events():
                 self._project(transaction, recorded)
             old = transaction.replace_table(self._live, self._shadow)
+            # From here on, nobody else can touch the shadow; until here, only without this lock.
+            self._still_held()
         with self._recorder.transaction() as transaction:
             transaction.drop_table(old)
 

@@ -4,18 +4,15 @@ Each element is judged by itself, in the order of the request; what is accepted 
 commit. A rejection is decided before anything is written, so there is never anything to undo.
 """
 
-import random
-import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from itertools import count
-from typing import Final, Literal, NamedTuple
+from typing import Literal, NamedTuple
 from uuid import UUID
 
 from application.clock import Clock, utc_now
 from application.ledger import Ledger
-from application.persistence.port import LostRace
+from application.lost_races import until_won
 from application.principal import Principal
 from application.projections.table import Recorded
 from application.transaction_parser import parse_transaction
@@ -23,13 +20,6 @@ from domain.events import MovementRecorded
 from domain.rejections import Conflict, LocalIdReused, Rejection, UnknownItem
 from domain.stock_item import StockItem
 from domain.transaction import Transaction
-
-MAX_ATTEMPTS: Final = 8
-"""How often a batch is judged anew after lost races before the contended items are given up."""
-
-MAX_PAUSE: Final = 0.05
-"""Seconds; the pause after a lost race is drawn at random below this."""
-
 
 Status = Literal["recorded", "duplicate"]
 
@@ -86,33 +76,25 @@ class SyncService:
                 may be sent again.
         """
         transactions, failed = _parse(elements)
-        given_up: set[UUID] = set()
-        for attempt in count(1):
-            try:
-                result = self._record(transactions, given_up, principal)
-            except LostRace as race:
-                if attempt >= MAX_ATTEMPTS:
-                    given_up |= race.item_ids
-                time.sleep(random.uniform(0, MAX_PAUSE))  # noqa: S311 -- jitter, no secret
-            else:
-                break
+        result = until_won(lambda given_up: self._record(transactions, given_up, principal))
         failed = sorted([*failed, *result.failed], key=lambda failure: failure.index)
         return result._replace(failed=failed)
 
     def _record(
         self, transactions: dict[int, Transaction], given_up: set[UUID], principal: Principal
     ) -> SyncResult:
-        """One attempt: look up, load, judge, append. Raises LostRace."""
+        """One attempt: lock, look up, load, judge, append. Raises LostRace."""
         ledger = self._ledger
         local_ids = list({transaction.local_id for transaction in transactions.values()})
         item_ids = list({transaction.item_id for transaction in transactions.values()})
         with ledger.recorder.transaction() as unit_of_work:
+            unit_of_work.lock(item_ids)
             known = ledger.recorded(unit_of_work, local_ids)
             items = ledger.load(unit_of_work, item_ids)
             judge = _Judge(known, items, given_up, principal, self._clock())
             judge.judge_all(transactions)
             appended = ledger.append(unit_of_work, judge.accepted) if judge.accepted else []
-            position = appended[-1].position if appended else unit_of_work.head()
+        position = appended[-1].position if appended else ledger.recorder.head()
         known.update((found.event.local_id, found) for found in appended)
         synced = [
             _synced(index, status, known[transactions[index].local_id])

@@ -1,7 +1,7 @@
 """What the application asks of a database. Adapters differ in SQL alone."""
 
 from abc import abstractmethod
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -50,7 +50,21 @@ class Latest(NamedTuple):
 
 
 class LedgerTransaction(Protocol):
-    """A unit of work: all of it is committed, or nothing."""
+    """A unit of work: all of it is committed, or nothing.
+
+    A method may leave its statement to be sent with a later one: what the database says against it
+    is raised by then, at the latest by the commit.
+    """
+
+    def lock(self, item_ids: Sequence[UUID]) -> None:
+        """Waits until no other unit of work is at these items, and keeps the others waiting until
+        this one has ended. Comes before anything that is read of the items."""
+        ...
+
+    def exclude_writers(self) -> None:
+        """Waits until no other unit of work is at any item, and keeps the others waiting until
+        this one has ended."""
+        ...
 
     def recorded(self, local_ids: Sequence[UUID]) -> Sequence[Notification]:
         """Those events that took one of these `local_id`s, in one query."""
@@ -60,15 +74,11 @@ class LedgerTransaction(Protocol):
         """How the last commit left those of these items that exist, in one query."""
         ...
 
-    def head(self) -> int:
-        """The position of the ledger's last event; 0 for an empty ledger."""
-        ...
-
     def append(
         self, events: Sequence[StoredEvent], local_ids: Sequence[UUID | None]
     ) -> Sequence[int]:
         """Stores the events, in order, each with the `local_id` that it takes, if it takes one;
-        returns their positions. Raises LostRace."""
+        returns their positions. Raises LostRace, here or at the end of the unit of work."""
         ...
 
     def write(self, table: Table, writes: Sequence[Write]) -> None:
@@ -131,6 +141,10 @@ class Differences:
         return self.missing + self.surplus + self.changed
 
 
+StillHeld = Callable[[], None]
+"""Raises StoreUnavailable where the lock has been lost with its connection."""
+
+
 class LedgerRecorder(ApplicationRecorder):
     """The library's recorder, with units of work and read models. Every method may raise
     StoreUnavailable."""
@@ -141,7 +155,12 @@ class LedgerRecorder(ApplicationRecorder):
 
     @abstractmethod
     def head(self) -> int:
-        """The position of the ledger's last event; 0 for an empty ledger."""
+        """The position of the last event that can be read; 0 for an empty ledger.
+
+        No event ever appears at a position up to here later on, neither here nor in
+        `select_notifications`: who follows the ledger by position misses nothing, in whatever
+        order writers commit.
+        """
 
     @abstractmethod
     def select_item(self, item_id: UUID) -> StockLevel | None:
@@ -160,7 +179,7 @@ class LedgerRecorder(ApplicationRecorder):
         """The journal, newest first, from the position before `before`."""
 
     @abstractmethod
-    def rebuild_lock(self) -> AbstractContextManager[None]:
+    def rebuild_lock(self) -> AbstractContextManager[StillHeld]:
         """Held by the one rebuild at work, freed by the end of its process. Raises
         RebuildRunning."""
 

@@ -13,20 +13,11 @@ from eventsourcing.persistence import (
 from eventsourcing.sqlite import SQLiteApplicationRecorder, SQLiteCursor, SQLiteFactory
 from eventsourcing.utils import Environment, EnvType
 
-from application.persistence.port import (
-    Differences,
-    ItemFilter,
-    LedgerRecorder,
-    LedgerTransaction,
-    MovementFilter,
-    RebuildRunning,
-)
-from application.persistence.sqlite import queries
+from application.persistence.port import LedgerTransaction, RebuildRunning, StillHeld
+from application.persistence.queries import ReadModelQueries, Run
 from application.persistence.sqlite.datastore import LedgerDatastore
-from application.persistence.sqlite.transaction import SQLiteLedgerTransaction
-from application.projections.movements import Movement
-from application.projections.stock_levels import StockLevel
-from application.projections.table import Table
+from application.persistence.sqlite.tables import sqlite_table
+from application.persistence.sqlite.transaction import SQLiteLedgerTransaction, read_head
 
 # An INTEGER PRIMARY KEY that bears the name rowid: the library's queries read positions under this
 # name, and a VACUUM leaves them as they are, which it would not with an implicit rowid.
@@ -50,10 +41,11 @@ FROM stored_events
 """
 
 
-class SQLiteLedgerRecorder(SQLiteApplicationRecorder, LedgerRecorder):
+class SQLiteLedgerRecorder(SQLiteApplicationRecorder, ReadModelQueries):
     """Events with their `local_id`s, and the read models beside them, in one SQLite file."""
 
     datastore: LedgerDatastore
+    sql_table = staticmethod(sqlite_table)
 
     def construct_create_table_statements(self) -> list[str]:
         return [CREATE_EVENTS, CREATE_READABLE_EVENTS]
@@ -76,34 +68,24 @@ class SQLiteLedgerRecorder(SQLiteApplicationRecorder, LedgerRecorder):
 
     def head(self) -> int:
         with self.datastore.transaction(commit=False) as cursor:
-            return SQLiteLedgerTransaction(cursor).head()
-
-    def select_item(self, item_id: UUID) -> StockLevel | None:
-        with self.datastore.transaction(commit=False) as cursor:
-            return queries.item(cursor, item_id)
-
-    def select_items(
-        self, wanted: ItemFilter, *, after: tuple[str, str] | None, limit: int
-    ) -> list[StockLevel]:
-        with self.datastore.transaction(commit=False) as cursor:
-            return queries.items(cursor, wanted, after, limit)
-
-    def select_movements(
-        self, wanted: MovementFilter, *, before: int | None, limit: int
-    ) -> list[Movement]:
-        with self.datastore.transaction(commit=False) as cursor:
-            return queries.movements(cursor, wanted, before, limit)
-
-    def differences(self, live: Table, shadow: Table, *, upto: int, samples: int) -> Differences:
-        with self.datastore.transaction(commit=False) as cursor:
-            return queries.differences(cursor, live, shadow, upto, samples)
+            return read_head(cursor)
 
     @contextmanager
-    def rebuild_lock(self) -> Iterator[None]:
+    def reading(self) -> Iterator[Run]:
+        with self.datastore.transaction(commit=False) as cursor:
+
+            def run(query: str, parameters: Sequence[Any]) -> list[tuple[Any, ...]]:
+                cursor.execute(query, parameters)
+                return [tuple(row) for row in cursor.fetchall()]
+
+            yield run
+
+    @contextmanager
+    def rebuild_lock(self) -> Iterator[StillHeld]:
         lock = filelock.FileLock(f"{self.datastore.db_name}.rebuild.lock", blocking=False)
         try:
             with lock:
-                yield
+                yield lambda: None  # The operating system takes a lock from nobody.
         except filelock.Timeout as error:
             raise RebuildRunning("another rebuild of this ledger is at work") from error
 

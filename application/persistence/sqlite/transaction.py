@@ -28,8 +28,6 @@ JOIN stored_events AS e ON e.originator_id = wanted.value AND e.originator_versi
 LEFT JOIN stock_levels AS l ON l.item_id = wanted.value
 """
 
-HEAD = "SELECT coalesce(max(rowid), 0) FROM stored_events"
-
 TAKEN = """
 SELECT e.originator_id, e.local_id
 FROM json_each(?) AS wanted JOIN stored_events AS e
@@ -45,6 +43,12 @@ class SQLiteLedgerTransaction:
 
     def __init__(self, cursor: SQLiteCursor) -> None:
         self._cursor = cursor
+
+    def lock(self, item_ids: Sequence[UUID]) -> None:
+        """Nothing to do: the database is locked."""
+
+    def exclude_writers(self) -> None:
+        """Nothing to do: the database is locked."""
 
     def recorded(self, local_ids: Sequence[UUID]) -> list[Notification]:
         self._cursor.execute(RECORDED, (_json_ids(local_ids),))
@@ -63,15 +67,10 @@ class SQLiteLedgerTransaction:
         self._cursor.execute(LATEST, (_json_ids(item_ids),))
         return [_latest(row) for row in self._cursor.fetchall()]
 
-    def head(self) -> int:
-        self._cursor.execute(HEAD)
-        position: int = self._cursor.fetchone()[0]
-        return position
-
     def append(
         self, events: Sequence[StoredEvent], local_ids: Sequence[UUID | None]
     ) -> Sequence[int]:
-        head = self.head()
+        head = read_head(self._cursor)
         positions = range(head + 1, head + 1 + len(events))
         rows = [
             (
@@ -94,10 +93,11 @@ class SQLiteLedgerTransaction:
         target = sqlite_table(table)
         for write in writes:
             if isinstance(write, Insert):
-                self._cursor.executemany(target.insert, target.encode(table.columns, write.rows))
+                rows = target.encode_rows(table.columns, write.rows)
+                self._cursor.executemany(target.insert, rows)
             else:
                 columns = (*write.columns, table.key)
-                values = target.encode(columns, write.values)
+                values = target.encode_rows(columns, write.values)
                 self._cursor.executemany(target.update(write.columns), values)
 
     def create_table(self, table: Table) -> None:
@@ -127,6 +127,13 @@ class SQLiteLedgerTransaction:
             for item, _, local_id in wanted
             if item in items or local_id in local_ids
         }
+
+
+def read_head(cursor: SQLiteCursor) -> int:
+    """The position of the last event; 0 where there is none."""
+    cursor.execute("SELECT coalesce(max(rowid), 0) FROM stored_events")
+    position: int = cursor.fetchone()[0]
+    return position
 
 
 def _latest(row: Sequence[Any]) -> Latest:

@@ -1,0 +1,149 @@
+"""What readers ask of the read models, in SQL that every database here understands.
+
+Every list is bounded by a limit and starts at a key.
+"""
+
+from abc import abstractmethod
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
+from typing import Any
+from uuid import UUID
+
+from application.persistence.port import Differences, ItemFilter, LedgerRecorder, MovementFilter
+from application.persistence.tables import SQLTable
+from application.projections.movements import Movement, Movements
+from application.projections.stock_levels import StockLevel, StockLevels
+from application.projections.table import Table
+
+Run = Callable[[str, Sequence[Any]], Sequence[Sequence[Any]]]
+"""Runs a statement, whose parameters are marked by `?`, and returns all rows."""
+
+Condition = tuple[str, Sequence[Any]]
+
+
+class ReadModelQueries(LedgerRecorder):
+    """The part of a recorder that reads the read models."""
+
+    sql_table: Callable[[Table], SQLTable]
+
+    @abstractmethod
+    def reading(self) -> AbstractContextManager[Run]:
+        """A connection to read from, for one block."""
+
+    def select_item(self, item_id: UUID) -> StockLevel | None:
+        levels = self.sql_table(StockLevels.table)
+        wanted: Condition = ("item_id = ?", [levels.encode_value("item_id", item_id)])
+        found = self._select(levels, [wanted], "item_id", limit=1)
+        return StockLevel(*found[0]) if found else None
+
+    def select_items(
+        self, wanted: ItemFilter, *, after: tuple[str, str] | None, limit: int
+    ) -> list[StockLevel]:
+        conditions = _item_conditions(wanted)
+        if after is not None:
+            conditions.append(("(location, sku) > (?, ?)", after))
+        levels = self.sql_table(StockLevels.table)
+        return [
+            StockLevel(*row) for row in self._select(levels, conditions, "location, sku", limit)
+        ]
+
+    def select_movements(
+        self, wanted: MovementFilter, *, before: int | None, limit: int
+    ) -> list[Movement]:
+        movements = self.sql_table(Movements.table)
+        conditions = _movement_conditions(wanted, movements)
+        if before is not None:
+            conditions.append(("position < ?", [before]))
+        return [
+            Movement(*row) for row in self._select(movements, conditions, "position DESC", limit)
+        ]
+
+    def differences(self, live: Table, shadow: Table, *, upto: int, samples: int) -> Differences:
+        missing = (
+            f"{shadow.name} AS s LEFT JOIN {live.name} AS l USING ({live.key}) "
+            "WHERE l.position IS NULL"
+        )
+        surplus = (
+            f"{live.name} AS l LEFT JOIN {shadow.name} AS s USING ({live.key}) "
+            "WHERE s.position IS NULL AND l.position <= ?"
+        )
+        unequal = " OR ".join(f"l.{column} IS DISTINCT FROM s.{column}" for column in live.columns)
+        changed = (
+            f"{live.name} AS l JOIN {shadow.name} AS s USING ({live.key}) "
+            f"WHERE l.position <= ? AND ({unequal})"
+        )
+        with self.reading() as run:
+            rows = run(f"SELECT l.*, s.* FROM {changed} LIMIT ?", (upto, samples))  # noqa: S608
+            return Differences(
+                missing=_count(run, missing),
+                surplus=_count(run, surplus, upto),
+                changed=_count(run, changed, upto),
+                samples=[sample for row in rows for sample in _unequal_values(live, row)],
+            )
+
+    def _select(
+        self, table: SQLTable, conditions: Sequence[Condition], order: str, limit: int
+    ) -> list[tuple[Any, ...]]:
+        where = " AND ".join(condition for condition, _ in conditions) or "TRUE"
+        parameters = [value for _, values in conditions for value in values]
+        with self.reading() as run:
+            rows = run(
+                f"SELECT {table.columns} FROM {table.table.name} "  # noqa: S608
+                f"WHERE {where} ORDER BY {order} LIMIT ?",
+                (*parameters, limit),
+            )
+        return [table.decode(row) for row in rows]
+
+
+def _item_conditions(wanted: ItemFilter) -> list[Condition]:
+    conditions: list[Condition] = []
+    if wanted.location is not None:
+        conditions.append(("location = ?", [wanted.location]))
+    if wanted.sku is not None:
+        conditions.append(("sku = ?", [wanted.sku]))
+    if wanted.text is not None:
+        part = _like(wanted.text)
+        in_any_case = r"lower({}) LIKE lower(?) ESCAPE '\'"
+        either = " OR ".join(in_any_case.format(column) for column in ("sku", "name"))
+        conditions.append((f"({either})", [part, part]))
+    if wanted.below_safety_stock:
+        conditions.append(("on_hand < safety_stock", []))
+    return conditions
+
+
+def _movement_conditions(wanted: MovementFilter, movements: SQLTable) -> list[Condition]:
+    bounds = [
+        ("item_id", "=", wanted.item_id),
+        ("location", "=", wanted.location),
+        ("type", "=", wanted.type),
+        ("actor", "=", wanted.actor),
+        ("device", "=", wanted.device),
+        ("recorded_at", ">=", wanted.recorded_from),
+        ("recorded_at", "<", wanted.recorded_to),
+    ]
+    return [
+        (f"{column} {operator} ?", [movements.encode_value(column, value)])
+        for column, operator, value in bounds
+        if value is not None
+    ]
+
+
+def _unequal_values(table: Table, row: Sequence[Any]) -> list[tuple[Any, str, Any, Any]]:
+    names = list(table.columns)
+    live, rebuilt = row[: len(names)], row[len(names) :]
+    key = live[names.index(table.key)]
+    return [
+        (key, name, was, now)
+        for name, was, now in zip(names, live, rebuilt, strict=True)
+        if was != now
+    ]
+
+
+def _count(run: Run, rows: str, *parameters: Any) -> int:
+    ((number,),) = run(f"SELECT count(*) FROM {rows}", parameters)  # noqa: S608
+    return int(number)
+
+
+def _like(text: str) -> str:
+    escaped = text.replace("\\", r"\\").replace("%", r"\%").replace("_", r"\_")
+    return f"%{escaped}%"

@@ -1,0 +1,89 @@
+"""SQL for read models, derived from their `Table`s in the dialect of a database."""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from secrets import token_hex
+from types import NoneType
+from typing import Any, get_args
+
+from application.projections.table import Table
+
+
+@dataclass(frozen=True)
+class Dialect:
+    """What differs between databases where the statements themselves do not."""
+
+    types: Mapping[type, str]
+    """Column types by Python types."""
+    encoders: Mapping[type, Callable[[Any], Any]]
+    """How values are stored, by Python types; others are stored as they are."""
+    decoders: Mapping[type, Callable[[Any], Any]]
+    """How stored values are read, by Python types; others are as they are stored."""
+
+
+class SQLTable:
+    """The statements for one table, and its values on their way in and out."""
+
+    def __init__(self, table: Table, dialect: Dialect) -> None:
+        self.table = table
+        self.columns = ", ".join(table.columns)
+        self._dialect = dialect
+        self._types = {name: _plain_type(hint) for name, hint in table.columns.items()}
+        self._decoders = [dialect.decoders.get(self._types[name]) for name in table.columns]
+
+    def create(self) -> list[str]:
+        """Index names must be unique in the database, and a shadow table keeps its indexes when it
+        goes live: hence the random part."""
+        table, token = self.table, token_hex(4)
+        definitions = ", ".join(self._definition(name) for name in table.columns)
+        return [
+            f"CREATE TABLE {table.name} ({definitions})",
+            *(
+                f"CREATE INDEX {table.name}_{'_'.join(index)}_{token} "
+                f"ON {table.name} ({', '.join(index)})"
+                for index in table.indexes
+            ),
+        ]
+
+    def column_type(self, name: str) -> str:
+        return self._dialect.types[self._types[name]]
+
+    def encode(
+        self, columns: Iterable[str], rows: Iterable[tuple[Any, ...]]
+    ) -> list[Sequence[Any]]:
+        """The values of these columns of the rows as they are stored, column by column."""
+        by_column: list[Sequence[Any]] = list(zip(*rows, strict=True))
+        for place, column in enumerate(columns):
+            encoder = self._dialect.encoders.get(self._types[column])
+            if encoder is not None:
+                by_column[place] = [
+                    value if value is None else encoder(value) for value in by_column[place]
+                ]
+        return by_column
+
+    def encode_value(self, column: str, value: Any) -> Any:
+        """One value as it is stored."""
+        ((encoded,),) = self.encode([column], [(value,)])
+        return encoded
+
+    def decode(self, values: Iterable[Any]) -> tuple[Any, ...]:
+        """The row that these stored values are, in the order of the columns."""
+        return self.table.row(
+            *(
+                value if decoder is None or value is None else decoder(value)
+                for decoder, value in zip(self._decoders, values, strict=True)
+            )
+        )
+
+    def _definition(self, name: str) -> str:
+        definition = f"{name} {self.column_type(name)}"
+        optional = NoneType in get_args(self.table.columns[name])
+        if name == self.table.key:
+            return f"{definition} NOT NULL PRIMARY KEY"
+        return definition if optional else f"{definition} NOT NULL"
+
+
+def _plain_type(hint: Any) -> type:
+    """The type itself of `type | None`."""
+    plain: type = next((arg for arg in get_args(hint) if arg is not NoneType), hint)
+    return plain
