@@ -27,7 +27,8 @@ lock: .venv/dev ## Pin the newest versions that pyproject.toml allows
 	$(BIN)/uv pip compile --quiet --universal --generate-hashes --upgrade --no-header \
 		--python-version 3.11 pyproject.toml requirements-build.in -o requirements.txt
 	$(BIN)/uv pip compile --quiet --universal --generate-hashes --no-header -c requirements.txt \
-		--python-version 3.11 --extra dev pyproject.toml requirements-build.in -o requirements-dev.txt
+		--python-version 3.11 --extra dev --extra postgres \
+		pyproject.toml requirements-build.in -o requirements-dev.txt
 
 clean:
 	rm -rf .venv

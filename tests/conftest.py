@@ -9,16 +9,26 @@ from application.items import ItemService
 from application.ledger import Ledger
 from application.persistence import environment
 from application.sync import SyncService
+from tests.support import postgres
 from tests.support.shop import Clock
 
-BACKENDS = ["sqlite"]
+BACKENDS = ["sqlite", "postgres"]
+
+
+@pytest.fixture(scope="session")
+def postgres_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    with postgres.server(tmp_path_factory.mktemp("server")) as url:
+        yield url
 
 
 @pytest.fixture(params=BACKENDS)
-def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
     """A database of the test's own, empty."""
-    assert request.param == "sqlite"
-    return f"sqlite:///{tmp_path / 'ledger.db'}"
+    if request.param == "sqlite":
+        yield f"sqlite:///{tmp_path / 'ledger.db'}"
+        return
+    with postgres.database(request.getfixturevalue("postgres_server")) as url:
+        yield url
 
 
 @pytest.fixture

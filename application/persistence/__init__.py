@@ -1,34 +1,54 @@
 """Where the ledger is kept: the port that the application sees, and an adapter a database."""
 
-from urllib.parse import urlsplit
+from importlib.util import find_spec
+from urllib.parse import SplitResult, urlsplit
 
 from eventsourcing.utils import EnvType
 
-
-class UnsupportedDatabase(ValueError):
-    """The database URL names no database that the ledger can be kept in."""
+from application.persistence.port import UnsupportedDatabase
 
 
-def environment(database_url: str, *, lock_timeout: int) -> EnvType:
+def environment(database_url: str, *, lock_timeout: int, pool_size: int = 10) -> EnvType:
     """What the eventsourcing library wants to know to keep the ledger at `database_url`.
 
     Args:
-        database_url: `sqlite:///relative.db` or `sqlite:////absolute.db`.
+        database_url: `sqlite:///relative.db`, `sqlite:////absolute.db`, or a PostgreSQL connection
+            URI.
         lock_timeout: how many seconds a writer waits for its turn.
+        pool_size: how many connections to PostgreSQL a process uses at the most.
 
     Raises:
         UnsupportedDatabase: there is no adapter for the URL.
     """
     url = urlsplit(database_url)
+    match url.scheme:
+        case "sqlite":
+            return _sqlite(url, lock_timeout)
+        case "postgresql" | "postgres":
+            return _postgres(database_url, lock_timeout, pool_size)
+        case unknown:
+            raise UnsupportedDatabase(
+                f"{unknown or database_url!r} is not supported: use sqlite:/// or postgresql://"
+            )
+
+
+def _sqlite(url: SplitResult, lock_timeout: int) -> EnvType:
     path = url.path.removeprefix("/")
-    if url.scheme != "sqlite":
-        raise UnsupportedDatabase(
-            f"{url.scheme or database_url!r} is not supported: use sqlite:///"
-        )
     if url.netloc or not path or ":memory:" in path:
         raise UnsupportedDatabase("SQLite needs a file: sqlite:///stockledger.db")
     return {
         "PERSISTENCE_MODULE": "application.persistence.sqlite.recorder:SQLiteLedgerFactory",
         "SQLITE_DBNAME": path,
         "SQLITE_LOCK_TIMEOUT": str(lock_timeout),
+    }
+
+
+def _postgres(database_url: str, lock_timeout: int, pool_size: int) -> EnvType:
+    if find_spec("psycopg") is None:
+        raise UnsupportedDatabase("PostgreSQL needs its driver: install stockledger[postgres]")
+    return {
+        "PERSISTENCE_MODULE": "application.persistence.postgres.recorder:PostgresLedgerFactory",
+        "POSTGRES_URL": database_url,
+        "POSTGRES_POOL_SIZE": str(pool_size),
+        "POSTGRES_LOCK_TIMEOUT": str(lock_timeout),
     }

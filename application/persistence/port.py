@@ -15,6 +15,10 @@ from application.projections.stock_levels import StockLevel
 from application.projections.table import Table, Write
 
 
+class UnsupportedDatabase(ValueError):
+    """The database URL names no database that the ledger can be kept in."""
+
+
 class StoreUnavailable(Exception):
     """The database can't be reached, or stayed locked for too long. Nothing was recorded."""
 
@@ -62,7 +66,7 @@ class LedgerTransaction(Protocol):
         ...
 
     def exclude_writers(self) -> None:
-        """Waits until no other unit of work is at any item, and keeps the others waiting until
+        """Returns when no other unit of work is at any item, and keeps the others waiting until
         this one has ended."""
         ...
 

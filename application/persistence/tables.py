@@ -1,6 +1,6 @@
 """SQL for read models, derived from their `Table`s in the dialect of a database."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from secrets import token_hex
 from types import NoneType
@@ -48,11 +48,9 @@ class SQLTable:
     def column_type(self, name: str) -> str:
         return self._dialect.types[self._types[name]]
 
-    def encode(
-        self, columns: Iterable[str], rows: Iterable[tuple[Any, ...]]
-    ) -> list[Sequence[Any]]:
+    def encode(self, columns: Iterable[str], rows: Iterable[tuple[Any, ...]]) -> list[list[Any]]:
         """The values of these columns of the rows as they are stored, column by column."""
-        by_column: list[Sequence[Any]] = list(zip(*rows, strict=True))
+        by_column = [list(values) for values in zip(*rows, strict=True)]
         for place, column in enumerate(columns):
             encoder = self._dialect.encoders.get(self._types[column])
             if encoder is not None:

@@ -10,8 +10,7 @@ from pydantic import ValidationError
 from rich.console import Console
 from rich.markup import escape
 
-from application.persistence import UnsupportedDatabase
-from application.persistence.port import RebuildRunning, StoreUnavailable
+from application.persistence.port import RebuildRunning, StoreUnavailable, UnsupportedDatabase
 from interface.settings import Settings
 
 console = Console()

@@ -59,6 +59,17 @@ def test_people_can_read_the_events(
     assert '"sku":"TEA-250","on_hand":5' in state
 
 
+def test_values_of_another_type_in_a_read_model_decide_nothing(
+    ledger: Ledger, sync: SyncService, items: ItemService, file: Path
+) -> None:
+    tea = register(items)
+    sync.sync([element("INBOUND", tea, 5)], CLERK)
+    with sqlite3.connect(file) as connection:
+        connection.execute("UPDATE stock_levels SET updated_at = 'junk', on_hand = 'many'")
+    connection.close()
+    assert sync.sync([element("OUTBOUND", tea, 2)], CLERK).synced[0].on_hand == 3
+
+
 def test_readers_do_not_wait_for_a_writer(ledger: Ledger, items: ItemService) -> None:
     tea = register(items)
     found: list[object] = []

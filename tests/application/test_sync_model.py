@@ -1,6 +1,8 @@
 """Random histories of batches, against a model that fits on a page."""
 
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, ExitStack, contextmanager
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, NamedTuple
@@ -27,6 +29,7 @@ from application.sync import Synced, SyncResult, SyncService
 from domain.limits import MAX_QUANTITY
 from domain.stock_item import item_id
 from tests.conftest import BACKENDS
+from tests.support import postgres
 from tests.support.shop import CLERK, assert_read_models_equal_replay, element, register
 
 SKUS = ["A", "B", "C"]
@@ -98,15 +101,14 @@ class Model:
 
 
 class SyncMachine(RuleBasedStateMachine):
-    backend: str
+    new_database: Callable[[], AbstractContextManager[str]]
 
     def __init__(self) -> None:
         super().__init__()
         self.model = Model()
         self.sent: list[dict[str, Any]] = []
         self.closing = ExitStack()
-        folder = self.closing.enter_context(TemporaryDirectory())
-        self.env = environment(f"sqlite:///{Path(folder) / 'ledger.db'}", lock_timeout=30)
+        self.env = environment(self.closing.enter_context(self.new_database()), lock_timeout=30)
 
     @initialize()
     def open(self) -> None:
@@ -189,9 +191,20 @@ def _outcomes(result: SyncResult) -> list[str]:
     return [outcomes[index] for index in sorted(outcomes)]
 
 
+@contextmanager
+def new_file() -> Iterator[str]:
+    with TemporaryDirectory() as folder:
+        yield f"sqlite:///{Path(folder) / 'ledger.db'}"
+
+
 @pytest.mark.parametrize("backend", BACKENDS)
-def test_any_history_ends_as_the_model_says(backend: str) -> None:
-    machine = type(f"{backend}Machine", (SyncMachine,), {"backend": backend})
+def test_any_history_ends_as_the_model_says(backend: str, request: pytest.FixtureRequest) -> None:
+    new_database: Callable[[], AbstractContextManager[str]] = new_file
+    if backend == "postgres":
+        new_database = partial(postgres.database, request.getfixturevalue("postgres_server"))
+    machine = type(
+        f"{backend}Machine", (SyncMachine,), {"new_database": staticmethod(new_database)}
+    )
     run_state_machine_as_test(
         machine,
         settings=settings(

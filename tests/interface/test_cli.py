@@ -2,16 +2,15 @@
 
 import os
 import signal
-import sqlite3
 import subprocess
 import time
-from pathlib import Path
 from typing import Any
 
 import pytest
 
 from application.items import ItemService
 from application.ledger import Ledger
+from application.persistence.port import StoreUnavailable
 from application.projections.stock_levels import StockLevels
 from application.rebuild import rebuild
 from application.sync import SyncService
@@ -20,6 +19,7 @@ from tests.support.shop import (
     CLERK,
     assert_read_models_equal_replay,
     element,
+    execute,
     register,
 )
 
@@ -43,14 +43,6 @@ def fill(ledger: Ledger, batches: int) -> Any:
     return tea
 
 
-def damage(file: Path) -> None:
-    connection = sqlite3.connect(file)
-    with connection:
-        connection.execute("UPDATE stock_levels SET on_hand = 1000")
-        connection.execute("DELETE FROM movements WHERE position % 2 = 0")
-    connection.close()
-
-
 @pytest.mark.parametrize("command", [[], ["serve"], ["rebuild"], ["demo"]])
 def test_help_needs_no_readme(command: list[str]) -> None:
     result = run(*command, "--help")
@@ -70,9 +62,10 @@ def test_demo_shows_duplicates_and_the_refused_sale() -> None:
     assert result.stdout.count("INSUFFICIENT_STOCK") == 1
 
 
-def test_rebuild_says_what_differed(ledger: Ledger, database_url: str, tmp_path: Path) -> None:
+def test_rebuild_says_what_differed(ledger: Ledger, database_url: str) -> None:
     fill(ledger, batches=1)
-    damage(tmp_path / "ledger.db")
+    execute(ledger, "UPDATE stock_levels SET on_hand = 1000")
+    execute(ledger, "DELETE FROM movements WHERE position % 2 = 0")
     result = run("rebuild", STOCKLEDGER_DATABASE_URL=database_url)
     assert result.returncode == 0, result.stderr
     assert "stock_levels: rebuilt up to position 2001, 1 rows differed" in result.stdout
@@ -84,24 +77,21 @@ def test_rebuild_says_what_differed(ledger: Ledger, database_url: str, tmp_path:
     assert_read_models_equal_replay(ledger)
 
 
-def test_killed_rebuild_has_changed_nothing(
-    ledger: Ledger, database_url: str, tmp_path: Path
-) -> None:
+def test_killed_rebuild_has_changed_nothing(ledger: Ledger, database_url: str) -> None:
     tea = fill(ledger, batches=8)
     process = subprocess.Popen(
         [COMMAND, "rebuild", "--database", database_url],
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
     )
-    connection = sqlite3.connect(tmp_path / "ledger.db")
-    query = "SELECT count(*) FROM stock_levels_rebuild"
+    shadow = StockLevels.table.shadow()
     while process.poll() is None:
         try:
-            if connection.execute(query).fetchone()[0]:
-                break
-        except sqlite3.OperationalError:
+            ledger.recorder.differences(shadow, shadow, upto=0, samples=0)
+        except StoreUnavailable:
             time.sleep(0.001)  # The shadow table is not there yet.
-    connection.close()
+        else:
+            break
     process.send_signal(signal.SIGKILL)
     assert process.wait() == -signal.SIGKILL
 

@@ -1,0 +1,148 @@
+"""Connections to the PostgreSQL database, from a pool that outlives the database's own failures.
+
+Nothing here depends on a session: settings hold for one transaction, so that a pooler in between
+may give every transaction another session.
+"""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any, Final
+
+import psycopg
+from eventsourcing.postgres import PostgresDatastore
+from psycopg import Connection, Cursor, IsolationLevel
+from psycopg.conninfo import conninfo_to_dict
+from psycopg.errors import DeadlockDetected, UniqueViolation
+from psycopg.rows import DictRow, TupleRow, dict_row, tuple_row
+from psycopg_pool import ConnectionPool
+
+from application.persistence.port import StoreUnavailable, UnsupportedDatabase
+
+PATIENCE: Final = 5
+"""Seconds that a caller waits for a connection, whether all are in use or the database is down,
+before it is told to come back."""
+
+# A host that vanishes without a word is given up after 10 s, not after the quarter of an hour that
+# TCP would wait.
+_DEFAULTS: Final[dict[str, Any]] = {
+    "application_name": "stockledger",
+    "connect_timeout": PATIENCE,
+    "tcp_user_timeout": 10_000,
+    "keepalives_idle": 5,
+    "keepalives_interval": 2,
+    "keepalives_count": 3,
+}
+
+# A statement waits so long for its locks, and a process that stalls amid a transaction loses its
+# own after as long. The statements of a unit of work find rows by key: the planner must not
+# read whole tables because it knows too little of them yet.
+_SETTINGS: Final = """
+SELECT set_config('lock_timeout', %s, true),
+       set_config('idle_in_transaction_session_timeout', %s, true),
+       set_config('enable_seqscan', 'off', true)
+"""
+
+
+class KeyTaken(Exception):
+    """The transaction was undone: another one had taken a version or a `local_id`."""
+
+
+class Deadlock(Exception):
+    """The transaction was undone: it and another one waited for each other."""
+
+
+def execute(
+    connection: Connection[Any], query: str, parameters: Sequence[Any] = ()
+) -> Cursor[TupleRow]:
+    """Runs a statement on a cursor of its own, whose rows are tuples."""
+    cursor = connection.cursor(binary=True, row_factory=tuple_row)
+    return cursor.execute(query.encode(), parameters)
+
+
+class LedgerDatastore(PostgresDatastore):
+    """The database at `url`, a connection URI as libpq takes it (PostgreSQL manual, 32.1.1).
+
+    Args:
+        url: where the database is.
+        pool_size: how many connections this process uses at the most.
+        lock_timeout: how many seconds a writer waits for its turn.
+
+    Raises:
+        UnsupportedDatabase: the URL can't be understood.
+    """
+
+    def __init__(self, url: str, *, pool_size: int, lock_timeout: int) -> None:
+        super().__init__(dbname="", host="", port="", user="", password="")
+        self.lock_timeout = lock_timeout
+        self._settings = _connection_settings(url)
+        self.pool = ConnectionPool(  # type: ignore[assignment]
+            connection_class=Connection[DictRow],
+            # Nothing is prepared: a pooler may not keep what is, and psycopg loses track of it
+            # where a pipeline changes tables.
+            kwargs=self._settings
+            | {"autocommit": True, "row_factory": dict_row, "prepare_threshold": None},
+            configure=_configure,
+            min_size=1,
+            max_size=pool_size,
+            timeout=PATIENCE,
+            reconnect_timeout=PATIENCE,  # The next caller makes the pool try again.
+            open=False,
+        )
+
+    def require_reachable(self) -> None:
+        """Says what is wrong where the pool would just not get a connection. Raises
+        StoreUnavailable."""
+        with _mapped_errors():
+            psycopg.connect(**self._settings).close()
+
+    @contextmanager
+    def get_connection(self) -> Iterator[Connection[DictRow]]:
+        """Raises StoreUnavailable where the database can't be used, now or at all; KeyTaken;
+        Deadlock."""
+        with _mapped_errors():
+            self.pool.open()
+            with self.pool.connection() as connection:
+                try:
+                    yield connection
+                finally:
+                    if connection.closed:
+                        self.pool.check()  # What cut this one may have cut the others too.
+
+    @contextmanager
+    def unit_of_work(self) -> Iterator[Connection[DictRow]]:
+        """A connection in a transaction that is committed at the end of the block. Statements are
+        sent when an answer is asked for, several at a time."""
+        with self.get_connection() as connection, connection.pipeline(), connection.transaction():
+            execute(connection, _SETTINGS, [f"{self.lock_timeout}s"] * 2)
+            yield connection
+
+    def register_type_adapters(self) -> None:
+        """Nothing to do: bulk statements take arrays of plain types."""
+
+
+@contextmanager
+def _mapped_errors() -> Iterator[None]:
+    try:
+        yield
+    except UniqueViolation as error:
+        if error.diag.table_name != "stored_events":
+            raise StoreUnavailable(f"a read model is damaged: {error}") from error
+        raise KeyTaken(str(error)) from error
+    except DeadlockDetected as error:
+        raise Deadlock(str(error)) from error
+    except psycopg.Error as error:
+        raise StoreUnavailable(str(error)) from error
+
+
+def _connection_settings(url: str) -> dict[str, Any]:
+    try:
+        given = conninfo_to_dict(url)
+    except psycopg.ProgrammingError as error:
+        raise UnsupportedDatabase(f"the PostgreSQL URL can't be understood: {error}") from error
+    return _DEFAULTS | given
+
+
+def _configure(connection: Connection[DictRow]) -> None:
+    # Who reads after waiting for a lock must see what others did meanwhile, whatever the database
+    # has as its default.
+    connection.isolation_level = IsolationLevel.READ_COMMITTED

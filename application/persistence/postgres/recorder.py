@@ -1,0 +1,185 @@
+"""The ledger's recorder on PostgreSQL, and the factory by which the library finds it."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+from uuid import UUID
+
+from eventsourcing.persistence import ApplicationRecorder, Notification, StoredEvent
+from eventsourcing.postgres import (
+    BasePostgresFactory,
+    PostgresApplicationRecorder,
+    PostgresFactory,
+)
+from eventsourcing.utils import Environment, EnvType
+
+from application.persistence.port import (
+    LedgerTransaction,
+    LostRace,
+    RebuildRunning,
+    StillHeld,
+)
+from application.persistence.postgres.datastore import Deadlock, KeyTaken, LedgerDatastore, execute
+from application.persistence.postgres.positions import horizon
+from application.persistence.postgres.tables import postgres_table
+from application.persistence.postgres.transaction import (
+    LOCK_SCHEMA,
+    Key,
+    PostgresLedgerTransaction,
+)
+from application.persistence.queries import ReadModelQueries, Run
+
+# The columns bear the library's names. A position is not a default: a writer takes its positions
+# before it inserts.
+CREATE_EVENTS = """
+CREATE TABLE IF NOT EXISTS stored_events (
+    notification_id bigserial PRIMARY KEY,
+    originator_id uuid NOT NULL,
+    originator_version bigint NOT NULL,
+    topic text NOT NULL,
+    state bytea NOT NULL,
+    local_id uuid UNIQUE,
+    UNIQUE (originator_id, originator_version)
+)
+"""
+
+CREATE_READABLE_EVENTS = """
+CREATE OR REPLACE VIEW readable_events AS
+SELECT notification_id AS position, originator_id AS item_id, originator_version AS version,
+       topic AS event, convert_from(state, 'UTF8')::jsonb AS state
+FROM stored_events
+"""
+
+# By union, so that each half is a look-up by a key.
+CONTENDED = """
+WITH wanted (item_id, version, local_id) AS (
+    SELECT * FROM unnest(%b::uuid[], %b::bigint[], %b::uuid[])
+)
+SELECT item_id FROM wanted JOIN stored_events USING (local_id)
+UNION
+SELECT item_id FROM wanted
+JOIN stored_events ON originator_id = item_id AND originator_version = version
+"""
+
+LAST_UP_TO = """
+SELECT coalesce(max(notification_id), 0) FROM stored_events WHERE notification_id <= %s
+"""
+
+# The transaction that holds the lock is idle for as long as the rebuild takes.
+TRY_REBUILD_LOCK = """
+SELECT pg_try_advisory_xact_lock(hashtextextended('stockledger rebuild', 0)),
+       set_config('idle_in_transaction_session_timeout', '0', true)
+"""
+
+
+class PostgresLedgerRecorder(PostgresApplicationRecorder, ReadModelQueries):
+    """Events with their `local_id`s, and the read models beside them, in one database."""
+
+    datastore: LedgerDatastore
+    sql_table = staticmethod(postgres_table)
+
+    def create_table(self) -> None:
+        self.datastore.require_reachable()
+        with self.datastore.unit_of_work() as connection:
+            ((exists,),) = execute(connection, "SELECT to_regclass('readable_events') IS NOT NULL")
+            if not exists:
+                for statement in (LOCK_SCHEMA, CREATE_EVENTS, CREATE_READABLE_EVENTS):
+                    execute(connection, statement)
+
+    def insert_events(
+        self,
+        stored_events: Sequence[StoredEvent],
+        *,
+        local_ids: Sequence[UUID | None] | None = None,
+        **_: Any,
+    ) -> Sequence[int]:
+        keys = local_ids if local_ids is not None else [None] * len(stored_events)
+        with self.transaction() as transaction:
+            return transaction.append(stored_events, keys)
+
+    def select_notifications(
+        self,
+        start: int | None,
+        limit: int,
+        stop: int | None = None,
+        topics: Sequence[str] = (),
+        *,
+        inclusive_of_start: bool = True,
+    ) -> Sequence[Notification]:
+        settled = self._horizon()
+        found: Sequence[Notification] = super().select_notifications(
+            start,
+            limit,
+            settled if stop is None else min(stop, settled),
+            topics,
+            inclusive_of_start=inclusive_of_start,
+        )
+        return found
+
+    def max_notification_id(self) -> int | None:
+        return self.head() or None
+
+    def head(self) -> int:
+        settled = self._horizon()
+        with self.datastore.get_connection() as connection:
+            ((position,),) = execute(connection, LAST_UP_TO, [settled])
+        return int(position)
+
+    @contextmanager
+    def transaction(self) -> Iterator[LedgerTransaction]:
+        appended: list[Key] = []
+        try:
+            with self.datastore.unit_of_work() as connection:
+                yield PostgresLedgerTransaction(connection, appended)
+        except Deadlock as error:
+            raise LostRace({key.item_id for key in appended}) from error
+        except KeyTaken as error:
+            raise LostRace(self._contended(appended)) from error
+
+    @contextmanager
+    def reading(self) -> Iterator[Run]:
+        with self.datastore.get_connection() as connection:
+            yield lambda query, parameters: execute(
+                connection, query.replace("?", "%s"), parameters
+            ).fetchall()
+
+    @contextmanager
+    def rebuild_lock(self) -> Iterator[StillHeld]:
+        with self.datastore.get_connection() as connection, connection.transaction():
+            ((is_free, _),) = execute(connection, TRY_REBUILD_LOCK)
+            if not is_free:
+                raise RebuildRunning("another rebuild of this ledger is at work")
+
+            def still_held() -> None:
+                execute(connection, "SELECT")
+
+            yield still_held
+
+    def _horizon(self) -> int:
+        with self.datastore.get_connection() as connection:
+            return horizon(connection)
+
+    def _contended(self, appended: Sequence[Key]) -> set[UUID]:
+        """The items whose next version, or one of whose `local_id`s, is taken."""
+        columns = [list(column) for column in zip(*appended, strict=True)]
+        with self.datastore.get_connection() as connection:
+            return {item_id for (item_id,) in execute(connection, CONTENDED, columns)}
+
+
+class PostgresLedgerFactory(PostgresFactory):
+    """Makes the recorder from POSTGRES_URL, POSTGRES_POOL_SIZE and POSTGRES_LOCK_TIMEOUT
+    (seconds)."""
+
+    def __init__(self, env: Environment | EnvType | None) -> None:
+        # Past the library's factory, which would ask for host, user and password one by one.
+        super(BasePostgresFactory, self).__init__(env)
+        self.datastore = LedgerDatastore(
+            self.env.get("POSTGRES_URL", ""),
+            pool_size=int(self.env.get(self.POSTGRES_POOL_SIZE, "10")),
+            lock_timeout=int(self.env.get(self.POSTGRES_LOCK_TIMEOUT, "30")),
+        )
+
+    def application_recorder(self) -> ApplicationRecorder:
+        recorder = PostgresLedgerRecorder(self.datastore)
+        recorder.create_table()
+        return recorder

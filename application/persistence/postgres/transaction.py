@@ -1,0 +1,139 @@
+"""The unit of work on PostgreSQL. It locks the items that it judges, and nothing else."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any, NamedTuple, cast
+from uuid import UUID
+
+from eventsourcing.persistence import Notification, StoredEvent
+from psycopg import Connection
+
+from application.persistence.port import Latest, LevelState
+from application.persistence.postgres.datastore import execute
+from application.persistence.postgres.positions import ANNOUNCE_FLOOR, TAKE_POSITIONS
+from application.persistence.postgres.tables import postgres_table
+from application.projections.table import Insert, Table, Write
+
+# In one order, so that two units of work can't wait for each other.
+LOCK = """
+SELECT FROM stock_levels WHERE item_id = ANY(%b) ORDER BY item_id FOR NO KEY UPDATE
+"""
+
+# In the order in which a unit of work comes to these tables.
+EXCLUDE_WRITERS = "LOCK TABLE stock_levels, stored_events IN EXCLUSIVE MODE"
+
+RECORDED = """
+SELECT originator_id, originator_version, topic, state, notification_id
+FROM stored_events WHERE local_id = ANY(%b)
+"""
+
+LATEST = """
+SELECT e.originator_id, e.originator_version, e.topic, e.state,
+       l.name, l.unit, l.safety_stock, l.on_hand, l.version, l.active
+FROM unnest(%b::uuid[]) AS wanted (item_id)
+CROSS JOIN LATERAL (
+    SELECT * FROM stored_events WHERE originator_id = wanted.item_id
+    ORDER BY originator_version DESC LIMIT 1
+) AS e
+LEFT JOIN stock_levels AS l ON l.item_id = wanted.item_id
+"""
+
+INSERT_EVENTS = """
+INSERT INTO stored_events
+    (notification_id, originator_id, originator_version, topic, state, local_id)
+SELECT * FROM unnest(%b::bigint[], %b::uuid[], %b::bigint[], %b::text[], %b::bytea[], %b::uuid[])
+"""
+
+# Two processes that make the same table at once would meet in the catalogue.
+LOCK_SCHEMA = "SELECT pg_advisory_xact_lock(hashtextextended('stockledger schema', 0))"
+
+TABLE_EXISTS = "SELECT to_regclass(%s) IS NOT NULL"
+
+
+class Key(NamedTuple):
+    """What an event takes, so that no other can."""
+
+    item_id: UUID
+    version: int
+    local_id: UUID | None
+
+
+class PostgresLedgerTransaction:
+    """A `LedgerTransaction` on a connection that pipelines."""
+
+    def __init__(self, connection: Connection[Any], appended: list[Key]) -> None:
+        """`appended` takes the keys of what is appended, for the case that one is taken."""
+        self._connection = connection
+        self._appended = appended
+
+    def lock(self, item_ids: Sequence[UUID]) -> None:
+        self._execute(LOCK, [list(item_ids)])
+
+    def exclude_writers(self) -> None:
+        self._execute(EXCLUDE_WRITERS)
+        self._await_answers()
+
+    def recorded(self, local_ids: Sequence[UUID]) -> list[Notification]:
+        return [Notification(*row) for row in self._execute(RECORDED, [list(local_ids)])]
+
+    def latest(self, item_ids: Sequence[UUID]) -> list[Latest]:
+        return [_latest(row) for row in self._execute(LATEST, [list(item_ids)])]
+
+    def append(
+        self, events: Sequence[StoredEvent], local_ids: Sequence[UUID | None]
+    ) -> Sequence[int]:
+        self._execute(ANNOUNCE_FLOOR)
+        positions = [position for (position,) in self._execute(TAKE_POSITIONS, [len(events)])]
+        item_ids = [cast("UUID", event.originator_id) for event in events]
+        versions = [event.originator_version for event in events]
+        self._appended.extend(map(Key, item_ids, versions, local_ids))
+        topics = [event.topic for event in events]
+        states = [event.state for event in events]
+        self._execute(
+            INSERT_EVENTS, [positions, item_ids, versions, topics, states, list(local_ids)]
+        )
+        return positions
+
+    def write(self, table: Table, writes: Sequence[Write]) -> None:
+        target = postgres_table(table)
+        for write in writes:
+            if isinstance(write, Insert):
+                self._execute(target.insert, target.encode(table.columns, write.rows))
+            else:
+                columns = (*write.columns, table.key)
+                self._execute(target.update(columns), target.encode(columns, write.values))
+
+    def create_table(self, table: Table) -> None:
+        if not self._exists(table):
+            self._execute(LOCK_SCHEMA)
+            if not self._exists(table):
+                for statement in postgres_table(table).create():
+                    self._execute(statement)
+
+    def drop_table(self, table: Table) -> None:
+        self._execute(f"DROP TABLE IF EXISTS {table.name}")
+
+    def replace_table(self, live: Table, shadow: Table) -> Table:
+        old = replace(live, name=f"{live.name}_old")
+        self.drop_table(old)
+        self._execute(f"ALTER TABLE {live.name} RENAME TO {old.name}")
+        self._execute(f"ALTER TABLE {shadow.name} RENAME TO {live.name}")
+        self._await_answers()
+        return old
+
+    def _await_answers(self) -> None:
+        """What the caller does next, elsewhere, relies on the locks that were asked for."""
+        self._execute("SELECT").fetchall()
+
+    def _exists(self, table: Table) -> bool:
+        ((exists,),) = self._execute(TABLE_EXISTS, [table.name])
+        return bool(exists)
+
+    def _execute(self, query: str, parameters: Sequence[Any] = ()) -> Any:
+        return execute(self._connection, query, parameters)
+
+
+def _latest(row: Sequence[Any]) -> Latest:
+    item_id, item_version, topic, state, *level = row
+    event = StoredEvent(item_id, item_version, topic, state)
+    return Latest(event, None if level[0] is None else LevelState(*level))

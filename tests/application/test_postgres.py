@@ -1,0 +1,199 @@
+"""Promises of the PostgreSQL adapter alone."""
+
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from threading import Event, Thread
+from uuid import UUID, uuid4
+
+import psycopg
+import pytest
+
+from application.items import ItemService
+from application.ledger import Ledger
+from application.persistence import environment
+from application.persistence.port import StoreUnavailable, UnsupportedDatabase
+from application.sync import SyncService
+from domain.events import StockItemEvent
+from tests.application.test_persistence import load, movement_of
+from tests.support import postgres
+from tests.support.shop import CLERK, all_events, element, execute, on_hand, register
+
+
+@pytest.fixture
+def database_url(postgres_server: str) -> Iterator[str]:
+    with postgres.database(postgres_server) as url:
+        yield url
+
+
+def movements_of(ledger: Ledger, *item_ids: UUID) -> list[StockItemEvent]:
+    return [movement_of(load(ledger, item_id), uuid4()) for item_id in item_ids]
+
+
+def test_follower_never_passes_an_event_that_commits_late(
+    ledger: Ledger, items: ItemService
+) -> None:
+    tea, cup = register(items), register(items, "CUP-01")
+    slow, fast = movements_of(ledger, tea, cup)
+    with ledger.recorder.transaction() as first:
+        (early,) = ledger.append(first, [slow])
+        with ledger.recorder.transaction() as second:
+            (late,) = ledger.append(second, [fast])
+        assert early.position < late.position
+        assert on_hand(ledger, cup) == 1
+        assert ledger.recorder.head() == 2
+        assert [position for position, _ in all_events(ledger)] == [1, 2]
+    assert ledger.recorder.head() == late.position
+    assert [position for position, _ in all_events(ledger)] == [1, 2, early.position, late.position]
+
+
+def test_follower_passes_positions_that_were_given_up(ledger: Ledger, items: ItemService) -> None:
+    tea, cup = register(items), register(items, "CUP-01")
+    undone, kept = movements_of(ledger, tea, cup)
+
+    def undo() -> None:
+        with ledger.recorder.transaction() as transaction:
+            ledger.append(transaction, [undone])
+            raise RuntimeError
+
+    with pytest.raises(RuntimeError):
+        undo()
+    with ledger.recorder.transaction() as transaction:
+        (found,) = ledger.append(transaction, [kept])
+    assert [position for position, _ in all_events(ledger)] == [1, 2, found.position]
+
+
+def test_follower_misses_nothing_while_many_write(ledger: Ledger, items: ItemService) -> None:
+    ids = [register(items, f"SKU-{n}") for n in range(8)]
+    followed: list[int] = []
+    stop = Event()
+
+    def follow() -> None:
+        last = 0
+        finishing = False
+        while not finishing:
+            finishing = stop.is_set()
+            for found in ledger.recorder.select_notifications(last, 50, inclusive_of_start=False):
+                followed.append(found.id)
+                last = found.id
+
+    def write(item_id: UUID) -> None:
+        for _ in range(40):
+            SyncService(ledger).sync([element("INBOUND", item_id, 1)], CLERK)
+
+    follower = Thread(target=follow)
+    follower.start()
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(write, ids))
+    stop.set()
+    follower.join()
+    missed = {position for position, _ in all_events(ledger)} - set(followed)
+    assert all(position > followed[-1] for position in missed)
+    assert len(followed) > 8
+
+
+def test_writers_of_different_items_do_not_wait_for_each_other(
+    ledger: Ledger, items: ItemService, sync: SyncService
+) -> None:
+    tea, cup = register(items), register(items, "CUP-01")
+    (slow,) = movements_of(ledger, tea)
+    with ledger.recorder.transaction() as transaction:
+        transaction.lock([tea])
+        ledger.append(transaction, [slow])
+        result = sync.sync([element("INBOUND", cup, 3)], CLERK)
+        assert [synced.on_hand for synced in result.synced] == [3]
+
+
+def test_rivals_for_one_item_lose_nothing_and_no_race(ledger: Ledger, items: ItemService) -> None:
+    tea = register(items)
+
+    def write(_: int) -> int:
+        return len(SyncService(ledger).sync([element("INBOUND", tea, 1)], CLERK).failed)
+
+    with ThreadPoolExecutor(8) as pool:
+        assert sum(pool.map(write, range(160))) == 0
+    assert on_hand(ledger, tea) == 160
+
+
+def cut_connections(server_url: str, database_url: str) -> None:
+    with psycopg.connect(server_url, autocommit=True) as other:
+        other.execute(
+            "SELECT pg_terminate_backend(pid, 10000) FROM pg_stat_activity WHERE datname = %s",
+            [psycopg.conninfo.conninfo_to_dict(database_url)["dbname"]],
+        )
+
+
+def test_cut_connections_are_replaced(
+    ledger: Ledger, items: ItemService, postgres_server: str, database_url: str
+) -> None:
+    tea = register(items)
+    with ledger.recorder.datastore.get_connection(), ledger.recorder.datastore.get_connection():  # type: ignore[attr-defined]
+        pass  # Now there are at least two.
+    cut_connections(postgres_server, database_url)
+    with pytest.raises(StoreUnavailable):
+        ledger.recorder.select_item(tea)
+    assert on_hand(ledger, tea) == 0
+
+
+def test_exhausted_pool_is_unavailable(database_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("application.persistence.postgres.datastore.PATIENCE", 1)
+    env = environment(database_url, lock_timeout=30, pool_size=1)
+    with (
+        Ledger(env) as ledger,
+        ledger.recorder.datastore.get_connection(),  # type: ignore[attr-defined]
+        pytest.raises(StoreUnavailable),
+    ):
+        ledger.recorder.head()
+
+
+def test_item_that_stays_locked_is_unavailable(
+    ledger: Ledger, items: ItemService, database_url: str
+) -> None:
+    tea = register(items)
+    with (
+        Ledger(environment(database_url, lock_timeout=1)) as hasty,
+        psycopg.connect(database_url) as other,
+    ):
+        other.execute("SELECT FROM stock_levels FOR UPDATE")
+        with pytest.raises(StoreUnavailable):
+            SyncService(hasty).sync([element("INBOUND", tea, 1)], CLERK)
+
+
+def test_rebuild_whose_lock_was_cut_does_not_go_live(
+    ledger: Ledger, postgres_server: str, database_url: str
+) -> None:
+    def go_live() -> None:
+        with ledger.recorder.rebuild_lock() as still_held:
+            still_held()
+            cut_connections(postgres_server, database_url)
+            still_held()
+            raise AssertionError("went live")
+
+    with pytest.raises(StoreUnavailable):
+        go_live()
+
+
+def test_people_can_read_the_events(
+    ledger: Ledger, sync: SyncService, items: ItemService, database_url: str
+) -> None:
+    sync.sync([element("INBOUND", register(items), 5)], CLERK)
+    with psycopg.connect(database_url) as connection:
+        found = connection.execute(
+            "SELECT event, state ->> 'sku', state ->> 'on_hand' FROM readable_events "
+            "WHERE position = 2"
+        ).fetchone()
+    assert found == ("InboundRecorded", "TEA-250", "5")
+
+
+def test_damaged_read_model_that_bars_a_write_is_no_lost_race(
+    ledger: Ledger, items: ItemService, sync: SyncService
+) -> None:
+    tea = register(items)
+    sync.sync([element("INBOUND", tea, 1)], CLERK)
+    execute(ledger, "UPDATE movements SET position = 3")
+    with pytest.raises(StoreUnavailable):
+        sync.sync([element("INBOUND", tea, 1)], CLERK)
+
+
+def test_url_that_can_not_be_understood_is_refused() -> None:
+    with pytest.raises(UnsupportedDatabase):
+        Ledger(environment("postgresql://host/db?nonsense=1", lock_timeout=1))
