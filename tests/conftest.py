@@ -16,9 +16,9 @@ BACKENDS = ["sqlite", "postgres"]
 
 
 @pytest.fixture(scope="session")
-def postgres_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    with postgres.server(tmp_path_factory.mktemp("server")) as url:
-        yield url
+def postgres_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[postgres.Server]:
+    with postgres.server(tmp_path_factory.mktemp("server")) as server:
+        yield server
 
 
 @pytest.fixture(params=BACKENDS)
@@ -27,7 +27,8 @@ def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str
     if request.param == "sqlite":
         yield f"sqlite:///{tmp_path / 'ledger.db'}"
         return
-    with postgres.database(request.getfixturevalue("postgres_server")) as url:
+    server: postgres.Server = request.getfixturevalue("postgres_server")
+    with server.database() as url:
         yield url
 
 

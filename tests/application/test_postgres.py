@@ -20,8 +20,8 @@ from tests.support.shop import CLERK, all_events, element, execute, on_hand, reg
 
 
 @pytest.fixture
-def database_url(postgres_server: str) -> Iterator[str]:
-    with postgres.database(postgres_server) as url:
+def database_url(postgres_server: postgres.Server) -> Iterator[str]:
+    with postgres_server.database() as url:
         yield url
 
 
@@ -114,21 +114,13 @@ def test_rivals_for_one_item_lose_nothing_and_no_race(ledger: Ledger, items: Ite
     assert on_hand(ledger, tea) == 160
 
 
-def cut_connections(server_url: str, database_url: str) -> None:
-    with psycopg.connect(server_url, autocommit=True) as other:
-        other.execute(
-            "SELECT pg_terminate_backend(pid, 10000) FROM pg_stat_activity WHERE datname = %s",
-            [psycopg.conninfo.conninfo_to_dict(database_url)["dbname"]],
-        )
-
-
 def test_cut_connections_are_replaced(
-    ledger: Ledger, items: ItemService, postgres_server: str, database_url: str
+    ledger: Ledger, items: ItemService, database_url: str
 ) -> None:
     tea = register(items)
     with ledger.recorder.datastore.get_connection(), ledger.recorder.datastore.get_connection():  # type: ignore[attr-defined]
         pass  # Now there are at least two.
-    cut_connections(postgres_server, database_url)
+    postgres.cut_connections(database_url)
     with pytest.raises(StoreUnavailable):
         ledger.recorder.select_item(tea)
     assert on_hand(ledger, tea) == 0
@@ -158,13 +150,11 @@ def test_item_that_stays_locked_is_unavailable(
             SyncService(hasty).sync([element("INBOUND", tea, 1)], CLERK)
 
 
-def test_rebuild_whose_lock_was_cut_does_not_go_live(
-    ledger: Ledger, postgres_server: str, database_url: str
-) -> None:
+def test_rebuild_whose_lock_was_cut_does_not_go_live(ledger: Ledger, database_url: str) -> None:
     def go_live() -> None:
         with ledger.recorder.rebuild_lock() as still_held:
             still_held()
-            cut_connections(postgres_server, database_url)
+            postgres.cut_connections(database_url)
             still_held()
             raise AssertionError("went live")
 

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager
-from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, NamedTuple
@@ -29,7 +28,6 @@ from application.sync import Synced, SyncResult, SyncService
 from domain.limits import MAX_QUANTITY
 from domain.stock_item import item_id
 from tests.conftest import BACKENDS
-from tests.support import postgres
 from tests.support.shop import CLERK, assert_read_models_equal_replay, element, register
 
 SKUS = ["A", "B", "C"]
@@ -201,7 +199,7 @@ def new_file() -> Iterator[str]:
 def test_any_history_ends_as_the_model_says(backend: str, request: pytest.FixtureRequest) -> None:
     new_database: Callable[[], AbstractContextManager[str]] = new_file
     if backend == "postgres":
-        new_database = partial(postgres.database, request.getfixturevalue("postgres_server"))
+        new_database = request.getfixturevalue("postgres_server").database
     machine = type(
         f"{backend}Machine", (SyncMachine,), {"new_database": staticmethod(new_database)}
     )

