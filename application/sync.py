@@ -72,8 +72,8 @@ class SyncService:
             principal: who sent it.
 
         Raises:
-            StoreUnavailable: the database can't be reached. Nothing was recorded; the same batch
-                may be sent again.
+            StoreUnavailable: the database can't be reached. The same batch is to be sent again:
+                all of it may be recorded, where the answer to the commit was lost, or none.
         """
         transactions, failed = _parse(elements)
         result = until_won(lambda given_up: self._record(transactions, given_up, principal))

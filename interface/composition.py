@@ -35,6 +35,8 @@ def compose(settings: Settings) -> Iterator[Services]:
         UnsupportedDatabase: the database URL names no database that can be used.
         StoreUnavailable: the database can't be opened.
     """
-    env = environment(settings.database_url, lock_timeout=settings.lock_timeout)
+    env = environment(
+        settings.database_url, lock_timeout=settings.lock_timeout, pool_size=settings.pool_size
+    )
     with Ledger(env) as ledger:
         yield Services(settings, ledger, SyncService(ledger), ItemService(ledger))

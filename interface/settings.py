@@ -22,6 +22,8 @@ class Settings(BaseSettings):
     """Transactions in one batch."""
     lock_timeout: Annotated[int, Field(ge=1)] = 30
     """Seconds that a writer waits for its turn before the caller is told to come back."""
+    pool_size: Annotated[int, Field(ge=1, le=1_000)] = 10
+    """Connections to PostgreSQL that one process uses at the most."""
     shutdown_timeout: Annotated[int, Field(ge=1)] = 60
     """Seconds that a stopping server gives to the requests it has accepted."""
 

@@ -20,7 +20,11 @@ class UnsupportedDatabase(ValueError):
 
 
 class StoreUnavailable(Exception):
-    """The database can't be reached, or stayed locked for too long. Nothing was recorded."""
+    """The database can't be reached, or stayed locked for too long.
+
+    Nothing was recorded; or all was, where the connection was lost amid the commit. Doing the same
+    again is safe.
+    """
 
 
 class RebuildRunning(Exception):
@@ -33,6 +37,12 @@ class LostRace(Exception):
     def __init__(self, item_ids: set[UUID]) -> None:
         super().__init__(f"lost the race for {len(item_ids)} items")
         self.item_ids = item_ids
+
+
+def lost_race(contended: set[UUID], refused: Exception) -> LostRace | StoreUnavailable:
+    """What it means that the database refused to append these items' events: where no other writer
+    took anything, something is wrong that trying again would not mend."""
+    return LostRace(contended) if contended else StoreUnavailable(f"events refused: {refused}")
 
 
 class LevelState(NamedTuple):

@@ -9,26 +9,25 @@ from fastapi import APIRouter, Query, Response
 from pydantic import BaseModel, Field
 
 from application.persistence.port import ItemFilter
-from domain.limits import MAX_QUANTITY, MAX_TEXT_LENGTH
+from domain.limits import MAX_QUANTITY
 from domain.rejections import Invalid, UnknownItem
 from domain.stock_item import ItemDetails
 from interface.api.dependencies import Caller, Items, Reader
-from interface.api.paging import Cursor, Limit, cursor_for, parse_cursor
+from interface.api.paging import Cursor, KeyText, Limit, WantedText, cursor_for, parse_cursor
 from interface.api.problems import documented
 from interface.api.schemas import DetailsChange, Item, ItemPage, QueryInstant, Registration
 
 router = APIRouter(prefix="/items", tags=["items"])
 
 _INVALID = HTTPStatus.UNPROCESSABLE_ENTITY
-Text = Annotated[str | None, Field(max_length=MAX_TEXT_LENGTH)]
 
 
 class StockQuery(BaseModel):
     """Which rows of the stock list are asked for."""
 
-    location: Text = None
-    sku: Text = None
-    q: Annotated[Text, Field(description="A part of the SKU or the name, in any case.")] = None
+    location: WantedText = None
+    sku: WantedText = None
+    q: Annotated[WantedText, Field(description="A part of SKU or name, in any case.")] = None
     below_safety_stock: Annotated[bool, Field(alias="belowSafetyStock")] = False
     limit: Limit = 100
     cursor: Cursor = None
@@ -67,7 +66,7 @@ def list_items(reader: Reader, query: Annotated[StockQuery, Query()]) -> ItemPag
         text=query.q,
         below_safety_stock=query.below_safety_stock,
     )
-    after = parse_cursor(query.cursor, tuple[str, str])
+    after = parse_cursor(query.cursor, tuple[KeyText, KeyText])
     levels = reader.select_items(wanted, after=after, limit=query.limit)
     return ItemPage(
         items=[Item.of_level(level) for level in levels],

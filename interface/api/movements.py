@@ -9,19 +9,17 @@ from pydantic import BaseModel, Field
 
 from application.persistence.port import MovementFilter
 from application.transaction_parser import MovementElement
-from domain.limits import MAX_TEXT_LENGTH
 from domain.rejections import Invalid, UnknownItem
 from domain.transaction import TransactionType
 from interface.api.body import JSONBody
 from interface.api.dependencies import Caller, Reader, Sync
 from interface.api.openapi import json_body
-from interface.api.paging import Cursor, Limit, Position, cursor_for, parse_cursor
+from interface.api.paging import Cursor, Limit, Position, WantedText, cursor_for, parse_cursor
 from interface.api.problems import documented
 from interface.api.schemas import MovementOut, MovementPage, QueryInstant, SyncedOut
 
 router = APIRouter(tags=["movements"])
 
-Text = Annotated[str | None, Field(max_length=MAX_TEXT_LENGTH)]
 _INVALID = HTTPStatus.UNPROCESSABLE_ENTITY
 
 
@@ -29,8 +27,8 @@ class ItemJournalQuery(BaseModel):
     """Which rows of an item's journal are asked for."""
 
     type: TransactionType | None = None
-    actor: Text = None
-    device: Text = None
+    actor: WantedText = None
+    device: WantedText = None
     recorded_from: Annotated[
         QueryInstant | None, Field(alias="from", description="Recorded then or later.")
     ] = None
@@ -49,7 +47,7 @@ class ItemJournalQuery(BaseModel):
 class JournalQuery(ItemJournalQuery):
     """Which rows of the journal are asked for."""
 
-    location: Text = None
+    location: WantedText = None
 
 
 @router.post(

@@ -7,13 +7,19 @@ from typing import Annotated, Any, Final, TypeVar
 import msgspec
 from pydantic import Field
 
-from domain.limits import MAX_QUANTITY
+from domain.limits import MAX_QUANTITY, MAX_TEXT_LENGTH
 from domain.rejections import Invalid
 
 MAX_LIMIT: Final = 1_000
 
 Limit = Annotated[int, Field(ge=1, le=MAX_LIMIT, description="Rows a page.")]
 Cursor = Annotated[str | None, Field(max_length=2_000, description="`nextCursor` of a page.")]
+
+WantedText = Annotated[str | None, Field(max_length=MAX_TEXT_LENGTH, pattern=r"^[^\x00]*$")]
+"""What a column is compared with. No database has a NUL to compare."""
+
+KeyText = Annotated[str, msgspec.Meta(pattern=r"^[^\x00]*$")]
+"""A part of the key of a list."""
 
 Position = Annotated[int, msgspec.Meta(ge=0, le=MAX_QUANTITY)]
 """The key of a list that is ordered by the ledger's positions."""

@@ -115,7 +115,7 @@ def _store_unavailable(_: Request, error: Exception) -> JSONResponse:
     return _problem(
         HTTPStatus.SERVICE_UNAVAILABLE,
         "STORE_UNAVAILABLE",
-        "the database can't be reached now; nothing was recorded, send this again",
+        "the database can't be reached now: send this again, what is recorded stays recorded once",
         retryable=True,
     )
 

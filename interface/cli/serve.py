@@ -5,7 +5,13 @@ from typing import Annotated
 import typer
 import uvicorn
 
-from interface.cli.terminal import Database, console, failures_explained, settings_with
+from interface.cli.terminal import (
+    Database,
+    console,
+    failures_explained,
+    settings_with,
+    without_secrets,
+)
 from interface.composition import compose
 
 
@@ -28,7 +34,7 @@ def serve(
     with failures_explained(), compose(settings):
         pass  # A ledger that can't be opened is said here, in one line, not by each worker.
     settings.export()
-    console.print(f"ledger: {settings.database_url}", highlight=False)
+    console.print(f"ledger: {without_secrets(settings.database_url)}", highlight=False)
     uvicorn.run(
         "interface.api.app:create_app",
         factory=True,

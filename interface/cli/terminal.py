@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from enum import IntEnum
 from typing import Annotated, NoReturn
+from urllib.parse import urlsplit
 
 import typer
 from pydantic import ValidationError
@@ -43,6 +44,12 @@ def settings_with(**flags: object) -> Settings:
     except ValidationError as error:
         first = error.errors()[0]
         fail(ExitCode.USAGE, f"STOCKLEDGER_{str(first['loc'][0]).upper()}: {first['msg']}")
+
+
+def without_secrets(database_url: str) -> str:
+    """The URL as it may be shown: user, password and parameters are left out."""
+    url = urlsplit(database_url)
+    return url._replace(netloc=url.netloc.rpartition("@")[2], query="").geturl()
 
 
 @contextmanager

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
 from threading import Event, Thread
 from uuid import UUID, uuid4
 
@@ -11,7 +12,7 @@ import pytest
 from application.items import ItemService
 from application.ledger import Ledger
 from application.persistence import environment
-from application.persistence.port import StoreUnavailable, UnsupportedDatabase
+from application.persistence.port import MovementFilter, StoreUnavailable, UnsupportedDatabase
 from application.sync import SyncService
 from domain.events import StockItemEvent
 from tests.application.test_persistence import load, movement_of
@@ -160,6 +161,29 @@ def test_rebuild_whose_lock_was_cut_does_not_go_live(ledger: Ledger, database_ur
 
     with pytest.raises(StoreUnavailable):
         go_live()
+
+
+@pytest.mark.parametrize("zone", ["America/New_York", "Asia/Tokyo"])
+def test_time_zone_of_the_server_does_not_matter(
+    sync: SyncService, items: ItemService, database_url: str, zone: str
+) -> None:
+    dead_clocks = [datetime.min.replace(tzinfo=UTC), datetime.max.replace(tzinfo=UTC)]
+    times = [time.isoformat() for time in dead_clocks]
+    tea = register(items)
+    sync.sync([element("INBOUND", tea, 1, occurredAt=time) for time in times], CLERK)
+    there = f"{database_url}&options=-c%20timezone%3D{zone}"
+    with Ledger(environment(there, lock_timeout=30)) as ledger:
+        rows = ledger.recorder.select_movements(MovementFilter(), before=None, limit=10)
+    assert [row.occurred_at for row in reversed(rows)] == dead_clocks
+
+
+def test_sequence_that_fell_behind_is_no_lost_race(
+    ledger: Ledger, items: ItemService, sync: SyncService
+) -> None:
+    tea = register(items)
+    execute(ledger, "ALTER SEQUENCE stored_events_notification_id_seq RESTART")
+    with pytest.raises(StoreUnavailable):
+        sync.sync([element("INBOUND", tea, 1)], CLERK)
 
 
 def test_people_can_read_the_events(

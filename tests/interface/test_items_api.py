@@ -173,7 +173,8 @@ def test_stock_list_filters(api: TestClient) -> None:
 
 
 @pytest.mark.parametrize(
-    "query", ["limit=0", "limit=1001", "limit=x", "cursor=junk", "cursor=W10=", "cursor=é"]
+    "query",
+    ["limit=0", "limit=1001", "limit=x", "cursor=junk", "cursor=W10=", "cursor=é", "location=%00"],
 )
 def test_bad_page_is_a_problem(api: TestClient, query: str) -> None:
     for path in ["/items", "/movements"]:
@@ -182,7 +183,7 @@ def test_bad_page_is_a_problem(api: TestClient, query: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "forged", ["9" * 30, "-1", "1.5", "true", '["a"]', '["a", 1]', '"\\ud800"']
+    "forged", ["9" * 30, "-1", "1.5", "true", '["a"]', '["a", 1]', '"\\ud800"', '["a", "\\u0000"]']
 )
 def test_forged_cursor_is_a_problem(api: TestClient, forged: str) -> None:
     cursor = base64.urlsafe_b64encode(forged.encode()).decode()

@@ -4,19 +4,26 @@ Nothing here depends on a session: settings hold for one transaction, so that a 
 may give every transaction another session.
 """
 
+import logging
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from datetime import UTC
 from typing import Any, Final
 
 import psycopg
 from eventsourcing.postgres import PostgresDatastore
 from psycopg import Connection, Cursor, IsolationLevel
+from psycopg.abc import AdaptContext
 from psycopg.conninfo import conninfo_to_dict
 from psycopg.errors import DeadlockDetected, UniqueViolation
 from psycopg.rows import DictRow, TupleRow, dict_row, tuple_row
+from psycopg.types.datetime import TimestamptzBinaryLoader
 from psycopg_pool import ConnectionPool
 
 from application.persistence.port import StoreUnavailable, UnsupportedDatabase
+
+# The library silences what the pool says when it can't reach the database.
+logging.getLogger("psycopg.pool").setLevel(logging.WARNING)
 
 PATIENCE: Final = 5
 """Seconds that a caller waits for a connection, whether all are in use or the database is down,
@@ -126,23 +133,41 @@ def _mapped_errors() -> Iterator[None]:
         yield
     except UniqueViolation as error:
         if error.diag.table_name != "stored_events":
-            raise StoreUnavailable(f"a read model is damaged: {error}") from error
-        raise KeyTaken(str(error)) from error
+            raise StoreUnavailable(f"a read model is damaged: {_line(error)}") from error
+        raise KeyTaken(_line(error)) from error
     except DeadlockDetected as error:
-        raise Deadlock(str(error)) from error
+        raise Deadlock(_line(error)) from error
     except psycopg.Error as error:
-        raise StoreUnavailable(str(error)) from error
+        raise StoreUnavailable(_line(error)) from error
+
+
+def _line(error: psycopg.Error) -> str:
+    return " ".join(str(error).split())
 
 
 def _connection_settings(url: str) -> dict[str, Any]:
     try:
         given = conninfo_to_dict(url)
     except psycopg.ProgrammingError as error:
-        raise UnsupportedDatabase(f"the PostgreSQL URL can't be understood: {error}") from error
+        # What libpq says may quote the password.
+        raise UnsupportedDatabase(
+            "the PostgreSQL URL can't be understood: it takes the parameters of libpq, and special "
+            "characters percent-encoded"
+        ) from error
     return _DEFAULTS | given
 
 
+class UTCLoader(TimestamptzBinaryLoader):
+    """Reads instants in UTC, whatever the session's time zone is: the year 1, which devices with a
+    dead clock send, is not representable west of Greenwich."""
+
+    def __init__(self, oid: int, context: AdaptContext | None = None) -> None:
+        super().__init__(oid, context)
+        self._timezone = UTC
+
+
 def _configure(connection: Connection[DictRow]) -> None:
+    connection.adapters.register_loader("timestamptz", UTCLoader)
     # Who reads after waiting for a lock must see what others did meanwhile, whatever the database
     # has as its default.
     connection.isolation_level = IsolationLevel.READ_COMMITTED

@@ -18,6 +18,7 @@ from application.persistence.port import (
     LostRace,
     RebuildRunning,
     StillHeld,
+    lost_race,
 )
 from application.persistence.postgres.datastore import Deadlock, KeyTaken, LedgerDatastore, execute
 from application.persistence.postgres.positions import horizon
@@ -134,7 +135,7 @@ class PostgresLedgerRecorder(PostgresApplicationRecorder, ReadModelQueries):
         except Deadlock as error:
             raise LostRace({key.item_id for key in appended}) from error
         except KeyTaken as error:
-            raise LostRace(self._contended(appended)) from error
+            raise lost_race(self._contended(appended), error) from error
 
     @contextmanager
     def reading(self) -> Iterator[Run]:

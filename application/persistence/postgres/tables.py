@@ -1,6 +1,6 @@
 """Read models on PostgreSQL, in its own types, written in bulk from one array a column."""
 
-from datetime import UTC, datetime
+from datetime import datetime
 from functools import cache
 from uuid import UUID
 
@@ -21,10 +21,7 @@ POSTGRES = Dialect(
         bool: "boolean",
     },
     encoders={TransactionType: str},
-    decoders={
-        TransactionType: TransactionType,
-        datetime: lambda instant: instant.astimezone(UTC),
-    },
+    decoders={TransactionType: TransactionType},
 )
 
 

@@ -10,7 +10,7 @@ from uuid import UUID
 from eventsourcing.persistence import Notification, StoredEvent
 from eventsourcing.sqlite import SQLiteCursor
 
-from application.persistence.port import Latest, LevelState, LostRace
+from application.persistence.port import Latest, LevelState, lost_race
 from application.persistence.sqlite.tables import sqlite_table
 from application.projections.table import Insert, Table, Write
 
@@ -86,7 +86,7 @@ class SQLiteLedgerTransaction:
         try:
             self._cursor.executemany("INSERT INTO stored_events VALUES (?, ?, ?, ?, ?, ?)", rows)
         except sqlite3.IntegrityError as error:
-            raise LostRace(self._contended(rows, head)) from error
+            raise lost_race(self._contended(rows, head), error) from error
         return positions
 
     def write(self, table: Table, writes: Sequence[Write]) -> None:
