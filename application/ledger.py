@@ -66,8 +66,7 @@ class Ledger(Application[UUID]):
         """Stores the events and brings every read model up to date. Raises LostRace, here or at
         the end of the unit of work."""
         stored = [self.mapper.to_stored_event(event) for event in events]
-        local_ids = [getattr(event, "local_id", None) for event in events]
-        positions = transaction.append(stored, local_ids)
+        positions = transaction.append(stored, [local_id(event) for event in events])
         recorded = [
             Recorded(position, event) for position, event in zip(positions, events, strict=True)
         ]
@@ -124,3 +123,8 @@ def _agree(level: LevelState, stored: StoredEvent, base: EventBase) -> bool:
 def _notification(mapper: Mapper[UUID], position: int, event: StockItemEvent) -> Notification:
     stored: dict[str, Any] = vars(mapper.to_stored_event(event))
     return Notification(id=position, **stored)
+
+
+def local_id(event: StockItemEvent) -> UUID | None:
+    """The `local_id` that the event takes, if it takes one."""
+    return event.local_id if isinstance(event, MovementRecorded) else None

@@ -28,15 +28,19 @@ class Services:
 
 
 @contextmanager
-def compose(settings: Settings) -> Iterator[Services]:
-    """Opens the ledger, and closes it at the end of the block.
+def compose(settings: Settings, *, must_exist: bool = False) -> Iterator[Services]:
+    """Opens the ledger, and closes it at the end of the block. A new file is made for it unless it
+    must exist.
 
     Raises:
         UnsupportedDatabase: the database URL names no database that can be used.
         StoreUnavailable: the database can't be opened.
     """
     env = environment(
-        settings.database_url, lock_timeout=settings.lock_timeout, pool_size=settings.pool_size
+        settings.database_url,
+        lock_timeout=settings.lock_timeout,
+        pool_size=settings.pool_size,
+        must_exist=must_exist,
     )
     with Ledger(env) as ledger:
         yield Services(settings, ledger, SyncService(ledger), ItemService(ledger))

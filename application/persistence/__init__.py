@@ -1,6 +1,7 @@
 """Where the ledger is kept: the port that the application sees, and an adapter a database."""
 
 from importlib.util import find_spec
+from pathlib import Path
 from urllib.parse import SplitResult, urlsplit
 
 from eventsourcing.utils import EnvType
@@ -8,7 +9,9 @@ from eventsourcing.utils import EnvType
 from application.persistence.port import UnsupportedDatabase
 
 
-def environment(database_url: str, *, lock_timeout: int, pool_size: int = 10) -> EnvType:
+def environment(
+    database_url: str, *, lock_timeout: int, pool_size: int = 10, must_exist: bool = False
+) -> EnvType:
     """What the eventsourcing library wants to know to keep the ledger at `database_url`.
 
     Args:
@@ -16,14 +19,15 @@ def environment(database_url: str, *, lock_timeout: int, pool_size: int = 10) ->
             URI.
         lock_timeout: how many seconds a writer waits for its turn.
         pool_size: how many connections to PostgreSQL a process uses at the most.
+        must_exist: whether a SQLite file must be there; otherwise it is made.
 
     Raises:
-        UnsupportedDatabase: there is no adapter for the URL.
+        UnsupportedDatabase: there is no adapter for the URL, or no file.
     """
     url = urlsplit(database_url)
     match url.scheme:
         case "sqlite":
-            return _sqlite(url, lock_timeout)
+            return _sqlite(url, lock_timeout, must_exist)
         case "postgresql" | "postgres":
             return _postgres(database_url, lock_timeout, pool_size)
         case unknown:
@@ -32,10 +36,12 @@ def environment(database_url: str, *, lock_timeout: int, pool_size: int = 10) ->
             )
 
 
-def _sqlite(url: SplitResult, lock_timeout: int) -> EnvType:
+def _sqlite(url: SplitResult, lock_timeout: int, must_exist: bool) -> EnvType:
     path = url.path.removeprefix("/")
     if url.netloc or not path or ":memory:" in path:
         raise UnsupportedDatabase("SQLite needs a file: sqlite:///stockledger.db")
+    if must_exist and not Path(path).exists():
+        raise UnsupportedDatabase(f"there is no file {path}")
     return {
         "PERSISTENCE_MODULE": "application.persistence.sqlite.recorder:SQLiteLedgerFactory",
         "SQLITE_DBNAME": path,

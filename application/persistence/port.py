@@ -95,6 +95,13 @@ class LedgerTransaction(Protocol):
         returns their positions. Raises LostRace, here or at the end of the unit of work."""
         ...
 
+    def restore(
+        self, notifications: Sequence[Notification], local_ids: Sequence[UUID | None]
+    ) -> None:
+        """Stores events of another ledger, behind all that are here, at the positions that they
+        have there. Comes after `exclude_writers`."""
+        ...
+
     def write(self, table: Table, writes: Sequence[Write]) -> None:
         """Brings a read model up to date."""
         ...

@@ -1,1 +1,1 @@
-"""The command line: serve, rebuild, demo."""
+"""The command line: serve, rebuild, copy, demo."""

@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from interface.cli.copy import copy
 from interface.cli.demo import demo
 from interface.cli.rebuild import rebuild
 from interface.cli.serve import serve
@@ -21,6 +22,7 @@ app = typer.Typer(
 )
 app.command()(serve)
 app.command()(rebuild)
+app.command()(copy)
 app.command()(demo)
 
 

@@ -1,25 +1,15 @@
 """`stockledger rebuild`."""
 
+from functools import partial
 from typing import Annotated
 
 import typer
 from rich.markup import escape
-from rich.progress import (
-    BarColumn,
-    MofNCompleteColumn,
-    Progress,
-    ProgressColumn,
-    SpinnerColumn,
-    Task,
-    TextColumn,
-    TimeRemainingColumn,
-)
-from rich.text import Text
 
 from application.projections import PROJECTIONS
-from application.projections.table import Projection
 from application.rebuild import Rebuilt
 from application.rebuild import rebuild as rebuild_projection
+from interface.cli.progress import Progress
 from interface.cli.terminal import (
     Database,
     ExitCode,
@@ -48,39 +38,15 @@ def rebuild(
         fail(ExitCode.USAGE, f"no projection {name!r}: there are {', '.join(_BY_NAME)}")
     wanted = [_BY_NAME[name]] if name else list(PROJECTIONS)
     settings = settings_with(database_url=database)
-    with failures_explained(), compose(settings) as services, _progress_bar() as progress:
+    with failures_explained(), compose(settings) as services, Progress() as progress:
         rebuilt = [
-            rebuild_projection(services.ledger, projection, _Reporter(progress, projection))
+            rebuild_projection(
+                services.ledger, projection, partial(progress.show, projection.table.name)
+            )
             for projection in wanted
         ]
     for result in rebuilt:
         _report(result)
-
-
-class _Rate(ProgressColumn):
-    def render(self, task: Task) -> Text:
-        return Text(f"{task.speed:,.0f} events/s" if task.speed else "")
-
-
-def _progress_bar() -> Progress:
-    return Progress(
-        SpinnerColumn(),
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        _Rate(),
-        TimeRemainingColumn(),
-        console=console,
-    )
-
-
-class _Reporter:
-    def __init__(self, progress: Progress, projection: Projection) -> None:
-        self._progress = progress
-        self._task = progress.add_task(projection.table.name, total=None)
-
-    def __call__(self, position: int, head: int) -> None:
-        self._progress.update(self._task, completed=position, total=head)
 
 
 def _report(result: Rebuilt) -> None:

@@ -11,6 +11,7 @@ from pydantic import ValidationError
 from rich.console import Console
 from rich.markup import escape
 
+from application.copy import NotACopy
 from application.persistence.port import RebuildRunning, StoreUnavailable, UnsupportedDatabase
 from interface.settings import Settings
 
@@ -24,6 +25,7 @@ class ExitCode(IntEnum):
     USAGE = 2
     STORE_UNAVAILABLE = 3
     REBUILD_RUNNING = 4
+    NOT_A_COPY = 5
 
 
 Database = Annotated[
@@ -63,6 +65,8 @@ def failures_explained() -> Iterator[None]:
         fail(ExitCode.STORE_UNAVAILABLE, f"the database is unavailable: {error}")
     except RebuildRunning as error:
         fail(ExitCode.REBUILD_RUNNING, str(error))
+    except NotACopy as error:
+        fail(ExitCode.NOT_A_COPY, str(error))
 
 
 def fail(code: ExitCode, message: str) -> NoReturn:

@@ -4,12 +4,14 @@ import os
 import signal
 import subprocess
 import time
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from application.items import ItemService
 from application.ledger import Ledger
+from application.persistence import environment
 from application.persistence.port import StoreUnavailable
 from application.projections.stock_levels import StockLevels
 from application.rebuild import rebuild
@@ -43,7 +45,7 @@ def fill(ledger: Ledger, batches: int) -> Any:
     return tea
 
 
-@pytest.mark.parametrize("command", [[], ["serve"], ["rebuild"], ["demo"]])
+@pytest.mark.parametrize("command", [[], ["serve"], ["rebuild"], ["copy"], ["demo"]])
 def test_help_needs_no_readme(command: list[str]) -> None:
     result = run(*command, "--help")
     assert result.returncode == 0
@@ -108,10 +110,49 @@ def test_rebuild_while_another_is_at_work_is_refused(ledger: Ledger, database_ur
     assert "another rebuild" in result.stderr
 
 
+def test_killed_copy_goes_on(ledger: Ledger, database_url: str, tmp_path: Path) -> None:
+    fill(ledger, batches=6)
+    target = f"sqlite:///{tmp_path / 'copy.db'}"
+    command = ["copy", "--from", database_url, "--to", target]
+    process = subprocess.Popen([COMMAND, *command], stdout=subprocess.DEVNULL)
+    with Ledger(environment(target, lock_timeout=30)) as copied:
+        while copied.recorder.head() < 2_000:
+            assert process.poll() is None, "too fast to be killed"
+            time.sleep(0.001)
+        process.send_signal(signal.SIGKILL)
+        assert process.wait() == -signal.SIGKILL
+        there = copied.recorder.head()
+        assert there < ledger.recorder.head()
+
+        result = run(*command)
+        assert result.returncode == 0, result.stderr
+        assert f"copied {12_001 - there} events: the target holds 12001" in result.stdout
+        assert "sha256 " in result.stdout
+        assert_read_models_equal_replay(copied)
+
+
+def test_copy_to_another_ledger_is_refused(
+    ledger: Ledger, database_url: str, tmp_path: Path
+) -> None:
+    register(ItemService(ledger))
+    target = f"sqlite:///{tmp_path / 'other.db'}"
+    with Ledger(environment(target, lock_timeout=30)) as other:
+        register(ItemService(other), "CUP-01")
+    result = run("copy", "--from", database_url, "--to", target)
+    assert result.returncode == 5
+    assert "position 1 is not in the source" in result.stderr
+
+
 @pytest.mark.parametrize(
     ("arguments", "environment_", "code", "said"),
     [
         (["rebuild", "nonsense"], {}, 2, "there are stock_levels, movements"),
+        (
+            ["copy", "--from", "sqlite:///none.db", "--to", "sqlite:///x.db"],
+            {},
+            2,
+            "no file none.db",
+        ),
         (["rebuild", "--database", "mysql://host/x"], {}, 2, "'mysql' is not supported"),
         (["serve", "--database", "sqlite:////no/such/folder/x.db"], {}, 3, "unavailable"),
         (["serve", "--database", "postgresql://me:secret@127.0.0.1:1/x"], {}, 3, "port 1 failed"),

@@ -37,6 +37,9 @@ ANNOUNCE_FLOOR: Final = (
 
 TAKE_POSITIONS: Final = f"SELECT nextval('{SEQUENCE}') FROM generate_series(1, %b)"  # noqa: S608
 
+SET_POSITION: Final = f"SELECT setval('{SEQUENCE}', %s)"
+"""As if all positions up to this one had been taken."""
+
 _READ_LAST_TAKEN = f"SELECT {_LAST_TAKEN}, pg_is_in_recovery() FROM {SEQUENCE}"  # noqa: S608
 
 # A key of 64 bits is shown in two halves, as unsigned numbers.

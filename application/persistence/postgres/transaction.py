@@ -10,7 +10,11 @@ from psycopg import Connection
 
 from application.persistence.port import Latest, LevelState
 from application.persistence.postgres.datastore import execute
-from application.persistence.postgres.positions import ANNOUNCE_FLOOR, TAKE_POSITIONS
+from application.persistence.postgres.positions import (
+    ANNOUNCE_FLOOR,
+    SET_POSITION,
+    TAKE_POSITIONS,
+)
 from application.persistence.postgres.tables import postgres_table
 from application.projections.table import Insert, Table, Write
 
@@ -84,15 +88,16 @@ class PostgresLedgerTransaction:
     ) -> Sequence[int]:
         self._execute(ANNOUNCE_FLOOR)
         positions = [position for (position,) in self._execute(TAKE_POSITIONS, [len(events)])]
-        item_ids = [cast("UUID", event.originator_id) for event in events]
-        versions = [event.originator_version for event in events]
-        self._appended.extend(map(Key, item_ids, versions, local_ids))
-        topics = [event.topic for event in events]
-        states = [event.state for event in events]
-        self._execute(
-            INSERT_EVENTS, [positions, item_ids, versions, topics, states, list(local_ids)]
-        )
+        self._insert(positions, events, local_ids)
         return positions
+
+    def restore(
+        self, notifications: Sequence[Notification], local_ids: Sequence[UUID | None]
+    ) -> None:
+        positions = [notification.id for notification in notifications]
+        self._execute(ANNOUNCE_FLOOR)
+        self._execute(SET_POSITION, [positions[-1]])
+        self._insert(positions, notifications, local_ids)
 
     def write(self, table: Table, writes: Sequence[Write]) -> None:
         target = postgres_table(table)
@@ -120,6 +125,21 @@ class PostgresLedgerTransaction:
         self._execute(f"ALTER TABLE {shadow.name} RENAME TO {live.name}")
         self._await_answers()
         return old
+
+    def _insert(
+        self,
+        positions: list[int],
+        events: Sequence[StoredEvent],
+        local_ids: Sequence[UUID | None],
+    ) -> None:
+        item_ids = [cast("UUID", event.originator_id) for event in events]
+        versions = [event.originator_version for event in events]
+        self._appended.extend(map(Key, item_ids, versions, local_ids))
+        topics = [event.topic for event in events]
+        states = [event.state for event in events]
+        self._execute(
+            INSERT_EVENTS, [positions, item_ids, versions, topics, states, list(local_ids)]
+        )
 
     def _await_answers(self) -> None:
         """What the caller does next, elsewhere, relies on the locks that were asked for."""

@@ -72,22 +72,14 @@ class SQLiteLedgerTransaction:
     ) -> Sequence[int]:
         head = read_head(self._cursor)
         positions = range(head + 1, head + 1 + len(events))
-        rows = [
-            (
-                position,
-                _hex(event.originator_id),
-                event.originator_version,
-                event.topic,
-                event.state,
-                local_id and local_id.hex,
-            )
-            for position, event, local_id in zip(positions, events, local_ids, strict=True)
-        ]
-        try:
-            self._cursor.executemany("INSERT INTO stored_events VALUES (?, ?, ?, ?, ?, ?)", rows)
-        except sqlite3.IntegrityError as error:
-            raise lost_race(self._contended(rows, head), error) from error
+        self._insert(positions, events, local_ids)
         return positions
+
+    def restore(
+        self, notifications: Sequence[Notification], local_ids: Sequence[UUID | None]
+    ) -> None:
+        positions = [notification.id for notification in notifications]
+        self._insert(positions, notifications, local_ids)
 
     def write(self, table: Table, writes: Sequence[Write]) -> None:
         target = sqlite_table(table)
@@ -116,8 +108,30 @@ class SQLiteLedgerTransaction:
         self._cursor.execute(f"ALTER TABLE {shadow.name} RENAME TO {live.name}")
         return old
 
+    def _insert(
+        self,
+        positions: Sequence[int],
+        events: Sequence[StoredEvent],
+        local_ids: Sequence[UUID | None],
+    ) -> None:
+        rows = [
+            (
+                position,
+                _hex(event.originator_id),
+                event.originator_version,
+                event.topic,
+                event.state,
+                local_id and local_id.hex,
+            )
+            for position, event, local_id in zip(positions, events, local_ids, strict=True)
+        ]
+        try:
+            self._cursor.executemany("INSERT INTO stored_events VALUES (?, ?, ?, ?, ?, ?)", rows)
+        except sqlite3.IntegrityError as error:
+            raise lost_race(self._contended(rows, positions[0] - 1), error) from error
+
     def _contended(self, rows: Sequence[tuple[object, ...]], head: int) -> set[UUID]:
-        """The items whose next version, or one of whose `local_id`s, is taken."""
+        """The items one of whose versions or `local_id`s is taken, up to the position `head`."""
         wanted = [(item, version, local_id) for _, item, version, _, _, local_id in rows]
         self._cursor.execute(TAKEN, (json.dumps(wanted), head))
         taken = self._cursor.fetchall()

@@ -1,0 +1,170 @@
+"""Moving the ledger to another database, event for event.
+
+The events are copied in chunks, a commit each, at the positions that they have in the source; then
+the target's read models are made from them, and all of it is compared. The source may go on being
+written. A copy that was killed goes on where it ended, and one that is done takes up what is new.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
+from hashlib import sha256
+from typing import Final, NamedTuple
+from uuid import UUID
+
+from eventsourcing.persistence import Notification
+
+from application.ledger import Ledger, local_id
+from application.persistence.port import ItemFilter
+from application.projections import PROJECTIONS
+from application.projections.stock_levels import StockLevel
+from application.projections.table import Recorded
+from application.rebuild import rebuild
+from domain.events import StockItemEvent
+
+CHUNK: Final = 2_000
+"""Events read, and committed, at a time."""
+
+PAGE: Final = 1_000
+"""Rows of the stock list read at a time."""
+
+Progress = Callable[[str, int, int], None]
+"""Told what is being done, the position that it has reached, and the one that it will end at."""
+
+
+class NotACopy(Exception):
+    """The target holds something else than the source."""
+
+
+class Copied(NamedTuple):
+    """What the target holds, compared with the source."""
+
+    new: int
+    """Events that were not there before."""
+    events: int
+    position: int
+    """That of the last event."""
+    items: int
+    on_hand: int
+    """The sum over all items."""
+    digest: str
+    """SHA-256 over the events, in hexadecimal: for each, in order, its position, item, version and
+    topic with a space behind each, its state as it is stored, and a line feed."""
+
+
+def copy(source: Ledger, target: Ledger, progress: Progress) -> Copied:
+    """Brings the target to where the source is.
+
+    Raises:
+        NotACopy: the target holds an event that the source does not have in this place, before the
+            copy (then nothing is written), amid it, or after it.
+        RebuildRunning: a rebuild of the target is at work.
+        StoreUnavailable: one of the databases can't be reached. The copy is to be run again.
+    """
+    return _Copy(source, target, progress).run()
+
+
+class _Copy:
+    def __init__(self, source: Ledger, target: Ledger, progress: Progress) -> None:
+        self._source = source
+        self._target = target
+        self._progress = progress
+
+    def run(self) -> Copied:
+        start = self._compare()
+        new = self._append_from(start)
+        for projection in PROJECTIONS:
+            rebuild(self._target, projection, partial(self._progress, projection.table.name))
+        return self._verify(new)
+
+    def _compare(self) -> int:
+        """The position up to which the target is a copy already."""
+        position = 0
+        for chunk in self._equal_chunks("compare"):
+            position = chunk[-1].id
+        return position
+
+    def _append_from(self, position: int) -> int:
+        """How many events the target lacked."""
+        new = 0
+        while chunk := _chunk(self._source, position, CHUNK):
+            self._append(chunk, position)
+            new += len(chunk)
+            position = chunk[-1].id
+            self._progress("copy", position, max(position, self._source.recorder.head()))
+        return new
+
+    def _append(self, chunk: Sequence[Notification], position: int) -> None:
+        local_ids = [local_id(self._source.to_recorded(found).event) for found in chunk]
+        with self._target.recorder.transaction() as transaction:
+            transaction.exclude_writers()
+            if self._target.recorder.head() != position:
+                raise NotACopy("the target is being written by someone else")
+            transaction.restore(chunk, local_ids)
+
+    def _verify(self, new: int) -> Copied:
+        digest = sha256()
+        events = position = 0
+        on_hand: dict[UUID, int] = {}
+        for chunk in self._equal_chunks("verify"):
+            recorded = [self._target.to_recorded(notification) for notification in chunk]
+            self._require_local_ids(recorded)
+            for notification, (_, event) in zip(chunk, recorded, strict=True):
+                digest.update(_digested(notification))
+                on_hand[event.originator_id] = event.on_hand
+            events += len(chunk)
+            position = chunk[-1].id
+        self._require_stock(on_hand)
+        total = sum(on_hand.values())
+        return Copied(new, events, position, len(on_hand), total, digest.hexdigest())
+
+    def _equal_chunks(self, doing: str) -> Iterator[Sequence[Notification]]:
+        """All of the target's events, each found to be the same in the source. Raises NotACopy."""
+        position = 0
+        while there := _chunk(self._target, position, CHUNK):
+            here = _chunk(self._source, position, len(there))
+            if list(here) != list(there):
+                raise NotACopy(_first_difference(here, there))
+            yield there
+            position = there[-1].id
+            self._progress(doing, position, max(position, self._target.recorder.head()))
+
+    def _require_local_ids(self, recorded: Sequence[Recorded[StockItemEvent]]) -> None:
+        """The `local_id`s must be taken, each by its own event: that is what bars duplicates."""
+        wanted = {position: local_id(event) for position, event in recorded}
+        taken = {position: key for position, key in wanted.items() if key is not None}
+        with self._target.recorder.transaction() as transaction:
+            found = {event.id for event in transaction.recorded(list(taken.values()))}
+        if found != taken.keys():
+            first = min(found ^ taken.keys())
+            raise NotACopy(f"the localId of the target's event at position {first} is not taken")
+
+    def _require_stock(self, on_hand: dict[UUID, int]) -> None:
+        listed = {level.item_id: level.on_hand for level in _stock_list(self._target)}
+        if listed != on_hand:
+            item_id = next(item_id for item_id, _ in listed.items() ^ on_hand.items())
+            raise NotACopy(
+                f"the target's stock list shows {listed.get(item_id)} of item {item_id}, its "
+                f"events say {on_hand.get(item_id)}"
+            )
+
+
+def _chunk(ledger: Ledger, after: int, size: int) -> Sequence[Notification]:
+    return ledger.recorder.select_notifications(after, size, inclusive_of_start=False)
+
+
+def _stock_list(ledger: Ledger) -> Iterator[StockLevel]:
+    after: tuple[str, str] | None = None
+    while page := ledger.recorder.select_items(ItemFilter(), after=after, limit=PAGE):
+        yield from page
+        after = (page[-1].location, page[-1].sku)
+
+
+def _digested(event: Notification) -> bytes:
+    head = f"{event.id} {event.originator_id} {event.originator_version} {event.topic} "
+    return head.encode() + event.state + b"\n"
+
+
+def _first_difference(here: Sequence[Notification], there: Sequence[Notification]) -> str:
+    pairs = zip(here, there, strict=False)
+    position = next((two.id for one, two in pairs if one != two), there[-1].id)
+    return f"the target's event at position {position} is not in the source"
