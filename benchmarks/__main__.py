@@ -1,4 +1,4 @@
-"""python -m benchmarks [--quick]: prints what the ledger does on this machine.
+"""python -m benchmarks [--quick] [--only TABLE]: prints what the ledger does on this machine.
 
 Machines are noisy: compare within one run, by the ratios to the floor.
 """
@@ -10,6 +10,7 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks import floor, http, service
+from benchmarks.databases import Database, databases
 
 console = Console()
 
@@ -17,46 +18,68 @@ console = Console()
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument("--quick", action="store_true", help="shorter streams, fewer rounds")
-    quick = parser.parse_args().quick
+    parser.add_argument("--only", choices=MEASUREMENTS, help="one of the tables")
+    options = parser.parse_args()
     console.print(f"Python {platform.python_version()}, {platform.machine()}")
-    rates(rounds_of_1000=5 if quick else 20)
-    growth([10, 100] if quick else [10, 1_000, 100_000])
-    rebuilds(20_000 if quick else 100_000)
+    with databases() as measured:
+        for name, measure in MEASUREMENTS.items():
+            if options.only in {None, name}:
+                console.print(measure(measured, quick=options.quick))
 
 
-def rates(rounds_of_1000: int) -> None:
-    table = Table("batch", "clients", "service/s", "HTTP/s", "floor/s", "service : floor",
-                  title="Transactions a second")  # fmt: skip
+def rates(measured: list[Database], *, quick: bool) -> Table:
+    table = Table("batch", "clients", "database", "service/s", "HTTP/s", "floor/s",
+                  "service : floor", title="Transactions a second")  # fmt: skip
     for size in (1, 100, 1_000):
-        rounds = rounds_of_1000 * min(1_000 // size, 20)
-        bare = floor.rate(size, rounds)
+        rounds = (5 if quick else 20) * min(1_000 // size, 20)
+        floors = {database.name: floor.rate(database, size, rounds) for database in measured}
         for clients in (1, 8):
             turns = max(rounds // clients, 1)
-            alone = service.rate(size, clients, turns)
-            served = http.rate(size, clients, turns)
-            share = f"{alone / bare:.0%}"
-            row = (size, clients, f"{alone:,.0f}", f"{served:,.0f}", f"{bare:,.0f}", share)
-            table.add_row(*map(str, row))
-    console.print(table)
+            for database in measured:
+                alone = service.rate(database, size, clients, turns)
+                served = http.rate(database, size, clients, turns)
+                bare = floors[database.name]
+                figures = (f"{alone:,.0f}", f"{served:,.0f}", f"{bare:,.0f}", f"{alone / bare:.0%}")
+                table.add_row(str(size), str(clients), database.name, *figures)
+    return table
 
 
-def growth(lengths: list[int]) -> None:
-    table = Table("events an item", "items", "statements", "commits", "ms a batch",
+def contention(measured: list[Database], *, quick: bool) -> Table:
+    table = Table("database", "items", "1 process", "2 processes", "4 processes",
+                  title="Transactions a second by server processes, in batches of 100")  # fmt: skip
+    rounds = 10 if quick else 50
+    for database in measured:
+        for hot in (False, True):
+            found = [http.contention(database, n, rounds, hot=hot) for n in (1, 2, 4)]
+            figures = (f"{rate:,.0f} ({rate / found[0]:.0%})" for rate in found)
+            table.add_row(database.name, "one, hot" if hot else "each its own", *figures)
+    return table
+
+
+def growth(measured: list[Database], *, quick: bool) -> Table:
+    table = Table("database", "events an item", "items", "statements", "commits", "ms a batch",
                   title="One batch of a transaction an item")  # fmt: skip
-    # As many events as a disk takes in minutes: fewer items where the streams are long.
-    for items in (1_000, 10):
-        reachable = [length for length in lengths if length * items <= 1_000_000]
-        for cost in service.growth(items, reachable):
-            row = (cost.events_per_item, items, cost.statements, cost.commits)
-            table.add_row(*map(str, row), f"{cost.milliseconds:.1f}")
-    console.print(table)
+    lengths = [10, 100] if quick else [10, 1_000, 100_000]
+    for database in measured:
+        # As many events as a disk takes in minutes: fewer items where the streams are long.
+        for items in (1_000, 10):
+            reachable = [length for length in lengths if length * items <= 1_000_000]
+            for cost in service.growth(database, items, reachable):
+                row = (cost.events_per_item, items, cost.statements, cost.commits)
+                table.add_row(database.name, *map(str, row), f"{cost.milliseconds:.1f}")
+    return table
 
 
-def rebuilds(events: int) -> None:
-    table = Table("projection", "events/s", title=f"Rebuild of {events:,} events")
-    for name, rate in service.rebuild_rates(events).items():
-        table.add_row(name, f"{rate:,.0f}")
-    console.print(table)
+def rebuilds(measured: list[Database], *, quick: bool) -> Table:
+    events = 20_000 if quick else 100_000
+    table = Table("database", "projection", "events/s", title=f"Rebuild of {events:,} events")
+    for database in measured:
+        for name, rate in service.rebuild_rates(database, events).items():
+            table.add_row(database.name, name, f"{rate:,.0f}")
+    return table
+
+
+MEASUREMENTS = {"rates": rates, "contention": contention, "growth": growth, "rebuilds": rebuilds}
 
 
 if __name__ == "__main__":

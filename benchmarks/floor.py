@@ -1,53 +1,51 @@
-"""What the machine allows: rows of the same size and indexes, by the bare driver, as durable."""
+"""What the database allows: the rows of the same batches, written by the bare driver."""
 
-import secrets
-import sqlite3
 import time
-from pathlib import Path
-from tempfile import TemporaryDirectory
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from itertools import count
+from typing import cast
 
-SCHEMA = """
-CREATE TABLE events (position INTEGER PRIMARY KEY, item TEXT NOT NULL, version INTEGER NOT NULL,
-                     topic TEXT NOT NULL, state BLOB NOT NULL, local_id TEXT UNIQUE,
-                     UNIQUE (item, version));
-CREATE TABLE movements (position INTEGER PRIMARY KEY, item TEXT, location TEXT, row TEXT);
-CREATE INDEX movements_item ON movements (item, position);
-CREATE INDEX movements_location ON movements (location, position);
-CREATE TABLE levels (item TEXT PRIMARY KEY, on_hand INTEGER, version INTEGER, updated_at TEXT);
-"""
+from application.projections import PROJECTIONS
+from application.projections.table import Recorded
+from application.transaction_parser import parse_transaction
+from benchmarks.databases import Commit, Database
+from benchmarks.shop import CALLER, Shop, shop
+from domain.stock_item import StockItem
 
 
-def rate(size: int, rounds: int) -> float:
-    """Transactions a second, in commits of `size`."""
-    items = [secrets.token_hex(16) for _ in range(1_000)]
-    state, row = b"x" * 300, "x" * 200
-    with TemporaryDirectory() as folder:
-        connection = sqlite3.connect(Path(folder) / "floor.db", isolation_level=None)
-        connection.execute("PRAGMA journal_mode=WAL")
-        connection.execute("PRAGMA synchronous=FULL")
-        connection.execute("PRAGMA wal_autocheckpoint=16384")
-        connection.executescript(SCHEMA)
-        connection.executemany("INSERT INTO levels VALUES (?, 0, 1, '')", [(i,) for i in items])
-        spent = 0.0
-        for turn in range(rounds):
-            first = turn * size
-            keys = [(first + n, items[(first + n) % len(items)]) for n in range(size)]
-            events = [
-                (position, item, position, "InboundRecorded", state, secrets.token_hex(16))
-                for position, item in keys
-            ]
-            started = time.perf_counter()
-            connection.execute("BEGIN IMMEDIATE")
-            connection.executemany("INSERT INTO events VALUES (?, ?, ?, ?, ?, ?)", events)
-            connection.executemany(
-                "INSERT INTO movements VALUES (?, ?, 'main', ?)",
-                [(position, item, row) for position, item in keys],
-            )
-            connection.executemany(
-                "UPDATE levels SET on_hand = ?, version = ?, updated_at = 'now' WHERE item = ?",
-                [(position, position, item) for position, item in keys],
-            )
-            connection.execute("COMMIT")
-            spent += time.perf_counter() - started
-        connection.close()
-    return rounds * size / spent
+def rate(database: Database, size: int, rounds: int) -> float:
+    """Transactions a second, in commits of `size`: the same tables, indexes, rows and statements,
+    without whatever decides what they are."""
+    with shop(database, items=1_000) as stock, database.bare(stock.database_url) as run:
+        work = [database.statements(commit) for commit in _commits(stock, size, rounds + 1)]
+        run(work.pop(0))
+        started = time.perf_counter()
+        for statements in work:
+            run(statements)
+        return rounds * size / (time.perf_counter() - started)
+
+
+def _commits(stock: Shop, size: int, rounds: int) -> Iterator[Commit]:
+    items = {
+        item_id: cast("StockItem", stock.ledger.repository.get(item_id)) for item_id in stock.items
+    }
+    positions = count(stock.ledger.recorder.head() + 1)
+    for number in range(rounds):
+        recorded = []
+        for element in stock.batch(size, first=number * size):
+            transaction = parse_transaction(element)
+            item = items[transaction.item_id]
+            event = item.record(transaction, actor=CALLER.actor, recorded_at=datetime.now(UTC))
+            recorded.append(Recorded(next(positions), event))
+        yield Commit(
+            [
+                (position, stock.ledger.mapper.to_stored_event(event), event.local_id)
+                for position, event in recorded
+            ],
+            [
+                (projection.table, write)
+                for projection in PROJECTIONS
+                for write in projection.project(recorded)
+            ],
+        )

@@ -9,33 +9,63 @@ import threading
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import httpx2
 
-from benchmarks.shop import shop
+from application.persistence.port import ItemFilter
+from benchmarks.databases import Database
+from benchmarks.shop import QUANTITY, Batch, shop
 
 
-def rate(size: int, clients: int, rounds: int) -> float:
+def rate(database: Database, size: int, clients: int, rounds: int) -> float:
     """Transactions a second, in batches of `size` from so many connections."""
-    with shop(items=1_000) as stock, _server(stock.database_url) as url:
-        bodies = [
-            json.dumps({"transactions": stock.batch(size, first=n * size)}).encode()
-            for n in range(rounds * clients)
+    with shop(database, items=1_000) as stock, _server(stock.database_url) as url:
+        batches = [stock.batch(size, first=n * size) for n in range(rounds * clients)]
+        return _rate([url] * clients, [batches[n::clients] for n in range(clients)])
+
+
+def contention(database: Database, processes: int, rounds: int, *, hot: bool) -> float:
+    """Transactions a second, in batches of 100 through so many server processes: each has items of
+    its own, or all have one hot item. Everything must be recorded."""
+    with shop(database, items=1_000) as stock, ExitStack() as servers:
+        urls = [servers.enter_context(_server(stock.database_url)) for _ in range(processes)]
+        share = len(stock.items) // processes
+        work = [
+            [
+                stock.batch(100, items=stock.items[:1] if hot else stock.items[n * share :][:share])
+                for _ in range(rounds)
+            ]
+            for n in range(processes)
         ]
-        local = threading.local()
+        found = _rate(urls, work)
+        levels = stock.ledger.recorder.select_items(ItemFilter(), after=None, limit=1_000)
+        assert sum(level.on_hand for level in levels) == processes * rounds * 100 * QUANTITY
+        return found
 
-        def post(body: bytes) -> None:
-            if not hasattr(local, "client"):
-                local.client = httpx2.Client(base_url=url, timeout=60)
-            answer = local.client.post("/sync/transactions", content=body)
-            assert answer.raise_for_status().content.count(b'"recorded"') == size
 
-        with ThreadPoolExecutor(clients) as pool:
-            started = time.perf_counter()
-            list(pool.map(post, bodies))
-            return rounds * clients * size / (time.perf_counter() - started)
+def _rate(urls: list[str], work: list[list[Batch]]) -> float:
+    """Transactions a second, where each sender has a server and batches of its own."""
+    bodies = [[json.dumps({"transactions": batch}).encode() for batch in mine] for mine in work]
+    ready = threading.Barrier(len(urls) + 1)
+
+    def send(url: str, mine: list[bytes], size: int) -> None:
+        with httpx2.Client(base_url=url, timeout=60) as client:
+            ready.wait()
+            for body in mine:
+                answer = client.post("/sync/transactions", content=body)
+                assert answer.raise_for_status().content.count(b'"recorded"') == size
+
+    sizes = [len(mine[0]) for mine in work]
+    with ThreadPoolExecutor(len(urls)) as pool:
+        sending = [pool.submit(send, *args) for args in zip(urls, bodies, sizes, strict=True)]
+        ready.wait()
+        started = time.perf_counter()
+        for future in sending:
+            future.result()
+        transactions = sum(len(batch) for mine in work for batch in mine)
+        return transactions / (time.perf_counter() - started)
 
 
 @contextmanager

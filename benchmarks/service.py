@@ -4,20 +4,17 @@ import statistics
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
-from typing import Any, NamedTuple
-from unittest.mock import patch
-
-from eventsourcing.sqlite import SQLiteCursor
+from typing import NamedTuple
 
 from application.projections import PROJECTIONS
 from application.rebuild import rebuild
+from benchmarks.databases import Database
 from benchmarks.shop import CALLER, Shop, shop
 
 
-def rate(size: int, clients: int, rounds: int) -> float:
+def rate(database: Database, size: int, clients: int, rounds: int) -> float:
     """Transactions a second, in batches of `size` from so many threads."""
-    with shop(items=1_000) as stock:
+    with shop(database, items=1_000) as stock:
         batches = [stock.batch(size, first=n * size) for n in range(rounds * clients)]
         stock.sync.sync(stock.batch(size), CALLER)
         started = time.perf_counter()
@@ -36,9 +33,9 @@ class Cost(NamedTuple):
     milliseconds: float
 
 
-def growth(items: int, lengths: list[int]) -> Iterator[Cost]:
+def growth(database: Database, items: int, lengths: list[int]) -> Iterator[Cost]:
     """What a batch of a transaction an item costs, at each of these lengths of the streams."""
-    with shop(items) as stock:
+    with shop(database, items) as stock:
         length = 1
         for wanted in lengths:
             while length < wanted:
@@ -46,15 +43,16 @@ def growth(items: int, lengths: list[int]) -> Iterator[Cost]:
                 stock.sync.sync(stock.batch(items * step), CALLER)
                 length += step
             times = [_timed(stock, items) for _ in range(7)]
-            statements = _statements(stock, items)
+            with database.recorded_statements() as statements:
+                stock.sync.sync(stock.batch(items), CALLER)
             length += 8
-            commits = statements.count("BEGIN IMMEDIATE")
+            commits = sum(database.begins in statement for statement in statements)
             yield Cost(wanted, len(statements), commits, statistics.median(times) * 1_000)
 
 
-def rebuild_rates(events: int) -> dict[str, float]:
+def rebuild_rates(database: Database, events: int) -> dict[str, float]:
     """Events a second, for each projection."""
-    with shop(items=1_000) as stock:
+    with shop(database, items=1_000) as stock:
         for _ in range(events // 1_000):
             stock.sync.sync(stock.batch(1_000), CALLER)
         rates = {}
@@ -70,29 +68,3 @@ def _timed(stock: Shop, size: int) -> float:
     started = time.perf_counter()
     assert len(stock.sync.sync(batch, CALLER).synced) == size
     return time.perf_counter() - started
-
-
-def _statements(stock: Shop, size: int) -> list[str]:
-    """The statements of one batch; what is executed for many rows at once counts once."""
-    with _recorded_statements() as statements:
-        stock.sync.sync(stock.batch(size), CALLER)
-    return statements
-
-
-@contextmanager
-def _recorded_statements() -> Iterator[list[str]]:
-    statements: list[str] = []
-    execute, executemany = SQLiteCursor.execute, SQLiteCursor.executemany
-
-    def record(original: Any) -> Any:
-        def recording(cursor: SQLiteCursor, statement: str, *arguments: Any) -> None:
-            statements.append(statement)
-            original(cursor, statement, *arguments)
-
-        return recording
-
-    with (
-        patch.object(SQLiteCursor, "execute", record(execute)),
-        patch.object(SQLiteCursor, "executemany", record(executemany)),
-    ):
-        yield statements

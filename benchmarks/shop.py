@@ -3,8 +3,6 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -13,8 +11,12 @@ from application.ledger import Ledger
 from application.persistence import environment
 from application.principal import Principal
 from application.sync import SyncService
+from benchmarks.databases import Database
 from domain.stock_item import ItemDetails
 
+Batch = list[dict[str, Any]]
+
+QUANTITY = 3
 CALLER = Principal("benchmark")
 
 
@@ -25,14 +27,15 @@ class Shop:
     items: list[UUID]
     database_url: str
 
-    def batch(self, size: int, first: int = 0) -> list[dict[str, Any]]:
-        """As many transactions on as many items, as far as there are so many."""
+    def batch(self, size: int, first: int = 0, items: list[UUID] | None = None) -> Batch:
+        """As many transactions on as many of the items, as far as there are so many."""
+        among = self.items if items is None else items
         return [
             {
                 "localId": str(uuid4()),
                 "type": "INBOUND",
-                "itemId": str(self.items[(first + n) % len(self.items)]),
-                "quantity": 3,
+                "itemId": str(among[(first + n) % len(among)]),
+                "quantity": QUANTITY,
                 "occurredAt": "2026-01-08T09:14:03+09:00",
                 "device": "scanner-7",
                 "reference": "po:1182",
@@ -42,14 +45,10 @@ class Shop:
 
 
 @contextmanager
-def shop(items: int) -> Iterator[Shop]:
-    """A shop with so many items in a temporary folder."""
-    with TemporaryDirectory() as folder:
-        url = f"sqlite:///{Path(folder) / 'ledger.db'}"
-        with Ledger(environment(url, lock_timeout=60)) as ledger:
-            service = ItemService(ledger)
-            details = ItemDetails(name="An item like any other", unit="piece")
-            ids = [
-                service.register("main", f"SKU-{n:05}", details, CALLER)[0].id for n in range(items)
-            ]
-            yield Shop(ledger, SyncService(ledger), ids, url)
+def shop(database: Database, items: int) -> Iterator[Shop]:
+    """A shop with so many items in a new database."""
+    with database.new() as url, Ledger(environment(url, lock_timeout=60)) as ledger:
+        service = ItemService(ledger)
+        details = ItemDetails(name="An item like any other", unit="piece")
+        ids = [service.register("main", f"SKU-{n:05}", details, CALLER)[0].id for n in range(items)]
+        yield Shop(ledger, SyncService(ledger), ids, url)

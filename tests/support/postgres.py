@@ -60,7 +60,8 @@ class Server:
 
 
 @contextmanager
-def server(folder: Path) -> Iterator[Server]:
+def server(folder: Path, *, durable: bool = False) -> Iterator[Server]:
+    """Tests kill processes, not the machine, so nothing need be on the disk, unless `durable`."""
     given = os.environ.get(GIVEN)
     if given is not None:
         server = Server(given)
@@ -69,8 +70,7 @@ def server(folder: Path) -> Iterator[Server]:
         return
     with embedded(folder / "postgres") as own:
         with psycopg.connect(own.get_uri(), autocommit=True) as connection:
-            # The tests kill processes, not the machine: what is written is there.
-            connection.execute("ALTER SYSTEM SET fsync = off")
+            connection.execute(f"ALTER SYSTEM SET fsync = {'on' if durable else 'off'}")
             connection.execute("SELECT pg_reload_conf()")
         yield Server(own.get_uri())
 
