@@ -97,7 +97,7 @@ class _Copy:
         local_ids = [local_id(self._source.to_recorded(found).event) for found in chunk]
         with self._target.recorder.transaction() as transaction:
             transaction.exclude_writers()
-            if self._target.recorder.head() != position:
+            if transaction.events_after(position, 1):
                 raise NotACopy("the target is being written by someone else")
             transaction.restore(chunk, local_ids)
 

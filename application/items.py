@@ -7,10 +7,8 @@ from itertools import takewhile
 from typing import Final, cast
 from uuid import UUID
 
-from eventsourcing.application import project_aggregate
-
 from application.clock import Clock, utc_now
-from application.ledger import Ledger
+from application.ledger import Ledger, replay
 from application.lost_races import until_won
 from application.persistence.port import LedgerTransaction
 from application.principal import Principal
@@ -79,7 +77,7 @@ class ItemService:
 
     def at_version(self, item_id: UUID, version: int) -> StockItem:
         """The item as its event number `version` left it. Raises UnknownItem, UnknownVersion."""
-        item = _replay(self._events(item_id, lte=version))
+        item = replay(self._events(item_id, lte=version))
         if item is None or item.version != version:
             raise self._nothing_there(item_id, version)
         return item
@@ -87,7 +85,7 @@ class ItemService:
     def as_of(self, item_id: UUID, time: datetime) -> StockItem:
         """The item as it was recorded at `time`. Raises UnknownItem, UnknownVersion."""
         until = takewhile(lambda event: event.timestamp <= time, self._events(item_id))
-        item = _replay(until)
+        item = replay(until)
         if item is None:
             raise self._nothing_there(item_id, time)
         return item
@@ -149,8 +147,3 @@ class ItemService:
     def _nothing_there(self, item_id: UUID, wanted: int | datetime) -> Exception:
         exists = any(self._ledger.events.get(originator_id=item_id, limit=1))
         return UnknownVersion(item_id, wanted) if exists else UnknownItem(item_id)
-
-
-def _replay(events: Iterator[StockItemEvent]) -> StockItem | None:
-    item: StockItem | None = project_aggregate(None, events)
-    return item

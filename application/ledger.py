@@ -1,10 +1,10 @@
 """The ledger: items are loaded from it and events are appended to it, one commit at a time."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any, cast
 from uuid import UUID
 
-from eventsourcing.application import Application, ProcessingEvent
+from eventsourcing.application import Application, ProcessingEvent, project_aggregate
 from eventsourcing.persistence import Mapper, Notification, Recording, StoredEvent, Transcoder
 from eventsourcing.utils import Environment, EnvType
 
@@ -47,7 +47,7 @@ class Ledger(Application[UUID]):
         self, transaction: LedgerTransaction, item_ids: Sequence[UUID]
     ) -> dict[UUID, StockItem]:
         """Those of the items that exist, as the last commit left them."""
-        items = [self._restore(latest) for latest in transaction.latest(item_ids)]
+        items = [self._restore(transaction, latest) for latest in transaction.latest(item_ids)]
         return {item.id: item for item in items}
 
     def recorded(
@@ -79,16 +79,17 @@ class Ledger(Application[UUID]):
         event = cast("StockItemEvent", self.mapper.to_domain_event(notification))
         return Recorded(notification.id, event)
 
-    def _restore(self, latest: Latest) -> StockItem:
+    def _restore(self, transaction: LedgerTransaction, latest: Latest) -> StockItem:
         """The event store decides: the stock list's row serves only where it agrees with the
         item's last event, and an item whose row is damaged is replayed."""
         stored, level = latest
+        item_id = cast("UUID", stored.originator_id)
         base = self.mapper.to_base(stored)
         if level is None or not _agree(level, stored, base):
-            item: StockItem = self.repository.get(cast("UUID", stored.originator_id))
-            return item
+            events = map(self.mapper.to_domain_event, transaction.events_of(item_id))
+            return cast("StockItem", replay(cast("Iterator[StockItemEvent]", events)))
         return StockItem.restore(
-            cast("UUID", stored.originator_id),
+            item_id,
             stored.originator_version,
             base.timestamp,
             location=base.location,
@@ -108,6 +109,12 @@ class Ledger(Application[UUID]):
             Recording(event, _notification(self.mapper, position, event))
             for position, event in recorded
         ]
+
+
+def replay(events: Iterator[StockItemEvent]) -> StockItem | None:
+    """The item as these events, from its first one on, have left it; None without any."""
+    item: StockItem | None = project_aggregate(None, events)
+    return item
 
 
 def _agree(level: LevelState, stored: StoredEvent, base: EventBase) -> bool:

@@ -8,6 +8,8 @@ commit nothing that readers see has changed: a rebuild may be killed at any time
 from collections.abc import Callable, Sequence
 from typing import Final, NamedTuple
 
+from eventsourcing.persistence import Notification
+
 from application.ledger import Ledger
 from application.persistence.port import Differences, LedgerTransaction, StillHeld
 from application.projections.table import Projection, Recorded
@@ -75,7 +77,9 @@ class _Rebuild:
         """Projects until what is left is so little that writers can wait for it."""
         caught_up = False
         while not caught_up:
-            recorded = self._next_events()
+            recorded = self._recorded(
+                self._recorder.select_notifications(self._position, CHUNK, inclusive_of_start=False)
+            )
             with self._recorder.transaction() as transaction:
                 self._project(transaction, recorded)
             progress(self._position, max(self._position, self._recorder.head()))
@@ -84,7 +88,7 @@ class _Rebuild:
     def _swap(self) -> None:
         with self._recorder.transaction() as transaction:
             transaction.exclude_writers()
-            while recorded := self._next_events():
+            while recorded := self._recorded(transaction.events_after(self._position, CHUNK)):
                 self._project(transaction, recorded)
             old = transaction.replace_table(self._live, self._shadow)
             # From here on, nobody else can touch the shadow; until here, only without this lock.
@@ -92,10 +96,9 @@ class _Rebuild:
         with self._recorder.transaction() as transaction:
             transaction.drop_table(old)
 
-    def _next_events(self) -> list[Recorded[StockItemEvent]]:
-        notifications = self._recorder.select_notifications(
-            self._position, CHUNK, inclusive_of_start=False
-        )
+    def _recorded(
+        self, notifications: Sequence[Notification]
+    ) -> Sequence[Recorded[StockItemEvent]]:
         return [self._ledger.to_recorded(notification) for notification in notifications]
 
     def _project(

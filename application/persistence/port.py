@@ -88,6 +88,14 @@ class LedgerTransaction(Protocol):
         """How the last commit left those of these items that exist, in one query."""
         ...
 
+    def events_of(self, item_id: UUID) -> Sequence[StoredEvent]:
+        """All events of an item, in order."""
+        ...
+
+    def events_after(self, position: int, limit: int) -> Sequence[Notification]:
+        """So many of the events behind a position, in order. Comes after `exclude_writers`."""
+        ...
+
     def append(
         self, events: Sequence[StoredEvent], local_ids: Sequence[UUID | None]
     ) -> Sequence[int]:

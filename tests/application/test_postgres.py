@@ -3,16 +3,20 @@
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
+from pathlib import Path
 from threading import Event, Thread
 from uuid import UUID, uuid4
 
 import psycopg
 import pytest
 
+from application.copy import copy
 from application.items import ItemService
 from application.ledger import Ledger
 from application.persistence import environment
 from application.persistence.port import MovementFilter, StoreUnavailable, UnsupportedDatabase
+from application.projections import PROJECTIONS
+from application.rebuild import rebuild
 from application.sync import SyncService
 from domain.events import StockItemEvent
 from tests.application.test_persistence import load, movement_of
@@ -211,3 +215,20 @@ def test_damaged_read_model_that_bars_a_write_is_no_lost_race(
 def test_url_that_can_not_be_understood_is_refused() -> None:
     with pytest.raises(UnsupportedDatabase):
         Ledger(environment("postgresql://host/db?nonsense=1", lock_timeout=1))
+
+
+def test_one_connection_is_enough(database_url: str, tmp_path: Path) -> None:
+    env = environment(database_url, lock_timeout=5, pool_size=1)
+    with Ledger(env) as ledger:
+        tea = register(ItemService(ledger))
+        SyncService(ledger).sync([element("INBOUND", tea, 5)], CLERK)
+        execute(ledger, "DELETE FROM stock_levels")
+        SyncService(ledger).sync([element("OUTBOUND", tea, 2)], CLERK)
+        for projection in PROJECTIONS:
+            rebuild(ledger, projection, lambda *_: None)
+        assert on_hand(ledger, tea) == 3
+        with Ledger(environment(f"sqlite:///{tmp_path / 'old.db'}", lock_timeout=5)) as old:
+            copy(ledger, old, lambda *_: None)
+            SyncService(old).sync([element("INBOUND", tea, 1)], CLERK)
+            copy(old, ledger, lambda *_: None)
+        assert on_hand(ledger, tea) == 4

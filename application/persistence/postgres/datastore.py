@@ -96,11 +96,12 @@ class LedgerDatastore(PostgresDatastore):
             open=False,
         )
 
-    def require_reachable(self) -> None:
-        """Says what is wrong where the pool would just not get a connection. Raises
-        StoreUnavailable."""
-        with _mapped_errors():
-            psycopg.connect(**self._settings).close()
+    @contextmanager
+    def own_connection(self) -> Iterator[Connection[Any]]:
+        """A connection beside the pool: for what lasts long, and to be told what is wrong where
+        the pool would just not get one. Raises StoreUnavailable."""
+        with _mapped_errors(), psycopg.connect(**self._settings, autocommit=True) as connection:
+            yield connection
 
     @contextmanager
     def get_connection(self) -> Iterator[Connection[DictRow]]:

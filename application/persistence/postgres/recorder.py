@@ -80,7 +80,8 @@ class PostgresLedgerRecorder(PostgresApplicationRecorder, ReadModelQueries):
     sql_table = staticmethod(postgres_table)
 
     def create_table(self) -> None:
-        self.datastore.require_reachable()
+        with self.datastore.own_connection():
+            pass
         with self.datastore.unit_of_work() as connection:
             ((exists,),) = execute(connection, "SELECT to_regclass('readable_events') IS NOT NULL")
             if not exists:
@@ -146,7 +147,7 @@ class PostgresLedgerRecorder(PostgresApplicationRecorder, ReadModelQueries):
 
     @contextmanager
     def rebuild_lock(self) -> Iterator[StillHeld]:
-        with self.datastore.get_connection() as connection, connection.transaction():
+        with self.datastore.own_connection() as connection, connection.transaction():
             ((is_free, _),) = execute(connection, TRY_REBUILD_LOCK)
             if not is_free:
                 raise RebuildRunning("another rebuild of this ledger is at work")

@@ -42,6 +42,16 @@ CROSS JOIN LATERAL (
 LEFT JOIN stock_levels AS l ON l.item_id = wanted.item_id
 """
 
+EVENTS_OF = """
+SELECT originator_id, originator_version, topic, state
+FROM stored_events WHERE originator_id = %s ORDER BY originator_version
+"""
+
+EVENTS_AFTER = """
+SELECT originator_id, originator_version, topic, state, notification_id
+FROM stored_events WHERE notification_id > %s ORDER BY notification_id LIMIT %s
+"""
+
 INSERT_EVENTS = """
 INSERT INTO stored_events
     (notification_id, originator_id, originator_version, topic, state, local_id)
@@ -82,6 +92,12 @@ class PostgresLedgerTransaction:
 
     def latest(self, item_ids: Sequence[UUID]) -> list[Latest]:
         return [_latest(row) for row in self._execute(LATEST, [list(item_ids)])]
+
+    def events_of(self, item_id: UUID) -> list[StoredEvent]:
+        return [StoredEvent(*row) for row in self._execute(EVENTS_OF, [item_id])]
+
+    def events_after(self, position: int, limit: int) -> list[Notification]:
+        return [Notification(*row) for row in self._execute(EVENTS_AFTER, [position, limit])]
 
     def append(
         self, events: Sequence[StoredEvent], local_ids: Sequence[UUID | None]

@@ -28,6 +28,16 @@ JOIN stored_events AS e ON e.originator_id = wanted.value AND e.originator_versi
 LEFT JOIN stock_levels AS l ON l.item_id = wanted.value
 """
 
+EVENTS_OF = """
+SELECT originator_id, originator_version, topic, state
+FROM stored_events WHERE originator_id = ? ORDER BY originator_version
+"""
+
+EVENTS_AFTER = """
+SELECT rowid, originator_id, originator_version, topic, state
+FROM stored_events WHERE rowid > ? ORDER BY rowid LIMIT ?
+"""
+
 TAKEN = """
 SELECT e.originator_id, e.local_id
 FROM json_each(?) AS wanted JOIN stored_events AS e
@@ -51,21 +61,18 @@ class SQLiteLedgerTransaction:
         """Nothing to do: the database is locked."""
 
     def recorded(self, local_ids: Sequence[UUID]) -> list[Notification]:
-        self._cursor.execute(RECORDED, (_json_ids(local_ids),))
-        return [
-            Notification(
-                id=row[0],
-                originator_id=UUID(row[1]),
-                originator_version=row[2],
-                topic=row[3],
-                state=row[4],
-            )
-            for row in self._cursor.fetchall()
-        ]
+        return self._notifications(RECORDED, [_json_ids(local_ids)])
 
     def latest(self, item_ids: Sequence[UUID]) -> list[Latest]:
         self._cursor.execute(LATEST, (_json_ids(item_ids),))
         return [_latest(row) for row in self._cursor.fetchall()]
+
+    def events_of(self, item_id: UUID) -> list[StoredEvent]:
+        self._cursor.execute(EVENTS_OF, [item_id.hex])
+        return [StoredEvent(UUID(row[0]), *tuple(row)[1:]) for row in self._cursor.fetchall()]
+
+    def events_after(self, position: int, limit: int) -> list[Notification]:
+        return self._notifications(EVENTS_AFTER, [position, limit])
 
     def append(
         self, events: Sequence[StoredEvent], local_ids: Sequence[UUID | None]
@@ -107,6 +114,19 @@ class SQLiteLedgerTransaction:
         self._cursor.execute(f"ALTER TABLE {live.name} RENAME TO {old.name}")
         self._cursor.execute(f"ALTER TABLE {shadow.name} RENAME TO {live.name}")
         return old
+
+    def _notifications(self, query: str, parameters: Sequence[Any]) -> list[Notification]:
+        self._cursor.execute(query, parameters)
+        return [
+            Notification(
+                id=row[0],
+                originator_id=UUID(row[1]),
+                originator_version=row[2],
+                topic=row[3],
+                state=row[4],
+            )
+            for row in self._cursor.fetchall()
+        ]
 
     def _insert(
         self,
