@@ -27,7 +27,10 @@ lock: .venv/dev ## Pin the newest versions that pyproject.toml allows
 	$(BIN)/uv pip compile --quiet --universal --generate-hashes --upgrade --no-header \
 		--python-version 3.11 pyproject.toml requirements-build.in -o requirements.txt
 	$(BIN)/uv pip compile --quiet --universal --generate-hashes --no-header -c requirements.txt \
-		--python-version 3.11 --extra dev --extra postgres \
+		--python-version 3.11 --extra postgres \
+		pyproject.toml requirements-build.in -o requirements-postgres.txt
+	$(BIN)/uv pip compile --quiet --universal --generate-hashes --no-header \
+		-c requirements-postgres.txt --python-version 3.11 --extra dev --extra postgres \
 		pyproject.toml requirements-build.in -o requirements-dev.txt
 
 clean:
