@@ -40,9 +40,10 @@ class LostRace(Exception):
 
 
 def lost_race(contended: set[UUID], refused: Exception) -> LostRace | StoreUnavailable:
-    """What it means that the database refused to append these items' events: where no other writer
-    took anything, something is wrong that trying again would not mend."""
-    return LostRace(contended) if contended else StoreUnavailable(f"events refused: {refused}")
+    """What it means that the database refused what these items' events write: where no other writer
+    took anything, something is wrong that trying again would not mend, such as a row in a read
+    model that should not be there."""
+    return LostRace(contended) if contended else StoreUnavailable(f"refused: {refused}")
 
 
 class LevelState(NamedTuple):

@@ -51,7 +51,8 @@ SELECT set_config('lock_timeout', %s, true),
 
 
 class KeyTaken(Exception):
-    """The transaction was undone: another one had taken a version or a `local_id`."""
+    """The transaction was undone: a key was there, as when another one has taken a version or a
+    `local_id`."""
 
 
 class Deadlock(Exception):
@@ -133,8 +134,6 @@ def _mapped_errors() -> Iterator[None]:
     try:
         yield
     except UniqueViolation as error:
-        if error.diag.table_name != "stored_events":
-            raise StoreUnavailable(f"a read model is damaged: {_line(error)}") from error
         raise KeyTaken(_line(error)) from error
     except DeadlockDetected as error:
         raise Deadlock(_line(error)) from error
