@@ -84,6 +84,7 @@ class LedgerDatastore(PostgresDatastore):
         self.lock_timeout = lock_timeout
         self._settings = _connection_settings(url)
         self.pool = ConnectionPool(  # type: ignore[assignment]
+            name="stockledger",
             connection_class=Connection[DictRow],
             # Nothing is prepared: a pooler may not keep what is, and psycopg loses track of it
             # where a pipeline changes tables.
