@@ -8,14 +8,19 @@ import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from uuid import UUID
 
 import psycopg
 import pytest
 
+from application.ledger import Ledger
+from application.persistence import environment
+from application.persistence.port import StoreUnavailable
+from application.sync import SyncService
 from tests.support.cluster import Cluster, cluster, url_of
 from tests.support.load import Load, assert_sound
 from tests.support.server import Server, get, on_hand, post, post_batch, register, running
-from tests.support.shop import element
+from tests.support.shop import CLERK, element
 
 FILE_LIMIT = 32 * 2**20
 
@@ -155,5 +160,22 @@ def test_failover_to_a_standby(primary: Cluster, tmp_path: Path) -> None:
             assert load.turned_away
             load.assert_recorded_once()
         assert_sound(standby.url)
+    finally:
+        standby.stop("immediate")
+
+
+def test_standby_shows_stock_but_does_not_guess_positions(primary: Cluster, tmp_path: Path) -> None:
+    standby = primary.standby(tmp_path / "standby")
+    try:
+        primary.configure(synchronous_standby_names="*", synchronous_commit="remote_apply")
+        with running(primary.url) as server:
+            tea = UUID(register(server.url))
+        with Ledger(environment(standby.url, lock_timeout=30)) as ledger:
+            level = ledger.recorder.select_item(tea)
+            assert level is not None
+            with pytest.raises(StoreUnavailable, match="standby"):
+                ledger.recorder.select_notifications(1, 10)
+            with pytest.raises(StoreUnavailable, match="read-only"):
+                SyncService(ledger).sync([element("INBOUND", tea, 1)], CLERK)
     finally:
         standby.stop("immediate")
