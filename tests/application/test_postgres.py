@@ -1,7 +1,9 @@
 """Promises of the PostgreSQL adapter alone."""
 
+import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from threading import Event, Thread
@@ -94,6 +96,31 @@ def test_follower_misses_nothing_while_many_write(ledger: Ledger, items: ItemSer
     missed = {position for position, _ in all_events(ledger)} - set(followed)
     assert all(position > followed[-1] for position in missed)
     assert len(followed) > 8
+
+
+def test_table_that_another_process_is_making_is_not_made_again(
+    ledger: Ledger, database_url: str
+) -> None:
+    table = replace(PROJECTIONS[0].table, name="made_by_two")
+
+    def make() -> None:
+        env = environment(database_url, lock_timeout=30)
+        with Ledger(env) as other, other.recorder.transaction() as transaction:
+            transaction.create_table(table)
+
+    with ThreadPoolExecutor(1) as pool:
+        with ledger.recorder.transaction() as transaction:
+            transaction.create_table(table)
+            second = pool.submit(make)
+            while not second.done() and not someone_waits(database_url):
+                time.sleep(0.01)
+        second.result()
+
+
+def someone_waits(database_url: str) -> bool:
+    waiters = "SELECT FROM pg_locks WHERE locktype = 'advisory' AND NOT granted"
+    with psycopg.connect(database_url) as connection:
+        return connection.execute(waiters).fetchone() is not None
 
 
 def test_writers_of_different_items_do_not_wait_for_each_other(

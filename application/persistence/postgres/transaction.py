@@ -61,7 +61,10 @@ SELECT * FROM unnest(%b::bigint[], %b::uuid[], %b::bigint[], %b::text[], %b::byt
 # Two processes that make the same table at once would meet in the catalogue.
 LOCK_SCHEMA = "SELECT pg_advisory_xact_lock(hashtextextended('stockledger schema', 0))"
 
-TABLE_EXISTS = "SELECT to_regclass(%s) IS NOT NULL"
+# Not by to_regclass, which may remember what was before the wait for LOCK_SCHEMA.
+TABLE_EXISTS = """
+SELECT EXISTS (SELECT FROM pg_tables WHERE schemaname = current_schema() AND tablename = %s)
+"""
 
 
 class Key(NamedTuple):
