@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo serve test lint bench lock clean
+.PHONY: demo serve test lint audit bench lock clean
 
 demo: .venv/runtime ## Play two handhelds that went offline
 	$(BIN)/stockledger demo
@@ -18,6 +18,9 @@ lint: .venv/dev
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+audit: .venv/dev ## Known vulnerabilities of what is pinned; asks pypi.org
+	$(BIN)/pip-audit --require-hashes --requirement requirements-postgres.txt
 
 bench: .venv/dev ## The project's own measurements
 	$(BIN)/python -m benchmarks

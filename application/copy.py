@@ -1,8 +1,9 @@
 """Moving the ledger to another database, event for event.
 
 The events are copied in chunks, a commit each, at the positions that they have in the source; then
-the target's read models are made from them, and all of it is compared. The source may go on being
-written. A copy that was killed goes on where it ended, and one that is done takes up what is new.
+the target's read models are made from them, and all of it is compared. API keys and the audit trail
+come along. The source may go on being written. A copy that was killed goes on where it ended, and
+one that is done takes up what is new.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -13,11 +14,12 @@ from uuid import UUID
 
 from eventsourcing.persistence import Notification
 
+from application.access.tables import ACCESS_TABLES
 from application.ledger import Ledger, local_id
 from application.persistence.port import ItemFilter
 from application.projections import PROJECTIONS
 from application.projections.stock_levels import StockLevel
-from application.projections.table import Recorded
+from application.projections.table import Insert, Recorded, Table, Update
 from application.rebuild import rebuild
 from domain.events import StockItemEvent
 
@@ -74,6 +76,8 @@ class _Copy:
         new = self._append_from(start)
         for projection in PROJECTIONS:
             rebuild(self._target, projection, partial(self._progress, projection.table.name))
+        for table in ACCESS_TABLES:
+            self._bring(table)
         return self._verify(new)
 
     def _compare(self) -> int:
@@ -100,6 +104,22 @@ class _Copy:
             if transaction.events_after(position, 1):
                 raise NotACopy("the target is being written by someone else")
             transaction.restore(chunk, local_ids)
+
+    def _bring(self, table: Table) -> None:
+        """Keys, and the trail: what the target lacks is added, what differs is as in the source."""
+        key = list(table.columns).index(table.key)
+        with self._source.recorder.transaction() as transaction:
+            here = {row[key]: row for row in transaction.rows(table)}
+        with self._target.recorder.transaction() as transaction:
+            there = {row[key]: row for row in transaction.rows(table)}
+            new = [row for found, row in here.items() if found not in there]
+            changed = [row for found, row in here.items() if there.get(found, row) != row]
+            if new:
+                transaction.write(table, [Insert(new)])
+            if changed:
+                columns = tuple(column for column in table.columns if column != table.key)
+                values = [(*row[:key], *row[key + 1 :], row[key]) for row in changed]
+                transaction.write(table, [Update(columns, values)])
 
     def _verify(self, new: int) -> Copied:
         digest = sha256()

@@ -7,13 +7,13 @@ from itertools import takewhile
 from typing import Final, cast
 from uuid import UUID
 
+from application.access.principal import Principal
 from application.clock import Clock, utc_now
 from application.ledger import Ledger, replay
 from application.lost_races import until_won
 from application.persistence.port import LedgerTransaction
-from application.principal import Principal
 from domain.events import StockItemEvent
-from domain.rejections import Conflict, ItemDiffers, UnknownItem, UnknownVersion
+from domain.rejections import Conflict, ItemDiffers, UnknownVersion
 from domain.stock_item import ItemDetails, StockItem
 
 REPLAY_CHUNK: Final = 1_000
@@ -34,9 +34,11 @@ class ItemService:
 
         Raises:
             Invalid: location or SKU lie outside their bounds.
+            Forbidden: the location is not one of the caller's.
             ItemDiffers: the item is there already, with other details.
             Conflict: another writer was faster, again and again.
         """
+        principal.require_location(location)
         item, is_new = until_won(
             lambda given_up: self._register(location, sku, details, principal, given_up)
         )
@@ -53,41 +55,50 @@ class ItemService:
 
         Raises:
             UnknownItem: it is not registered.
+            Forbidden: it is at no location of the caller's.
             ItemDiscontinued: it must be reactivated first.
             Invalid: the new details lie outside their bounds.
         """
         return self._change(
             item_id,
+            principal,
             lambda item, now: item.change_details(
-                change(item.details), actor=principal.actor, recorded_at=now
+                change(item.details), by=principal.actor, recorded_at=now
             ),
         )
 
     def discontinue(self, item_id: UUID, principal: Principal) -> StockItem:
-        """Ends the item's movements. Raises UnknownItem."""
+        """Ends the item's movements. Raises UnknownItem, Forbidden."""
         return self._change(
-            item_id, lambda item, now: item.discontinue(actor=principal.actor, recorded_at=now)
+            item_id,
+            principal,
+            lambda item, now: item.discontinue(by=principal.actor, recorded_at=now),
         )
 
     def reactivate(self, item_id: UUID, principal: Principal) -> StockItem:
-        """Lets the item move again. Raises UnknownItem."""
+        """Lets the item move again. Raises UnknownItem, Forbidden."""
         return self._change(
-            item_id, lambda item, now: item.reactivate(actor=principal.actor, recorded_at=now)
+            item_id,
+            principal,
+            lambda item, now: item.reactivate(by=principal.actor, recorded_at=now),
         )
 
-    def at_version(self, item_id: UUID, version: int) -> StockItem:
-        """The item as its event number `version` left it. Raises UnknownItem, UnknownVersion."""
+    def at_version(self, item_id: UUID, version: int, principal: Principal) -> StockItem:
+        """The item as its event number `version` left it. Raises UnknownItem, Forbidden,
+        UnknownVersion."""
+        self._require_found(item_id, principal)
         item = replay(self._events(item_id, lte=version))
         if item is None or item.version != version:
-            raise self._nothing_there(item_id, version)
+            raise UnknownVersion(item_id, version)
         return item
 
-    def as_of(self, item_id: UUID, time: datetime) -> StockItem:
-        """The item as it was recorded at `time`. Raises UnknownItem, UnknownVersion."""
+    def as_of(self, item_id: UUID, time: datetime, principal: Principal) -> StockItem:
+        """The item as it was recorded at `time`. Raises UnknownItem, Forbidden, UnknownVersion."""
+        self._require_found(item_id, principal)
         until = takewhile(lambda event: event.timestamp <= time, self._events(item_id))
         item = replay(until)
         if item is None:
-            raise self._nothing_there(item_id, time)
+            raise UnknownVersion(item_id, time)
         return item
 
     def _register(
@@ -100,18 +111,19 @@ class ItemService:
     ) -> tuple[StockItem, bool]:
         """One attempt. Raises LostRace."""
         new = StockItem.register(
-            location, sku, details, actor=principal.actor, recorded_at=self._clock()
+            location, sku, details, by=principal.actor, recorded_at=self._clock()
         )
         with self._alone_with(new.id, given_up) as (transaction, known):
             if known is None:
                 self._append(transaction, new)
         return (new, True) if known is None else (known, False)
 
-    def _change(self, item_id: UUID, change: Callable[[StockItem, datetime], None]) -> StockItem:
+    def _change(
+        self, item_id: UUID, principal: Principal, change: Callable[[StockItem, datetime], None]
+    ) -> StockItem:
         def attempt(given_up: set[UUID]) -> StockItem:
-            with self._alone_with(item_id, given_up) as (transaction, item):
-                if item is None:
-                    raise UnknownItem(item_id)
+            with self._alone_with(item_id, given_up) as (transaction, known):
+                item = principal.found(item_id, known)
                 change(item, self._clock())
                 self._append(transaction, item)
             return item
@@ -144,6 +156,6 @@ class ItemService:
                 return
             last = chunk[-1].originator_version
 
-    def _nothing_there(self, item_id: UUID, wanted: int | datetime) -> Exception:
-        exists = any(self._ledger.events.get(originator_id=item_id, limit=1))
-        return UnknownVersion(item_id, wanted) if exists else UnknownItem(item_id)
+    def _require_found(self, item_id: UUID, principal: Principal) -> None:
+        first = next(iter(self._ledger.events.get(originator_id=item_id, limit=1)), None)
+        principal.found(item_id, cast("StockItemEvent | None", first))

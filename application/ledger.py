@@ -8,6 +8,7 @@ from eventsourcing.application import Application, ProcessingEvent, project_aggr
 from eventsourcing.persistence import Mapper, Notification, Recording, StoredEvent, Transcoder
 from eventsourcing.utils import Environment, EnvType
 
+from application.access.tables import ACCESS_TABLES
 from application.event_mapper import EventBase, EventMapper, JSONTranscoder
 from application.persistence.port import Latest, LedgerRecorder, LedgerTransaction, LevelState
 from application.projections import PROJECTIONS
@@ -30,8 +31,8 @@ class Ledger(Application[UUID]):
     def __init__(self, env: EnvType) -> None:
         super().__init__(env)
         with self.recorder.transaction() as transaction:
-            for projection in PROJECTIONS:
-                transaction.create_table(projection.table)
+            for table in (*(projection.table for projection in PROJECTIONS), *ACCESS_TABLES):
+                transaction.create_table(table)
 
     def construct_env(self, name: str, env: EnvType | None = None) -> Environment:
         """Takes nothing from the process's environment: what is passed in is all there is."""

@@ -5,23 +5,26 @@ commit. A rejection is decided before anything is written, so there is never any
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Literal, NamedTuple
 from uuid import UUID
 
+from application.access.principal import Principal
+from application.access.roles import Permission
 from application.clock import Clock, utc_now
 from application.ledger import Ledger
 from application.lost_races import until_won
-from application.principal import Principal
 from application.projections.table import Recorded
 from application.transaction_parser import parse_transaction
 from domain.events import MovementRecorded
 from domain.rejections import Conflict, LocalIdReused, Rejection, UnknownItem
 from domain.stock_item import StockItem
-from domain.transaction import Transaction
+from domain.transaction import Transaction, TransactionType
 
 Status = Literal["recorded", "duplicate"]
+
+_CORRECTIONS = frozenset({TransactionType.ADJUST, TransactionType.COUNT})
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,26 +135,34 @@ class _Judge:
                 self.failed.append(failure)
 
     def _judge(self, transaction: Transaction) -> Status:
+        item = self._items.get(transaction.item_id)
+        self._principal.require_reach(transaction.item_id, item)
         event = self._events.get(transaction.local_id)
         if event is not None:
-            _require_same_content(event, transaction)
+            self._require_same_content(event, transaction)
             return "duplicate"
-        self._events[transaction.local_id] = self._accept(transaction)
+        self._events[transaction.local_id] = self._accept(transaction, item)
         return "recorded"
 
-    def _accept(self, transaction: Transaction) -> MovementRecorded:
-        item = self._items.get(transaction.item_id)
+    def _accept(self, transaction: Transaction, item: StockItem | None) -> MovementRecorded:
+        if transaction.type in _CORRECTIONS:
+            self._principal.require(Permission.CORRECT)
         if item is None:
             raise UnknownItem(transaction.item_id)
         if item.id in self._given_up:
             raise Conflict(item.id)
-        event = item.record(transaction, actor=self._principal.actor, recorded_at=self._now)
+        device = self._principal.device_for(transaction.device)
+        if device != transaction.device:
+            transaction = replace(transaction, device=device)
+        event = item.record(transaction, by=self._principal.actor, recorded_at=self._now)
         self.accepted.append(event)
         return event
 
-
-def _require_same_content(event: MovementRecorded, transaction: Transaction) -> None:
-    if event.content != transaction.content:
+    def _require_same_content(self, event: MovementRecorded, transaction: Transaction) -> None:
+        if event.content == transaction.content:
+            return
+        if not self._principal.may_enter(event.location):
+            raise LocalIdReused.undisclosed()
         raise LocalIdReused(**event.content._asdict())
 
 

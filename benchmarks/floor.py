@@ -36,7 +36,7 @@ def _commits(stock: Shop, size: int, rounds: int) -> Iterator[Commit]:
         for element in stock.batch(size, first=number * size):
             transaction = parse_transaction(element)
             item = items[transaction.item_id]
-            event = item.record(transaction, actor=CALLER.actor, recorded_at=datetime.now(UTC))
+            event = item.record(transaction, by=CALLER.actor, recorded_at=datetime.now(UTC))
             recorded.append(Recorded(next(positions), event))
         yield Commit(
             [

@@ -22,8 +22,9 @@ from benchmarks.shop import QUANTITY, Batch, shop
 def rate(database: Database, size: int, clients: int, rounds: int) -> float:
     """Transactions a second, in batches of `size` from so many connections."""
     with shop(database, items=1_000) as stock, _server(stock.database_url) as url:
+        key = stock.key()
         batches = [stock.batch(size, first=n * size) for n in range(rounds * clients)]
-        return _rate([url] * clients, [batches[n::clients] for n in range(clients)])
+        return _rate([url] * clients, [batches[n::clients] for n in range(clients)], key)
 
 
 def contention(database: Database, processes: int, rounds: int, *, hot: bool) -> float:
@@ -39,19 +40,20 @@ def contention(database: Database, processes: int, rounds: int, *, hot: bool) ->
             ]
             for n in range(processes)
         ]
-        found = _rate(urls, work)
+        found = _rate(urls, work, stock.key())
         levels = stock.ledger.recorder.select_items(ItemFilter(), after=None, limit=1_000)
         assert sum(level.on_hand for level in levels) == processes * rounds * 100 * QUANTITY
         return found
 
 
-def _rate(urls: list[str], work: list[list[Batch]]) -> float:
+def _rate(urls: list[str], work: list[list[Batch]], key: str) -> float:
     """Transactions a second, where each sender has a server and batches of its own."""
     bodies = [[json.dumps({"transactions": batch}).encode() for batch in mine] for mine in work]
+    headers = {"Authorization": f"Bearer {key}"}
     ready = threading.Barrier(len(urls) + 1)
 
     def send(url: str, mine: list[bytes], size: int) -> None:
-        with httpx2.Client(base_url=url, timeout=60) as client:
+        with httpx2.Client(base_url=url, timeout=60, headers=headers) as client:
             ready.wait()
             for body in mine:
                 answer = client.post("/sync/transactions", content=body)
@@ -76,7 +78,8 @@ def _server(database_url: str) -> Iterator[str]:
     command = Path(sys.executable).with_name("stockledger")
     process = subprocess.Popen(
         [str(command), "serve", "--port", str(port)],
-        env=os.environ | {"STOCKLEDGER_DATABASE_URL": database_url},
+        env=os.environ
+        | {"STOCKLEDGER_DATABASE_URL": database_url, "STOCKLEDGER_RATE_LIMIT": "1000000/second"},
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
     )

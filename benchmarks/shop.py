@@ -6,18 +6,22 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID, uuid4
 
+from application.access.audit import AuditTrail, Origin
+from application.access.keys import Grant, KeyService
+from application.access.principal import Principal
+from application.access.roles import Role
 from application.items import ItemService
 from application.ledger import Ledger
 from application.persistence import environment
-from application.principal import Principal
 from application.sync import SyncService
 from benchmarks.databases import Database
+from domain.actor import Actor
 from domain.stock_item import ItemDetails
 
 Batch = list[dict[str, Any]]
 
 QUANTITY = 3
-CALLER = Principal("benchmark")
+CALLER = Principal(Actor("benchmark"), Role.ADMIN)
 
 
 @dataclass(frozen=True)
@@ -26,6 +30,12 @@ class Shop:
     sync: SyncService
     items: list[UUID]
     database_url: str
+
+    def key(self) -> str:
+        """An API key that may send batches."""
+        keys = KeyService(self.ledger.recorder, AuditTrail(self.ledger.recorder))
+        grant = Grant(name="benchmark", role=Role.DEVICE, locations=("main",))
+        return keys.create(grant, Origin(CALLER.actor)).secret
 
     def batch(self, size: int, first: int = 0, items: list[UUID] | None = None) -> Batch:
         """As many transactions on as many of the items, as far as there are so many."""

@@ -29,6 +29,9 @@ class StockItemEvent(Aggregate.Event):
     on_hand: int
     """Whole units on hand after the event."""
     actor: str
+    _: KW_ONLY
+    key_id: str | None = None
+    """The API key that the actor showed, where it was one."""
 
 
 class ItemRegistered(StockItemEvent, Aggregate.Created):

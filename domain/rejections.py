@@ -15,7 +15,7 @@ The code is for programs and never changes; the message is for people and may.
 """
 
 from datetime import datetime
-from typing import ClassVar
+from typing import ClassVar, Self
 from uuid import UUID
 
 Detail = str | int | None
@@ -128,6 +128,13 @@ class LocalIdReused(Rejection):
             item_id=str(item_id),
             quantity=quantity,
         )
+
+    @classmethod
+    def undisclosed(cls) -> Self:
+        """For a caller who may not know of the other transaction."""
+        rejection = cls.__new__(cls)
+        Rejection.__init__(rejection, "this local_id is recorded for another transaction")
+        return rejection
 
 
 class Conflict(Rejection):

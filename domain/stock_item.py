@@ -10,6 +10,7 @@ from uuid import UUID, uuid5
 from eventsourcing.domain import Aggregate
 
 from domain import events
+from domain.actor import Actor
 from domain.limits import MAX_QUANTITY, require_label, require_quantity
 from domain.rejections import InsufficientStock, ItemDiscontinued, StockLimitExceeded
 from domain.transaction import Transaction, TransactionType
@@ -71,7 +72,7 @@ class StockItem(Aggregate, created_event_name="ItemRegistered"):
 
     @classmethod
     def register(
-        cls, location: str, sku: str, details: ItemDetails, *, actor: str, recorded_at: datetime
+        cls, location: str, sku: str, details: ItemDetails, *, by: Actor, recorded_at: datetime
     ) -> Self:
         """Brings an item under the ledger's care. Raises Invalid."""
         require_label("location", location)
@@ -86,7 +87,8 @@ class StockItem(Aggregate, created_event_name="ItemRegistered"):
             unit=details.unit,
             safety_stock=details.safety_stock,
             on_hand=0,
-            actor=actor,
+            actor=by.name,
+            key_id=by.key_id,
         )
 
     @classmethod
@@ -102,32 +104,32 @@ class StockItem(Aggregate, created_event_name="ItemRegistered"):
         """How people know the item."""
         return ItemDetails(name=self.name, unit=self.unit, safety_stock=self.safety_stock)
 
-    def change_details(self, details: ItemDetails, *, actor: str, recorded_at: datetime) -> None:
+    def change_details(self, details: ItemDetails, *, by: Actor, recorded_at: datetime) -> None:
         """Describes the item anew; the same details change nothing. Raises ItemDiscontinued."""
         self._require_active()
         if details != self.details:
             self._trigger(
                 events.ItemDetailsChanged,
                 self.on_hand,
-                actor,
+                by,
                 recorded_at,
                 name=details.name,
                 unit=details.unit,
                 safety_stock=details.safety_stock,
             )
 
-    def discontinue(self, *, actor: str, recorded_at: datetime) -> None:
+    def discontinue(self, *, by: Actor, recorded_at: datetime) -> None:
         """Ends the item's movements. Nothing changes where they ended already."""
         if self.active:
-            self._trigger(events.ItemDiscontinued, self.on_hand, actor, recorded_at)
+            self._trigger(events.ItemDiscontinued, self.on_hand, by, recorded_at)
 
-    def reactivate(self, *, actor: str, recorded_at: datetime) -> None:
+    def reactivate(self, *, by: Actor, recorded_at: datetime) -> None:
         """Lets the item move again. Nothing changes where it may already."""
         if not self.active:
-            self._trigger(events.ItemReactivated, self.on_hand, actor, recorded_at)
+            self._trigger(events.ItemReactivated, self.on_hand, by, recorded_at)
 
     def record(
-        self, transaction: Transaction, *, actor: str, recorded_at: datetime
+        self, transaction: Transaction, *, by: Actor, recorded_at: datetime
     ) -> events.MovementRecorded:
         """Judges the transaction, and makes its event.
 
@@ -142,7 +144,7 @@ class StockItem(Aggregate, created_event_name="ItemRegistered"):
         self._trigger(
             event_class,
             self.on_hand + delta,
-            actor,
+            by,
             recorded_at,
             local_id=transaction.local_id,
             occurred_at=transaction.occurred_at,
@@ -185,7 +187,7 @@ class StockItem(Aggregate, created_event_name="ItemRegistered"):
         self,
         event_class: type[events.StockItemEvent],
         on_hand: int,
-        actor: str,
+        by: Actor,
         recorded_at: datetime,
         **facts: Any,
     ) -> None:
@@ -196,6 +198,7 @@ class StockItem(Aggregate, created_event_name="ItemRegistered"):
             location=self.location,
             sku=self.sku,
             on_hand=on_hand,
-            actor=actor,
+            actor=by.name,
+            key_id=by.key_id,
             **facts,
         )

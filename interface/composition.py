@@ -4,11 +4,16 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
+from application.access.audit import AuditTrail
+from application.access.authentication import Authenticator
+from application.access.keys import KeyService
+from application.access.tokens import TokenRules, TokenVerifier
 from application.items import ItemService
 from application.ledger import Ledger
 from application.persistence import environment
 from application.persistence.port import LedgerRecorder
 from application.sync import SyncService
+from interface.identity_provider import fetch_from
 from interface.settings import Settings
 
 
@@ -20,6 +25,9 @@ class Services:
     ledger: Ledger
     sync: SyncService
     items: ItemService
+    keys: KeyService
+    audit: AuditTrail
+    authenticator: Authenticator
 
     @property
     def reader(self) -> LedgerRecorder:
@@ -43,4 +51,35 @@ def compose(settings: Settings, *, must_exist: bool = False) -> Iterator[Service
         must_exist=must_exist,
     )
     with Ledger(env) as ledger:
-        yield Services(settings, ledger, SyncService(ledger), ItemService(ledger))
+        audit = AuditTrail(ledger.recorder)
+        yield Services(
+            settings=settings,
+            ledger=ledger,
+            sync=SyncService(ledger),
+            items=ItemService(ledger),
+            keys=KeyService(ledger.recorder, audit),
+            audit=audit,
+            authenticator=Authenticator(
+                ledger.recorder, _token_verifier(settings), remember=settings.key_cache
+            ),
+        )
+
+
+def _token_verifier(settings: Settings) -> TokenVerifier | None:
+    issuer, audience, url = (
+        settings.oidc_issuer,
+        settings.oidc_audience,
+        settings.oidc_jwks_url,
+    )
+    if issuer is None or audience is None or url is None:
+        return None
+    rules = TokenRules(
+        issuer=issuer,
+        audience=audience,
+        algorithms=settings.oidc_algorithms,
+        actor_claim=settings.oidc_actor_claim,
+        role_claim=settings.oidc_role_claim,
+        location_claim=settings.oidc_location_claim,
+        roles=settings.oidc_roles,
+    )
+    return TokenVerifier(rules, fetch_from(url))

@@ -1,10 +1,27 @@
 """Everything that can be set, from STOCKLEDGER_… in the environment. Read nowhere else."""
 
+import json
 import os
-from typing import Annotated
+from ipaddress import ip_address
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field
+import limits
+from pydantic import AfterValidator, Field, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from application.access.roles import Role
+from application.access.tokens import ALGORITHMS
+
+MIB = 1024 * 1024
+
+
+def _rate(text: str) -> str:
+    limits.parse(text)
+    return text
+
+
+Rate = Annotated[str, AfterValidator(_rate)]
+"""So many in so long, as in `600/minute`."""
 
 
 class Settings(BaseSettings):
@@ -27,7 +44,85 @@ class Settings(BaseSettings):
     shutdown_timeout: Annotated[int, Field(ge=1)] = 60
     """Seconds that a stopping server gives to the requests it has accepted."""
 
+    auth: bool = True
+    """Whether callers must show who they are. False is for experiments, on loopback only."""
+    key_cache: Annotated[int, Field(ge=1, le=300)] = 10
+    """Seconds after which a revoked key is refused by every process, at the latest."""
+    rate_limit: Rate = "600/minute"
+    """Requests of one caller to one process."""
+    failed_auth_limit: Rate = "30/minute"
+    """Failed authentications from one address, to one process, that are looked into."""
+    max_body: Annotated[int, Field(ge=1024)] = 16 * MIB
+    """Bytes in one request body, unpacked."""
+    body_timeout: Annotated[int, Field(ge=1)] = 60
+    """Seconds in which a request body must have arrived."""
+    max_connections: Annotated[int, Field(ge=1)] = 1_000
+    """Connections, and requests at work, that one process takes."""
+    trusted_proxies: str = "127.0.0.1"
+    """Whose word on the client's address is taken: addresses or networks, by commas."""
+    cors_origins: list[str] = []
+    """Web origins whose pages may call the API, as a JSON list."""
+    log_format: Literal["text", "json"] = "text"
+
+    oidc_issuer: str | None = None
+    """The identity provider, as its tokens name it. Without it, no tokens are taken."""
+    oidc_audience: str | None = None
+    oidc_jwks_url: str | None = None
+    """Where the provider publishes its keys."""
+    oidc_algorithms: list[str] = ["RS256", "ES256"]
+    oidc_actor_claim: str = "sub"
+    oidc_role_claim: str = "roles"
+    oidc_location_claim: str = "locations"
+    oidc_roles: dict[str, Role] = {role.value: role for role in Role}
+    """The provider's words for our roles, as a JSON object."""
+
+    @field_validator("oidc_algorithms")
+    @classmethod
+    def _require_signatures(cls, algorithms: list[str]) -> list[str]:
+        unsafe = set(algorithms) - ALGORITHMS
+        if unsafe or not algorithms:
+            raise ValueError(f"must be some of {', '.join(sorted(ALGORITHMS))}")
+        return algorithms
+
+    @field_validator("oidc_jwks_url")
+    @classmethod
+    def _require_https(cls, url: str | None) -> str | None:
+        local = ("http://127.0.0.1:", "http://localhost:")
+        if url is not None and not url.startswith(("https://", *local)):
+            raise ValueError("must begin with https://")
+        return url
+
+    @model_validator(mode="after")
+    def _require_whole_provider(self) -> Self:
+        given = [self.oidc_issuer, self.oidc_audience, self.oidc_jwks_url]
+        if any(given) and not all(given):
+            raise ValueError("OIDC_ISSUER, OIDC_AUDIENCE and OIDC_JWKS_URL are needed together")
+        return self
+
+    @model_validator(mode="after")
+    def _require_loopback_without_auth(self) -> Self:
+        if not self.auth and not is_loopback(self.host):
+            raise ValueError(
+                f"without authentication only a loopback address may be served, not {self.host}"
+            )
+        return self
+
     def export(self) -> None:
         """Hands the settings on to the processes that this one will start."""
-        for name, value in self.model_dump().items():
-            os.environ[f"STOCKLEDGER_{name.upper()}"] = str(value)
+        for name, value in self.model_dump(mode="json").items():
+            if value is not None:
+                os.environ[f"STOCKLEDGER_{name.upper()}"] = _in_environment(value)
+
+
+def is_loopback(host: str) -> bool:
+    """Whether only this machine can reach the address."""
+    if host == "localhost":
+        return True
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def _in_environment(value: Any) -> str:
+    return json.dumps(value) if isinstance(value, (list, dict)) else str(value)

@@ -1,6 +1,7 @@
 """The README does what it says."""
 
 import json
+import os
 import re
 import subprocess
 from pathlib import Path
@@ -17,11 +18,18 @@ def curl_commands() -> list[str]:
 
 
 def test_first_sync_works_when_pasted(database_url: str) -> None:
-    with running(database_url) as server:
+    with running(database_url, auth=True) as server:
+        key = server.admin_key
+        assert key is not None
 
         def paste(command: str) -> dict[str, Any]:
             text = command.replace("http://127.0.0.1:8000", server.url)
-            shown = subprocess.run(["bash", "-c", text], capture_output=True, check=True).stdout
+            shown = subprocess.run(
+                ["bash", "-c", text],
+                env=os.environ | {"STOCKLEDGER_KEY": key},
+                capture_output=True,
+                check=True,
+            ).stdout
             answer: dict[str, Any] = json.loads(shown)
             return answer
 

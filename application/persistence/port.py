@@ -10,6 +10,7 @@ from uuid import UUID
 
 from eventsourcing.persistence import ApplicationRecorder, Notification, StoredEvent
 
+from application.access.tables import ApiKey, AuditEntry
 from application.projections.movements import Movement
 from application.projections.stock_levels import StockLevel
 from application.projections.table import Table, Write
@@ -112,7 +113,11 @@ class LedgerTransaction(Protocol):
         ...
 
     def write(self, table: Table, writes: Sequence[Write]) -> None:
-        """Brings a read model up to date."""
+        """Brings a table up to date."""
+        ...
+
+    def rows(self, table: Table) -> Sequence[tuple[Any, ...]]:
+        """All rows of a small table."""
         ...
 
     def create_table(self, table: Table) -> None:
@@ -132,7 +137,7 @@ class LedgerTransaction(Protocol):
 class ItemFilter:
     """Which rows of the stock list are asked for. What is None does not matter."""
 
-    location: str | None = None
+    locations: frozenset[str] | None = None
     sku: str | None = None
     text: str | None = None
     """A part of the SKU or the name, in any case."""
@@ -144,10 +149,22 @@ class MovementFilter:
     """Which rows of the journal are asked for. What is None does not matter."""
 
     item_id: UUID | None = None
-    location: str | None = None
+    locations: frozenset[str] | None = None
     type: str | None = None
     actor: str | None = None
     device: str | None = None
+    recorded_from: datetime | None = None
+    """Inclusive."""
+    recorded_to: datetime | None = None
+    """Exclusive."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class AuditFilter:
+    """Which entries of the audit trail are asked for. What is None does not matter."""
+
+    action: str | None = None
+    actor: str | None = None
     recorded_from: datetime | None = None
     """Inclusive."""
     recorded_to: datetime | None = None
@@ -207,6 +224,20 @@ class LedgerRecorder(ApplicationRecorder):
         self, wanted: MovementFilter, *, before: int | None, limit: int
     ) -> Sequence[Movement]:
         """The journal, newest first, from the position before `before`."""
+
+    @abstractmethod
+    def select_key(self, key_id: str) -> ApiKey | None:
+        """One API key."""
+
+    @abstractmethod
+    def select_keys(self) -> Sequence[ApiKey]:
+        """All API keys, the newest first."""
+
+    @abstractmethod
+    def select_audit(
+        self, wanted: AuditFilter, *, before: UUID | None, limit: int
+    ) -> Sequence[AuditEntry]:
+        """The audit trail, newest first, from before that entry."""
 
     @abstractmethod
     def rebuild_lock(self) -> AbstractContextManager[StillHeld]:

@@ -9,7 +9,14 @@ from contextlib import AbstractContextManager
 from typing import Any
 from uuid import UUID
 
-from application.persistence.port import Differences, ItemFilter, LedgerRecorder, MovementFilter
+from application.access.tables import API_KEYS, AUDIT_LOG, ApiKey, AuditEntry
+from application.persistence.port import (
+    AuditFilter,
+    Differences,
+    ItemFilter,
+    LedgerRecorder,
+    MovementFilter,
+)
 from application.persistence.tables import SQLTable
 from application.projections.movements import Movement, Movements
 from application.projections.stock_levels import StockLevel, StockLevels
@@ -19,6 +26,9 @@ Run = Callable[[str, Sequence[Any]], Sequence[Sequence[Any]]]
 """Runs a statement, whose parameters are marked by `?`, and returns all rows."""
 
 Condition = tuple[str, Sequence[Any]]
+
+MAX_KEYS = 10_000
+"""Keys shown at the most."""
 
 
 class ReadModelQueries(LedgerRecorder):
@@ -57,6 +67,31 @@ class ReadModelQueries(LedgerRecorder):
         return [
             Movement(*row) for row in self._select(movements, conditions, "position DESC", limit)
         ]
+
+    def select_key(self, key_id: str) -> ApiKey | None:
+        found = self._select(self.sql_table(API_KEYS), [("key_id = ?", [key_id])], "key_id", 1)
+        return ApiKey(*found[0]) if found else None
+
+    def select_keys(self) -> list[ApiKey]:
+        newest_first = "created_at DESC, key_id"
+        keys = self._select(self.sql_table(API_KEYS), [], newest_first, MAX_KEYS)
+        return [ApiKey(*row) for row in keys]
+
+    def select_audit(
+        self, wanted: AuditFilter, *, before: UUID | None, limit: int
+    ) -> list[AuditEntry]:
+        log = self.sql_table(AUDIT_LOG)
+        conditions = _equal_or_between(
+            log,
+            ("action", "=", wanted.action),
+            ("actor", "=", wanted.actor),
+            ("recorded_at", ">=", wanted.recorded_from),
+            ("recorded_at", "<", wanted.recorded_to),
+        )
+        if before is not None:
+            conditions.append(("entry_id < ?", [log.encode_value("entry_id", before)]))
+        entries = self._select(log, conditions, "entry_id DESC", limit)
+        return [AuditEntry(*row) for row in entries]
 
     def differences(self, live: Table, shadow: Table, *, upto: int, samples: int) -> Differences:
         missing = (
@@ -97,8 +132,8 @@ class ReadModelQueries(LedgerRecorder):
 
 def _item_conditions(wanted: ItemFilter) -> list[Condition]:
     conditions: list[Condition] = []
-    if wanted.location is not None:
-        conditions.append(("location = ?", [wanted.location]))
+    if wanted.locations is not None:
+        conditions.append(_within(wanted.locations))
     if wanted.sku is not None:
         conditions.append(("sku = ?", [wanted.sku]))
     if wanted.text is not None:
@@ -112,20 +147,31 @@ def _item_conditions(wanted: ItemFilter) -> list[Condition]:
 
 
 def _movement_conditions(wanted: MovementFilter, movements: SQLTable) -> list[Condition]:
-    bounds = [
+    conditions = _equal_or_between(
+        movements,
         ("item_id", "=", wanted.item_id),
-        ("location", "=", wanted.location),
         ("type", "=", wanted.type),
         ("actor", "=", wanted.actor),
         ("device", "=", wanted.device),
         ("recorded_at", ">=", wanted.recorded_from),
         ("recorded_at", "<", wanted.recorded_to),
-    ]
+    )
+    if wanted.locations is not None:
+        conditions.append(_within(wanted.locations))
+    return conditions
+
+
+def _equal_or_between(table: SQLTable, *bounds: tuple[str, str, Any]) -> list[Condition]:
     return [
-        (f"{column} {operator} ?", [movements.encode_value(column, value)])
+        (f"{column} {operator} ?", [table.encode_value(column, value)])
         for column, operator, value in bounds
         if value is not None
     ]
+
+
+def _within(locations: frozenset[str]) -> Condition:
+    marks = ", ".join("?" * len(locations))
+    return (f"location IN ({marks})", sorted(locations)) if locations else ("FALSE", [])
 
 
 def _unequal_values(table: Table, row: Sequence[Any]) -> list[tuple[Any, str, Any, Any]]:

@@ -27,6 +27,7 @@ class Movement(NamedTuple):
     note: str | None
     reference: str | None
     actor: str
+    key_id: str | None
     device: str | None
     occurred_at: datetime | None
     recorded_at: datetime
@@ -67,6 +68,7 @@ def _movement(position: int, event: MovementRecorded) -> Movement:
         event.note,
         event.reference,
         event.actor,
+        event.key_id,
         event.device,
         event.occurred_at,
         event.timestamp,

@@ -23,9 +23,9 @@ class Recorded(NamedTuple, Generic[AnyEvent_co]):
 
 @dataclass(frozen=True)
 class Table:
-    """A read model's table: a column for each field of `row`, a NamedTuple.
+    """A table: a column for each field of `row`, a NamedTuple.
 
-    Every row has a `position`: that of the last event that changed it.
+    Every row of a projection has a `position`: that of the last event that changed it.
     """
 
     name: str

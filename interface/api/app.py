@@ -6,7 +6,18 @@ from importlib.metadata import version
 
 from fastapi import FastAPI
 
-from interface.api import health, items, movements, openapi, problems, sync
+from interface.api import (
+    audit,
+    health,
+    items,
+    keys,
+    middleware,
+    movements,
+    openapi,
+    problems,
+    refusals,
+    sync,
+)
 from interface.composition import compose
 from interface.settings import Settings
 
@@ -27,8 +38,10 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         description=openapi.DESCRIPTION,
         lifespan=lifespan,
     )
-    for module in (sync, items, movements, health):
+    for module in (sync, items, movements, keys, audit, health):
         app.include_router(module.router)
     problems.install(app)
+    refusals.install(app)
+    middleware.install(app, configured)
     openapi.install(app)
     return app

@@ -3,13 +3,16 @@
 These are coroutines because they do not block: a plain function would cost a trip to a thread each.
 """
 
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import Depends, Request
 
+from application.access.audit import AuditTrail, Origin
+from application.access.keys import KeyService
+from application.access.principal import Principal
+from application.access.roles import Permission
 from application.items import ItemService
 from application.persistence.port import LedgerRecorder
-from application.principal import ANONYMOUS, Principal
 from application.sync import SyncService
 from interface.composition import Services
 from interface.settings import Settings
@@ -39,12 +42,51 @@ async def _settings(services: _Services) -> Settings:
     return services.settings
 
 
-async def _caller() -> Principal:
-    return ANONYMOUS
+async def _keys(services: _Services) -> KeyService:
+    return services.keys
 
+
+async def _audit(services: _Services) -> AuditTrail:
+    return services.audit
+
+
+def origin_of(request: Request) -> Origin:
+    """Where the request came from, for the audit trail."""
+    principal: Principal = request.state.principal
+    address = request.client.host if request.client else None
+    return Origin(principal.actor, address, request.state.request_id)
+
+
+async def _origin(request: Request) -> Origin:
+    return origin_of(request)
+
+
+class Needs:
+    """What a route declares that its caller must be allowed to do; gives it the caller."""
+
+    def __init__(self, permission: Permission) -> None:
+        self.permission = permission
+
+    async def __call__(self, request: Request) -> Principal:
+        principal: Principal = request.state.principal
+        principal.require(self.permission)
+        return principal
+
+
+def needs(permission: Permission) -> Any:
+    """The declaration of a router whose endpoints don't ask who the caller is."""
+    return Depends(Needs(permission))
+
+
+CanSync = Annotated[Principal, needs(Permission.SYNC)]
+CanRecord = Annotated[Principal, needs(Permission.RECORD)]
+CanManageItems = Annotated[Principal, needs(Permission.MANAGE_ITEMS)]
+CanRead = Annotated[Principal, needs(Permission.READ)]
 
 Sync = Annotated[SyncService, Depends(_sync)]
 Items = Annotated[ItemService, Depends(_items)]
 Reader = Annotated[LedgerRecorder, Depends(_reader)]
 Configured = Annotated[Settings, Depends(_settings)]
-Caller = Annotated[Principal, Depends(_caller)]
+Keys = Annotated[KeyService, Depends(_keys)]
+Audit = Annotated[AuditTrail, Depends(_audit)]
+From = Annotated[Origin, Depends(_origin)]

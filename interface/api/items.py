@@ -10,9 +10,9 @@ from pydantic import BaseModel, Field
 
 from application.persistence.port import ItemFilter
 from domain.limits import MAX_QUANTITY
-from domain.rejections import Invalid, UnknownItem
+from domain.rejections import Invalid
 from domain.stock_item import ItemDetails
-from interface.api.dependencies import Caller, Items, Reader
+from interface.api.dependencies import CanManageItems, CanRead, Items, Reader
 from interface.api.paging import Cursor, KeyText, Limit, WantedText, cursor_for, parse_cursor
 from interface.api.problems import documented
 from interface.api.schemas import DetailsChange, Item, ItemPage, QueryInstant, Registration
@@ -43,7 +43,7 @@ class StockQuery(BaseModel):
     },
 )
 def register_item(
-    registration: Registration, items: Items, caller: Caller, response: Response
+    registration: Registration, items: Items, caller: CanManageItems, response: Response
 ) -> Item:
     """201 for a new item; 200 where the same is there already; 409 where it is there with other
     details. The `itemId` follows from `location` and `sku`, so that a device can make it offline.
@@ -58,10 +58,10 @@ def register_item(
 
 
 @router.get("", summary="List stock levels", responses=documented(_INVALID))
-def list_items(reader: Reader, query: Annotated[StockQuery, Query()]) -> ItemPage:
-    """Stock levels by location and SKU, as of the last sync."""
+def list_items(caller: CanRead, reader: Reader, query: Annotated[StockQuery, Query()]) -> ItemPage:
+    """Stock levels of the caller's locations by location and SKU, as of the last sync."""
     wanted = ItemFilter(
-        location=query.location,
+        locations=caller.visible(query.location),
         sku=query.sku,
         text=query.q,
         below_safety_stock=query.below_safety_stock,
@@ -77,6 +77,7 @@ def list_items(reader: Reader, query: Annotated[StockQuery, Query()]) -> ItemPag
 @router.get("/{item_id}", summary="One item", responses=documented(HTTPStatus.NOT_FOUND, _INVALID))
 def get_item(
     item_id: UUID,
+    caller: CanRead,
     items: Items,
     reader: Reader,
     version: Annotated[int | None, Query(ge=1, le=MAX_QUANTITY)] = None,
@@ -86,13 +87,10 @@ def get_item(
     if version is not None and as_of is not None:
         raise Invalid("version", "can't be given together with asOf")
     if version is not None:
-        return Item.of_item(items.at_version(item_id, version))
+        return Item.of_item(items.at_version(item_id, version, caller))
     if as_of is not None:
-        return Item.of_item(items.as_of(item_id, as_of))
-    level = reader.select_item(item_id)
-    if level is None:
-        raise UnknownItem(item_id)
-    return Item.of_level(level)
+        return Item.of_item(items.as_of(item_id, as_of, caller))
+    return Item.of_level(caller.found(item_id, reader.select_item(item_id)))
 
 
 @router.patch(
@@ -100,7 +98,7 @@ def get_item(
     summary="Change an item's details",
     responses=documented(HTTPStatus.NOT_FOUND, HTTPStatus.CONFLICT, _INVALID),
 )
-def change_item(item_id: UUID, change: DetailsChange, items: Items, caller: Caller) -> Item:
+def change_item(item_id: UUID, change: DetailsChange, items: Items, caller: CanManageItems) -> Item:
     """Changes what the body names, and leaves the rest."""
     changed = change.model_dump(exclude_unset=True)
 
@@ -114,12 +112,12 @@ _LIFE_CYCLE = documented(HTTPStatus.NOT_FOUND, HTTPStatus.CONFLICT, _INVALID)
 
 
 @router.post("/{item_id}/discontinue", summary="End an item's movements", responses=_LIFE_CYCLE)
-def discontinue_item(item_id: UUID, items: Items, caller: Caller) -> Item:
+def discontinue_item(item_id: UUID, items: Items, caller: CanManageItems) -> Item:
     """No movement is recorded until the item is reactivated. Nothing changes the second time."""
     return Item.of_item(items.discontinue(item_id, caller))
 
 
 @router.post("/{item_id}/reactivate", summary="Let an item move again", responses=_LIFE_CYCLE)
-def reactivate_item(item_id: UUID, items: Items, caller: Caller) -> Item:
+def reactivate_item(item_id: UUID, items: Items, caller: CanManageItems) -> Item:
     """Undoes a discontinuation. Nothing changes the second time."""
     return Item.of_item(items.reactivate(item_id, caller))

@@ -9,10 +9,10 @@ from pydantic import BaseModel, Field
 
 from application.persistence.port import MovementFilter
 from application.transaction_parser import MovementElement
-from domain.rejections import Invalid, UnknownItem
+from domain.rejections import Invalid
 from domain.transaction import TransactionType
 from interface.api.body import JSONBody
-from interface.api.dependencies import Caller, Reader, Sync
+from interface.api.dependencies import CanRead, CanRecord, Reader, Sync
 from interface.api.openapi import json_body
 from interface.api.paging import Cursor, Limit, Position, WantedText, cursor_for, parse_cursor
 from interface.api.problems import documented
@@ -41,7 +41,7 @@ class ItemJournalQuery(BaseModel):
 
     def movement_filter(self, **more: Any) -> MovementFilter:
         """What the read model is asked for."""
-        return MovementFilter(**self.model_dump(exclude={"limit", "cursor"}), **more)
+        return MovementFilter(**self.model_dump(exclude={"location", "limit", "cursor"}), **more)
 
 
 class JournalQuery(ItemJournalQuery):
@@ -61,7 +61,7 @@ class JournalQuery(ItemJournalQuery):
     openapi_extra=json_body(MovementElement),
 )
 def record_movement(
-    item_id: UUID, body: JSONBody, sync: Sync, caller: Caller, response: Response
+    item_id: UUID, body: JSONBody, sync: Sync, caller: CanRecord, response: Response
 ) -> SyncedOut:
     """Records one movement of the item in the path, by the same rules as a batch of one."""
     if not isinstance(body, dict):
@@ -78,11 +78,13 @@ def record_movement(
 
 @router.get("/movements", summary="The journal", responses=documented(_INVALID))
 def list_movements(
+    caller: CanRead,
     reader: Reader,
     query: Annotated[JournalQuery, Query()],
 ) -> MovementPage:
-    """Recorded transactions, the newest first."""
-    return _page(reader, query.movement_filter(), query)
+    """Recorded transactions at the caller's locations, the newest first."""
+    wanted = query.movement_filter(locations=caller.visible(query.location))
+    return _page(reader, wanted, query)
 
 
 @router.get(
@@ -92,12 +94,12 @@ def list_movements(
 )
 def list_item_movements(
     item_id: UUID,
+    caller: CanRead,
     reader: Reader,
     query: Annotated[ItemJournalQuery, Query()],
 ) -> MovementPage:
     """The item's recorded transactions, the newest first."""
-    if reader.select_item(item_id) is None:
-        raise UnknownItem(item_id)
+    caller.found(item_id, reader.select_item(item_id))
     return _page(reader, query.movement_filter(item_id=item_id), query)
 
 

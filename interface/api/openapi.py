@@ -1,5 +1,6 @@
 """The OpenAPI document, with what endpoints read and answer by themselves."""
 
+from http import HTTPStatus
 from typing import Any
 
 from fastapi import FastAPI
@@ -8,8 +9,17 @@ from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
 from application.transaction_parser import MovementElement
-from interface.api.problems import Problem
+from interface.api.middleware.authentication import PUBLIC
+from interface.api.problems import Problem, documented
 from interface.api.schemas import SyncRequest
+
+_AT_THE_DOOR = (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN, HTTPStatus.TOO_MANY_REQUESTS)
+_WITH_A_BODY = (
+    HTTPStatus.REQUEST_TIMEOUT,
+    HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
+    HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
+    HTTPStatus.UNPROCESSABLE_ENTITY,
+)
 
 _REFERENCE = "#/components/schemas/{model}"
 
@@ -47,7 +57,32 @@ def install(app: FastAPI) -> None:
             ]
             _, definitions = models_json_schema(models, ref_template=_REFERENCE)
             document["components"]["schemas"].update(definitions["$defs"])
+            _document_access(document)
             app.openapi_schema = document
         return app.openapi_schema
 
     app.openapi = openapi  # type: ignore[method-assign]
+
+
+def _document_access(document: dict[str, Any]) -> None:
+    """What holds for every operation behind the door, and need not be said at each."""
+    document["components"]["securitySchemes"] = {
+        "bearer": {
+            "type": "http",
+            "scheme": "bearer",
+            "description": "An API key, or a token of the identity provider.",
+        }
+    }
+    for path, operations in document["paths"].items():
+        if path in PUBLIC:
+            continue
+        for operation in operations.values():
+            operation["security"] = [{"bearer": []}]
+            common = (*_AT_THE_DOOR, *(_WITH_A_BODY if "requestBody" in operation else ()))
+            for status, response in documented(*common).items():
+                operation["responses"].setdefault(str(status), _without_model(response))
+            operation["responses"] = dict(sorted(operation["responses"].items()))
+
+
+def _without_model(response: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in response.items() if name != "model"}

@@ -2,16 +2,21 @@
 
 import logging
 from collections.abc import Mapping
+from functools import singledispatch
 from http import HTTPStatus
 from typing import Any, Final
 
-from fastapi import FastAPI, Request
+from fastapi import FastAPI
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel, Field
 from pydantic.alias_generators import to_camel
 from starlette.exceptions import HTTPException
+from starlette.types import Receive, Scope, Send
 
+from application.access import rejections as access
+from application.access.rejections import Unauthenticated
+from application.access.tokens import REFETCH_SECONDS, IdentityProviderUnavailable
 from application.persistence.port import StoreUnavailable
 from domain import rejections
 from domain.rejections import Detail, Rejection
@@ -26,6 +31,9 @@ STATUS: Final[Mapping[type[Rejection], HTTPStatus]] = {
     rejections.StockLimitExceeded: HTTPStatus.CONFLICT,
     rejections.LocalIdReused: HTTPStatus.CONFLICT,
     rejections.Conflict: HTTPStatus.CONFLICT,
+    access.Forbidden: HTTPStatus.FORBIDDEN,
+    access.UnknownKey: HTTPStatus.NOT_FOUND,
+    access.KeyNotActive: HTTPStatus.CONFLICT,
 }
 
 RETRY_AFTER_SECONDS: Final = 1
@@ -46,13 +54,37 @@ class Problem(BaseModel):
 
 
 class RequestProblem(Exception):
-    """A request that can't be read at all."""
+    """A request that is turned away before anybody looks at what it asks for."""
 
-    def __init__(self, status: HTTPStatus, code: str, message: str, **details: Detail) -> None:
+    def __init__(
+        self,
+        status: HTTPStatus,
+        code: str,
+        message: str,
+        *,
+        retry_after: int | None = None,
+        **details: Detail,
+    ) -> None:
+        """`retry_after`: seconds after which the same request may succeed."""
         super().__init__(message)
         self.status = status
         self.code = code
+        self.retry_after = retry_after
         self.details = details
+
+
+class ProblemResponse(JSONResponse):
+    """A problem on the wire, whose code the request's log entry takes up."""
+
+    media_type = "application/problem+json"
+
+    def __init__(self, problem: Problem, headers: Mapping[str, str]) -> None:
+        super().__init__(problem.model_dump(mode="json"), problem.status, headers)
+        self._code = problem.code
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        scope.setdefault("state", {})["outcome"] = self._code
+        await super().__call__(scope, receive, send)
 
 
 def wire_details(details: Mapping[str, Detail]) -> dict[str, Detail]:
@@ -61,13 +93,18 @@ def wire_details(details: Mapping[str, Detail]) -> dict[str, Detail]:
 
 
 def install(app: FastAPI) -> None:
-    """Makes every error that leaves the app a problem."""
-    app.add_exception_handler(Rejection, _rejection)
-    app.add_exception_handler(RequestProblem, _request_problem)
-    app.add_exception_handler(RequestValidationError, _validation_error)
-    app.add_exception_handler(StoreUnavailable, _store_unavailable)
-    app.add_exception_handler(HTTPException, _http_exception)
-    app.add_exception_handler(Exception, _internal_error)
+    """Makes every error of an endpoint a problem. What no handler knows passes on to the
+    middleware that holds the request."""
+    known = (
+        Rejection,
+        RequestProblem,
+        RequestValidationError,
+        StoreUnavailable,
+        IdentityProviderUnavailable,
+        HTTPException,
+    )
+    for error_type in known:
+        app.add_exception_handler(error_type, lambda _, error: answer_to(error))
 
 
 def documented(*statuses: HTTPStatus) -> dict[int | str, dict[str, Any]]:
@@ -79,24 +116,45 @@ def documented(*statuses: HTTPStatus) -> dict[int | str, dict[str, Any]]:
     }
 
 
-def _rejection(_: Request, error: Exception) -> JSONResponse:
-    assert isinstance(error, Rejection)  # noqa: S101 -- what it is registered for
+@singledispatch
+def answer_to(error: Exception) -> ProblemResponse:
+    """The problem that an error is to the client."""
+    _LOG.error("a request failed", exc_info=error)
+    return _problem(HTTPStatus.INTERNAL_SERVER_ERROR, "INTERNAL_ERROR", "the server has a fault")
+
+
+@answer_to.register
+def _rejection(error: Rejection) -> ProblemResponse:
     return _problem(
         STATUS[type(error)],
         error.code,
         error.message,
         wire_details(error.details),
-        retryable=error.retryable,
+        retry_after=RETRY_AFTER_SECONDS if error.retryable else None,
     )
 
 
-def _request_problem(_: Request, error: Exception) -> JSONResponse:
-    assert isinstance(error, RequestProblem)  # noqa: S101
-    return _problem(error.status, error.code, str(error), wire_details(error.details))
+@answer_to.register
+def _unauthenticated(error: Unauthenticated) -> ProblemResponse:
+    # RFC 6750, section 3: who showed no credential is not told of an error.
+    challenge = "Bearer" if error.reason == "missing" else 'Bearer error="invalid_token"'
+    return _problem(
+        HTTPStatus.UNAUTHORIZED,
+        "UNAUTHENTICATED",
+        str(error),
+        {"reason": error.reason},
+        headers={"WWW-Authenticate": challenge},
+    )
 
 
-def _validation_error(_: Request, error: Exception) -> JSONResponse:
-    assert isinstance(error, RequestValidationError)  # noqa: S101
+@answer_to.register
+def _request_problem(error: RequestProblem) -> ProblemResponse:
+    details = wire_details(error.details)
+    return _problem(error.status, error.code, str(error), details, retry_after=error.retry_after)
+
+
+@answer_to.register
+def _validation_error(error: RequestValidationError) -> ProblemResponse:
     first = error.errors()[0]
     if first["type"] == "json_invalid":
         return _malformed_body()
@@ -110,30 +168,36 @@ def _validation_error(_: Request, error: Exception) -> JSONResponse:
     )
 
 
-def _store_unavailable(_: Request, error: Exception) -> JSONResponse:
+@answer_to.register
+def _store_unavailable(error: StoreUnavailable) -> ProblemResponse:
     _LOG.warning("the database is unavailable: %s", error)
     return _problem(
         HTTPStatus.SERVICE_UNAVAILABLE,
         "STORE_UNAVAILABLE",
         "the database can't be reached now: send this again, what is recorded stays recorded once",
-        retryable=True,
+        retry_after=RETRY_AFTER_SECONDS,
     )
 
 
-def _http_exception(_: Request, error: Exception) -> JSONResponse:
-    assert isinstance(error, HTTPException)  # noqa: S101
+@answer_to.register
+def _identity_provider_unavailable(_: IdentityProviderUnavailable) -> ProblemResponse:
+    return _problem(
+        HTTPStatus.SERVICE_UNAVAILABLE,
+        "IDENTITY_PROVIDER_UNAVAILABLE",
+        "the identity provider's keys can't be had now, so tokens can't be checked",
+        retry_after=REFETCH_SECONDS,
+    )
+
+
+@answer_to.register
+def _http_exception(error: HTTPException) -> ProblemResponse:
     if error.status_code == HTTPStatus.BAD_REQUEST:  # FastAPI's word for bytes that are no text.
         return _malformed_body()
     status = HTTPStatus(error.status_code)
     return _problem(status, status.name, str(error.detail), headers=error.headers)
 
 
-def _internal_error(_: Request, error: Exception) -> JSONResponse:
-    _LOG.error("a request failed", exc_info=error)
-    return _problem(HTTPStatus.INTERNAL_SERVER_ERROR, "INTERNAL_ERROR", "the server has a fault")
-
-
-def _malformed_body() -> JSONResponse:
+def _malformed_body() -> ProblemResponse:
     return _problem(HTTPStatus.UNPROCESSABLE_ENTITY, "MALFORMED_BODY", "the body is not JSON")
 
 
@@ -143,21 +207,16 @@ def _problem(
     detail: str,
     details: Mapping[str, Any] | None = None,
     *,
-    retryable: bool = False,
+    retry_after: int | None = None,
     headers: Mapping[str, str] | None = None,
-) -> JSONResponse:
+) -> ProblemResponse:
     problem = Problem(
         title=status.phrase,
         status=status,
         code=code,
         detail=detail,
-        retryable=retryable,
+        retryable=retry_after is not None,
         details=dict(details or {}),
     )
-    retry_after = {"Retry-After": str(RETRY_AFTER_SECONDS)} if retryable else {}
-    return JSONResponse(
-        problem.model_dump(mode="json"),
-        status_code=status,
-        headers={**(headers or {}), **retry_after},
-        media_type="application/problem+json",
-    )
+    waiting = {"Retry-After": str(retry_after)} if retry_after is not None else {}
+    return ProblemResponse(problem, {**(headers or {}), **waiting})

@@ -2,12 +2,13 @@
 
 from http import HTTPStatus
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Request
 
 from interface.api.body import Batch
-from interface.api.dependencies import Caller, Sync
+from interface.api.dependencies import Audit, CanSync, From, Sync
 from interface.api.openapi import json_body
 from interface.api.problems import documented
+from interface.api.refusals import record_forbidden
 from interface.api.schemas import SyncRequest, SyncResponse
 
 router = APIRouter(tags=["sync"])
@@ -19,11 +20,16 @@ router = APIRouter(tags=["sync"])
     responses=documented(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, HTTPStatus.UNPROCESSABLE_ENTITY),
     openapi_extra=json_body(SyncRequest),
 )
-def sync_transactions(batch: Batch, sync: Sync, caller: Caller) -> SyncResponse:
+def sync_transactions(
+    request: Request, caller: CanSync, batch: Batch, sync: Sync, audit: Audit, origin: From
+) -> SyncResponse:
     """Records each transaction exactly once, in the order of the list.
 
     A transaction that can't be recorded is listed under `failed` with its reason and does not keep
     the others from being recorded. The same batch may be sent again at any time: what is recorded
     already is answered as a `duplicate`.
     """
-    return SyncResponse.of(sync.sync(batch, caller))
+    result = sync.sync(batch, caller)
+    request.state.outcome = f"{len(result.synced)} synced, {len(result.failed)} failed"
+    record_forbidden(audit, origin, result)
+    return SyncResponse.of(result)

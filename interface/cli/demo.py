@@ -33,7 +33,9 @@ def demo() -> None:
     lives in a temporary folder.
     """
     with tempfile.TemporaryDirectory() as folder:
-        settings = Settings(database_url=f"sqlite:///{Path(folder) / 'demo.db'}", port=0)
+        settings = Settings(
+            database_url=f"sqlite:///{Path(folder) / 'demo.db'}", port=0, auth=False
+        )
         with _server(settings) as url, httpx2.Client(base_url=url, timeout=30) as api:
             _play(api)
 

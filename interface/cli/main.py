@@ -5,6 +5,8 @@ from typing import Annotated
 
 import typer
 
+from interface.cli import keys
+from interface.cli.audit import audit
 from interface.cli.copy import copy
 from interface.cli.demo import demo
 from interface.cli.rebuild import rebuild
@@ -23,6 +25,8 @@ app = typer.Typer(
 app.command()(serve)
 app.command()(rebuild)
 app.command()(copy)
+app.add_typer(keys.app, name="keys")
+app.command()(audit)
 app.command()(demo)
 
 

@@ -5,6 +5,7 @@ from typing import Annotated
 import typer
 import uvicorn
 
+from application.access.keys import Issued
 from interface.cli.terminal import (
     Database,
     console,
@@ -13,6 +14,8 @@ from interface.cli.terminal import (
     without_secrets,
 )
 from interface.composition import compose
+from interface.logs import log_config
+from interface.settings import Settings, is_loopback
 
 
 def serve(
@@ -24,17 +27,30 @@ def serve(
     workers: Annotated[
         int | None, typer.Option(help="Server processes. Default: STOCKLEDGER_WORKERS or 1.")
     ] = None,
+    no_auth: Annotated[
+        bool, typer.Option("--no-auth", help="Ask nobody who they are: on loopback, to try things.")
+    ] = False,
 ) -> None:
     """Serve the REST API.
 
-    The API is described at /docs. SIGTERM and Ctrl-C stop it in order: requests that were accepted
-    are finished and answered first.
+    The first start on a database makes an admin's key and shows it once. The API is described at
+    /docs. SIGTERM and Ctrl-C stop the server in order: requests that were accepted are finished
+    and answered first.
     """
-    settings = settings_with(database_url=database, host=host, port=port, workers=workers)
-    with failures_explained(), compose(settings):
-        pass  # A ledger that can't be opened is said here, in one line, not by each worker.
-    settings.export()
+    settings = settings_with(
+        database_url=database,
+        host=host,
+        port=port,
+        workers=workers,
+        auth=False if no_auth else None,
+    )
     console.print(f"ledger: {without_secrets(settings.database_url)}", highlight=False)
+    # A ledger that can't be opened is said here, in one line, not by each worker.
+    with failures_explained(), compose(settings) as services:
+        first = services.keys.create_first() if settings.auth else None
+    if first is not None:
+        _show_first(first, settings)
+    settings.export()
     uvicorn.run(
         "interface.api.app:create_app",
         factory=True,
@@ -42,4 +58,17 @@ def serve(
         port=settings.port,
         workers=settings.workers,
         timeout_graceful_shutdown=settings.shutdown_timeout,
+        limit_concurrency=settings.max_connections,
+        forwarded_allow_ips=settings.trusted_proxies,
+        log_config=log_config(settings.log_format),
+        access_log=False,
+        server_header=False,
     )
+
+
+def _show_first(issued: Issued, settings: Settings) -> None:
+    """As plain text: what is to be pasted must not be wrapped."""
+    port = settings.port or "PORT"
+    host = settings.host if is_loopback(settings.host) else "127.0.0.1"
+    typer.echo(f"admin key, shown this once: {issued.secret}")
+    typer.echo(f"try: curl -H 'Authorization: Bearer {issued.secret}' http://{host}:{port}/items")

@@ -13,6 +13,7 @@ from rich.markup import escape
 
 from application.copy import NotACopy
 from application.persistence.port import RebuildRunning, StoreUnavailable, UnsupportedDatabase
+from domain.rejections import Rejection
 from interface.settings import Settings
 
 console = Console()
@@ -45,13 +46,15 @@ def settings_with(**flags: object) -> Settings:
         return Settings(**{name: value for name, value in flags.items() if value is not None})  # type: ignore[arg-type]
     except ValidationError as error:
         first = error.errors()[0]
-        fail(ExitCode.USAGE, f"STOCKLEDGER_{str(first['loc'][0]).upper()}: {first['msg']}")
+        message = first["msg"].removeprefix("Value error, ")
+        setting = f"STOCKLEDGER_{str(first['loc'][0]).upper()}: " if first["loc"] else ""
+        fail(ExitCode.USAGE, f"{setting}{message}")
 
 
 def without_secrets(database_url: str) -> str:
     """The URL as it may be shown: user, password and parameters are left out."""
     url = urlsplit(database_url)
-    return url._replace(netloc=url.netloc.rpartition("@")[2], query="").geturl()
+    return f"{url.scheme}://{url.netloc.rpartition('@')[2]}{url.path}"
 
 
 @contextmanager
@@ -67,6 +70,8 @@ def failures_explained() -> Iterator[None]:
         fail(ExitCode.REBUILD_RUNNING, str(error))
     except NotACopy as error:
         fail(ExitCode.NOT_A_COPY, str(error))
+    except Rejection as error:
+        fail(ExitCode.USAGE, error.message)
 
 
 def fail(code: ExitCode, message: str) -> NoReturn:

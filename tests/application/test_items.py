@@ -65,8 +65,8 @@ def test_unknown_item_can_not_be_changed_or_looked_at(items: ItemService, clock:
         lambda: items.discontinue(nobody, CLERK),
         lambda: items.reactivate(nobody, CLERK),
         lambda: items.change_details(nobody, lambda details: details, CLERK),
-        lambda: items.at_version(nobody, 1),
-        lambda: items.as_of(nobody, clock.now),
+        lambda: items.at_version(nobody, 1, CLERK),
+        lambda: items.as_of(nobody, clock.now, CLERK),
     ]
     for call in calls:
         with pytest.raises(UnknownItem):
@@ -85,11 +85,11 @@ def test_item_as_it_was(
         times.append(clock.now)
 
     for version, on_hand in enumerate([0, 5, 15, 35, 75], start=1):
-        assert items.at_version(tea, version).on_hand == on_hand
-        assert items.as_of(tea, times[version - 1]).version == version
+        assert items.at_version(tea, version, CLERK).on_hand == on_hand
+        assert items.as_of(tea, times[version - 1], CLERK).version == version
         half_a_second = timedelta(milliseconds=500)
-        assert items.as_of(tea, times[version - 1] + half_a_second).on_hand == on_hand
+        assert items.as_of(tea, times[version - 1] + half_a_second, CLERK).on_hand == on_hand
     with pytest.raises(UnknownVersion):
-        items.at_version(tea, 6)
+        items.at_version(tea, 6, CLERK)
     with pytest.raises(UnknownVersion):
-        items.as_of(tea, before)
+        items.as_of(tea, before, CLERK)

@@ -17,6 +17,7 @@ from application.persistence.port import (
     UnsupportedDatabase,
 )
 from application.sync import SyncService
+from domain.actor import Actor
 from domain.events import StockItemEvent
 from domain.stock_item import StockItem
 from domain.transaction import Transaction, TransactionType
@@ -34,7 +35,7 @@ from tests.support.shop import (
 def movement_of(item: StockItem, local_id: UUID) -> StockItemEvent:
     return item.record(
         Transaction(local_id=local_id, type=TransactionType.INBOUND, item_id=item.id, quantity=1),
-        actor="clerk",
+        by=Actor("clerk"),
         recorded_at=NOON,
     )
 
@@ -86,13 +87,13 @@ def test_unit_of_work_that_fails_leaves_nothing(ledger: Ledger, items: ItemServi
 
 
 def test_the_librarys_own_save_writes_the_read_models_too(ledger: Ledger) -> None:
-    item = StockItem.register("main", "TEA-250", DETAILS, actor="manager", recorded_at=NOON)
+    item = StockItem.register("main", "TEA-250", DETAILS, by=Actor("manager"), recorded_at=NOON)
     key = uuid4()
     movement_of(item, key)
     recordings = ledger.save(item)
     assert [recording.notification.id for recording in recordings] == [1, 2]
     assert_read_models_equal_replay(ledger)
-    again = StockItem.register("main", "CUP-01", DETAILS, actor="manager", recorded_at=NOON)
+    again = StockItem.register("main", "CUP-01", DETAILS, by=Actor("manager"), recorded_at=NOON)
     movement_of(again, key)
     with pytest.raises(LostRace):
         ledger.save(again)
@@ -182,13 +183,13 @@ class TestLists:
             found = ledger.recorder.select_items(wanted, after=None, limit=10)
             return [level.sku for level in found]
 
-        assert skus(ItemFilter(location="main")) == ["TEA-250"]
+        assert skus(ItemFilter(locations=frozenset({"main"}))) == ["TEA-250"]
         assert skus(ItemFilter(sku="TEA-250")) == ["TEA-250"]
         assert skus(ItemFilter(text="tea")) == ["TEA_2%0", "TEA-250"]
         assert skus(ItemFilter(text="name of tea-2")) == ["TEA-250"]
         assert skus(ItemFilter(text="_2%")) == ["TEA_2%0"]
         assert skus(ItemFilter(below_safety_stock=True)) == ["TEA_2%0"]
-        assert skus(ItemFilter(location="main", below_safety_stock=True)) == []
+        assert skus(ItemFilter(locations=frozenset({"main"}), below_safety_stock=True)) == []
 
     def test_journal_filters_and_pages_the_newest_first(
         self, ledger: Ledger, sync: SyncService, items: ItemService
@@ -207,7 +208,7 @@ class TestLists:
         assert quantities(MovementFilter()) == [7, 2]
         assert quantities(MovementFilter(), before=4) == [1]
         assert quantities(MovementFilter(item_id=tea)) == [2, 1]
-        assert quantities(MovementFilter(location="annex")) == [7]
+        assert quantities(MovementFilter(locations=frozenset({"annex"}))) == [7]
         assert quantities(MovementFilter(type="COUNT")) == [7]
         assert quantities(MovementFilter(device="scanner-7")) == [2, 1]
         assert quantities(MovementFilter(actor="nobody")) == []

@@ -5,6 +5,7 @@ from uuid import UUID
 
 import pytest
 
+from domain.actor import Actor
 from domain.events import (
     ItemDetailsChanged,
     ItemDiscontinued,
@@ -27,7 +28,7 @@ from tests.support.scenario import (
 
 
 def register(location: str = "main", sku: str = "TEA-250") -> StockItem:
-    return StockItem.register(location, sku, DETAILS, actor="manager", recorded_at=NOON)
+    return StockItem.register(location, sku, DETAILS, by=Actor("manager"), recorded_at=NOON)
 
 
 def test_registered_item_has_nothing_on_hand() -> None:

@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given as given_any
 from hypothesis import strategies as st
 
+from domain.actor import Actor
 from domain.events import Adjusted, InboundRecorded, OutboundRecorded
 from domain.limits import MAX_QUANTITY
 from domain.rejections import InsufficientStock, ItemDiscontinued, Rejection, StockLimitExceeded
@@ -92,6 +93,7 @@ def test_event_carries_everything_that_the_client_said() -> None:
         location="main",
         sku="TEA-250",
         actor="clerk",
+        key_id="k7",
         occurred_at=NOON - timedelta(hours=2),
         timestamp=NOON,
         device="scanner-7",
@@ -104,8 +106,8 @@ def test_event_carries_everything_that_the_client_said() -> None:
 def test_an_items_events_stay_in_order_when_the_clock_is_set_back() -> None:
     later = NOON + timedelta(minutes=5)
     item = given(change_details(given().item.details, at=later)).item
-    item.discontinue(actor="manager", recorded_at=later)
-    item.reactivate(actor="manager", recorded_at=NOON)
+    item.discontinue(by=Actor("manager"), recorded_at=later)
+    item.reactivate(by=Actor("manager"), recorded_at=NOON)
     assert item.collect_events()[-1].timestamp == later
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 
+import application.access.rejections  # noqa: F401 -- so that its classes are found
 from domain import rejections
 from domain.rejections import Rejection
 
@@ -23,6 +24,9 @@ def test_codes_are_these_and_stay_these() -> None:
         "STOCK_LIMIT_EXCEEDED",
         "LOCAL_ID_REUSED",
         "CONFLICT",
+        "FORBIDDEN",
+        "UNKNOWN_KEY",
+        "KEY_NOT_ACTIVE",
     }
 
 

@@ -11,7 +11,7 @@ from interface.settings import Settings
 
 @pytest.fixture
 def settings(database_url: str) -> Settings:
-    return Settings(database_url=database_url, max_batch=50)
+    return Settings(database_url=database_url, max_batch=50, auth=False)
 
 
 @pytest.fixture

@@ -37,7 +37,7 @@ def test_health(api: TestClient) -> None:
 def broken(tmp_path: Path) -> Iterator[TestClient]:
     """The API on a database that is lost while it runs."""
     file = tmp_path / "lost.db"
-    app = create_app(Settings(database_url=f"sqlite:///{file}"))
+    app = create_app(Settings(database_url=f"sqlite:///{file}", auth=False))
     with TestClient(app, raise_server_exceptions=False) as client:
         with app.state.services.ledger.recorder.datastore.transaction(commit=True) as cursor:
             cursor.execute("DROP TABLE stock_levels")
@@ -93,6 +93,11 @@ def test_openapi_document_is_whole(api: TestClient) -> None:
         "POST /items/{item_id}/movements",
         "GET /items/{item_id}/movements",
         "GET /movements",
+        "GET /keys",
+        "POST /keys",
+        "POST /keys/{key_id}/rotate",
+        "POST /keys/{key_id}/revoke",
+        "GET /audit",
         "GET /health/live",
         "GET /health/ready",
     }

@@ -79,6 +79,7 @@ def test_journal_shows_the_newest_first_in_pages(api: TestClient) -> None:
         "note": "n",
         "reference": None,
         "actor": "anonymous",
+        "keyId": None,
         "device": "d5",
         "occurredAt": None,
     }

@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from typing import Any, Self
 from uuid import UUID, uuid4
 
+from domain.actor import Actor
 from domain.events import StockItemEvent
 from domain.rejections import Rejection
 from domain.stock_item import ItemDetails, StockItem, item_id
@@ -22,7 +23,7 @@ def _movement(type: TransactionType, quantity: int, **fields: Any) -> Step:
     def step(item: StockItem) -> object:
         content: dict[str, Any] = {"type": type, "item_id": item.id, "quantity": quantity}
         transaction = Transaction(**{"local_id": uuid4()} | content | fields)
-        return item.record(transaction, actor="clerk", recorded_at=NOON)
+        return item.record(transaction, by=Actor("clerk", "k7"), recorded_at=NOON)
 
     return step
 
@@ -44,15 +45,15 @@ def count(quantity: int, **fields: Any) -> Step:
 
 
 def change_details(details: ItemDetails, at: datetime = NOON) -> Step:
-    return lambda item: item.change_details(details, actor="manager", recorded_at=at)
+    return lambda item: item.change_details(details, by=Actor("manager"), recorded_at=at)
 
 
 def discontinue() -> Step:
-    return lambda item: item.discontinue(actor="manager", recorded_at=NOON)
+    return lambda item: item.discontinue(by=Actor("manager"), recorded_at=NOON)
 
 
 def reactivate() -> Step:
-    return lambda item: item.reactivate(actor="manager", recorded_at=NOON)
+    return lambda item: item.reactivate(by=Actor("manager"), recorded_at=NOON)
 
 
 @dataclass
@@ -95,7 +96,7 @@ class Scenario:
 
 def given(*steps: Step) -> Scenario:
     """An item registered at noon, to which all that has happened already."""
-    item = StockItem.register("main", "TEA-250", DETAILS, actor="manager", recorded_at=NOON)
+    item = StockItem.register("main", "TEA-250", DETAILS, by=Actor("manager"), recorded_at=NOON)
     for step in steps:
         step(item)
     item.collect_events()

@@ -5,6 +5,7 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,6 +13,8 @@ from pathlib import Path
 from typing import Any, Self
 
 import httpx2
+
+from application.access.key_format import PATTERN
 
 COMMAND = Path(sys.executable).with_name("stockledger")
 PATIENCE = 60
@@ -26,12 +29,15 @@ def free_port() -> int:
 
 
 class Server:
-    """`stockledger serve` in a process group of its own."""
+    """`stockledger serve` in a process group of its own. It asks nobody who they are, unless
+    `auth`."""
 
-    def __init__(self, database_url: str, *flags: str) -> None:
+    def __init__(self, database_url: str, *flags: str, auth: bool = False) -> None:
+        flags = flags if auth else (*flags, "--no-auth")
         self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         self._command = [str(COMMAND), "serve", "--port", str(self.port), *flags]
+        self._output = tempfile.TemporaryFile()  # noqa: SIM115 -- as long as the process
         self._environment = os.environ | {"STOCKLEDGER_DATABASE_URL": database_url}
         self.start()
 
@@ -39,7 +45,7 @@ class Server:
         self.process = subprocess.Popen(
             self._command,
             env=self._environment,
-            stdout=subprocess.DEVNULL,
+            stdout=self._output,
             stderr=subprocess.DEVNULL,
             start_new_session=True,
         )
@@ -56,6 +62,13 @@ class Server:
             time.sleep(0.05)
         raise AssertionError("the server did not get ready")
 
+    @property
+    def admin_key(self) -> str | None:
+        """The key that was shown at the first start, if this was it."""
+        self._output.seek(0)
+        match = PATTERN.search(self._output.read().decode())
+        return match[0] if match else None
+
     def kill(self) -> None:
         """As the power would do: at once, with all of its workers."""
         os.killpg(self.process.pid, signal.SIGKILL)
@@ -70,24 +83,29 @@ class Server:
     def stop(self) -> None:
         if self.process.poll() is None:
             self.kill()
+        self._output.close()
 
 
 @contextmanager
-def running(database_url: str, *flags: str) -> Iterator[Server]:
-    server = Server(database_url, *flags)
+def running(database_url: str, *flags: str, auth: bool = False) -> Iterator[Server]:
+    server = Server(database_url, *flags, auth=auth)
     try:
         yield server.wait_until_ready()
     finally:
         server.stop()
 
 
-def get(url: str) -> httpx2.Response:
-    return httpx2.get(url, timeout=PATIENCE, verify=False)
+def get(url: str, key: str | None = None) -> httpx2.Response:
+    return httpx2.get(url, timeout=PATIENCE, verify=False, headers=_bearer(key))
 
 
-def post(url: str, body: Any) -> httpx2.Response:
+def post(url: str, body: Any, key: str | None = None) -> httpx2.Response:
     """Without the certificates that plain HTTP doesn't need: they take longer than the request."""
-    return httpx2.post(url, json=body, timeout=PATIENCE, verify=False)
+    return httpx2.post(url, json=body, timeout=PATIENCE, verify=False, headers=_bearer(key))
+
+
+def _bearer(key: str | None) -> dict[str, str]:
+    return {} if key is None else {"Authorization": f"Bearer {key}"}
 
 
 def register(url: str, sku: str = "TEA-250", **more: Any) -> str:

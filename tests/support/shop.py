@@ -4,17 +4,20 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid4
 
+from application.access.principal import Principal
+from application.access.roles import Role
 from application.items import ItemService
 from application.ledger import Ledger
 from application.persistence.port import ItemFilter, MovementFilter
-from application.principal import Principal
 from application.projections import PROJECTIONS
 from application.projections.table import Insert, Recorded
 from application.sync import Failed, SyncResult
+from domain.actor import Actor
 from domain.events import StockItemEvent
 from domain.stock_item import ItemDetails, StockItem
 
-CLERK = Principal("clerk")
+CLERK = Principal(Actor("clerk"), Role.ADMIN)
+"""A clerk of a shop so small that one does everything."""
 EVERYTHING = 1_000_000
 
 

@@ -127,6 +127,11 @@ class PostgresLedgerTransaction:
                 columns = (*write.columns, table.key)
                 self._execute(target.update(columns), target.encode(columns, write.values))
 
+    def rows(self, table: Table) -> list[tuple[Any, ...]]:
+        target = postgres_table(table)
+        rows = self._execute(f"SELECT {target.columns} FROM {table.name}")  # noqa: S608
+        return [target.decode(row) for row in rows]
+
     def create_table(self, table: Table) -> None:
         if not self._exists(table):
             self._execute(LOCK_SCHEMA)

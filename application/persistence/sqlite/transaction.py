@@ -99,6 +99,11 @@ class SQLiteLedgerTransaction:
                 values = target.encode_rows(columns, write.values)
                 self._cursor.executemany(target.update(write.columns), values)
 
+    def rows(self, table: Table) -> list[tuple[Any, ...]]:
+        target = sqlite_table(table)
+        self._cursor.execute(f"SELECT {target.columns} FROM {table.name}")  # noqa: S608
+        return [target.decode(row) for row in self._cursor.fetchall()]
+
     def create_table(self, table: Table) -> None:
         self._cursor.execute("SELECT 1 FROM sqlite_schema WHERE name=?", (table.name,))
         if self._cursor.fetchone() is None:

@@ -1,0 +1,75 @@
+"""The audit trail: failed authentications, changes of keys, and writes that were refused."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from enum import StrEnum
+from secrets import randbits
+from typing import NamedTuple
+from uuid import UUID
+
+from application.access.tables import AUDIT_LOG, AuditEntry
+from application.clock import Clock, utc_now
+from application.persistence.port import AuditFilter, LedgerRecorder, LedgerTransaction
+from application.projections.table import Insert
+from domain.actor import Actor
+
+
+class Action(StrEnum):
+    """What was tried or done."""
+
+    AUTHENTICATION_FAILED = "AUTHENTICATION_FAILED"
+    WRITE_REFUSED = "WRITE_REFUSED"
+    KEY_CREATED = "KEY_CREATED"
+    KEY_ROTATED = "KEY_ROTATED"
+    KEY_REVOKED = "KEY_REVOKED"
+
+
+class Origin(NamedTuple):
+    """Where a request, or a command, came from."""
+
+    actor: Actor | None
+    address: str | None = None
+    request_id: str | None = None
+
+
+class AuditTrail:
+    """Writes the trail, and reads it."""
+
+    def __init__(self, recorder: LedgerRecorder, clock: Clock = utc_now) -> None:
+        self._recorder = recorder
+        self._clock = clock
+
+    def record(self, action: Action, origin: Origin, detail: str) -> None:
+        """An entry of its own."""
+        with self._recorder.transaction() as transaction:
+            self.append(transaction, action, origin, detail)
+
+    def append(
+        self, transaction: LedgerTransaction, action: Action, origin: Origin, detail: str
+    ) -> None:
+        """An entry that stands or falls with what else the unit of work does."""
+        actor = origin.actor
+        now = self._clock()
+        entry = AuditEntry(
+            entry_id=_time_ordered_id(now),
+            recorded_at=now,
+            action=action.value,
+            actor=actor and actor.name,
+            key_id=actor and actor.key_id,
+            address=origin.address,
+            request_id=origin.request_id,
+            detail=detail,
+        )
+        transaction.write(AUDIT_LOG, [Insert([entry])])
+
+    def entries(
+        self, wanted: AuditFilter, *, before: UUID | None, limit: int
+    ) -> Sequence[AuditEntry]:
+        """The trail, newest first, from before that entry."""
+        return self._recorder.select_audit(wanted, before=before, limit=limit)
+
+
+def _time_ordered_id(now: datetime) -> UUID:
+    """A UUIDv7 (RFC 9562, section 5.7), so that the trail can be read in order by its key."""
+    milliseconds = int(now.timestamp() * 1000)
+    return UUID(int=milliseconds << 80 | 7 << 76 | randbits(12) << 64 | 2 << 62 | randbits(62))

@@ -1,0 +1,105 @@
+"""From the credential that a request shows to who is calling."""
+
+import hmac
+from datetime import datetime
+from hashlib import sha256
+from threading import Lock
+from typing import Final, NamedTuple
+
+from cachetools import TTLCache
+
+from application.access.key_format import PREFIX, digest, read_id
+from application.access.principal import Principal
+from application.access.rejections import Unauthenticated
+from application.access.roles import Role
+from application.access.tables import ApiKey
+from application.access.tokens import TokenVerifier
+from application.clock import Clock, utc_now
+from application.persistence.port import LedgerRecorder
+from domain.actor import Actor
+
+MAX_REMEMBERED: Final = 10_000
+"""Credentials that a process remembers at a time."""
+
+
+class Authenticated(NamedTuple):
+    """Who is calling, and until when the credential is good: None for ever."""
+
+    principal: Principal
+    until: datetime | None
+
+
+class Authenticator:
+    """Checks API keys, and tokens where an identity provider is set up.
+
+    What it found good it remembers for `remember` seconds: a key that was revoked, here or by any
+    other process, is refused after that time at the latest.
+    """
+
+    def __init__(
+        self,
+        recorder: LedgerRecorder,
+        tokens: TokenVerifier | None = None,
+        *,
+        remember: float,
+        clock: Clock = utc_now,
+    ) -> None:
+        self._recorder = recorder
+        self._tokens = tokens
+        self._clock = clock
+        self._lock = Lock()
+        self._known: TTLCache[bytes, Authenticated] = TTLCache(MAX_REMEMBERED, remember)
+
+    def remembered(self, credential: str) -> Principal | None:
+        """Who showed this a moment ago; None where it must be looked up. Does no I/O."""
+        with self._lock:
+            found = self._known.get(_fingerprint(credential))
+        if found is None or (found.until is not None and found.until <= self._clock()):
+            return None
+        return found.principal
+
+    def authenticate(self, credential: str) -> Principal:
+        """Who shows this credential.
+
+        Raises:
+            Unauthenticated: it is malformed, unknown, revoked or expired.
+            Forbidden: it is good, and gives no role here.
+            IdentityProviderUnavailable: the provider's keys can't be had.
+            StoreUnavailable: the database can't be reached.
+        """
+        if credential.startswith(PREFIX):
+            found = self._by_key(credential)
+        elif self._tokens is not None:
+            found = Authenticated(*self._tokens.verify(credential))
+        else:
+            raise Unauthenticated("malformed", "this is no API key")
+        with self._lock:
+            self._known[_fingerprint(credential)] = found
+        return found.principal
+
+    def _by_key(self, credential: str) -> Authenticated:
+        key_id = read_id(credential)
+        if key_id is None:
+            raise Unauthenticated("malformed", "this is no API key: is it whole?")
+        key = self._recorder.select_key(key_id)
+        # Something is compared in any case, so that the time tells nothing of which ids there are.
+        expected = key.digest if key is not None else digest("")
+        if not hmac.compare_digest(digest(credential), expected) or key is None:
+            raise Unauthenticated("unknown", "there is no such API key")
+        self._require_active(key)
+        return Authenticated(_principal(key), key.expires_at)
+
+    def _require_active(self, key: ApiKey) -> None:
+        if key.revoked_at is not None:
+            raise Unauthenticated("revoked", "this API key was revoked")
+        if not key.is_active(self._clock()):
+            raise Unauthenticated("expired", "this API key has expired")
+
+
+def _principal(key: ApiKey) -> Principal:
+    actor = Actor(key.name, key.key_id)
+    return Principal(actor, Role(key.role), frozenset(key.locations), device=key.name)
+
+
+def _fingerprint(credential: str) -> bytes:
+    return sha256(credential.encode()).digest()

@@ -1,0 +1,154 @@
+"""API keys for devices and programs."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Final, NamedTuple
+
+from application.access.audit import Action, AuditTrail, Origin
+from application.access.key_format import digest, mint
+from application.access.rejections import KeyNotActive, UnknownKey
+from application.access.roles import GRANTS, Permission, Role
+from application.access.tables import API_KEYS, ApiKey
+from application.clock import Clock, utc_now
+from application.persistence.port import LedgerRecorder, LedgerTransaction
+from application.projections.table import Insert, Update
+from domain.actor import Actor
+from domain.limits import require_label
+from domain.rejections import Invalid
+
+MAX_LOCATIONS: Final = 100
+MAX_LIFETIME: Final = timedelta(days=3_650)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Grant:
+    """What a key shall be good for.
+
+    Raises:
+        Invalid: a name lies outside its bounds, or the locations do not fit the role.
+    """
+
+    name: str
+    role: Role
+    locations: tuple[str, ...] = ()
+    lifetime: timedelta | None = None
+
+    def __post_init__(self) -> None:
+        require_label("name", self.name)
+        for location in self.locations:
+            require_label("locations", location)
+        if Permission.EVERYWHERE in GRANTS[self.role]:
+            if self.locations:
+                raise Invalid("locations", f"can't be given: the role {self.role} has them all")
+        elif not 1 <= len(self.locations) <= MAX_LOCATIONS:
+            raise Invalid("locations", f"the role {self.role} needs 1 to {MAX_LOCATIONS} of them")
+        if self.lifetime is not None and not timedelta() < self.lifetime <= MAX_LIFETIME:
+            raise Invalid("expires", f"must lie in the future, at most {MAX_LIFETIME.days} days")
+
+
+class Issued(NamedTuple):
+    """A new key. `secret` is the key itself: shown once, kept nowhere."""
+
+    key: ApiKey
+    secret: str
+
+
+class KeyService:
+    """Creates, lists, revokes and rotates keys."""
+
+    def __init__(self, recorder: LedgerRecorder, audit: AuditTrail, clock: Clock = utc_now) -> None:
+        self._recorder = recorder
+        self._audit = audit
+        self._clock = clock
+
+    def all(self) -> Sequence[ApiKey]:
+        """Every key that there ever was, the newest first."""
+        return self._recorder.select_keys()
+
+    def create(self, grant: Grant, origin: Origin) -> Issued:
+        """A new key."""
+        with self._recorder.transaction() as transaction:
+            return self._issue(transaction, grant, origin)
+
+    def create_first(self) -> Issued | None:
+        """An admin's key for a ledger that has no keys yet; None for any other. Of any number of
+        processes that ask at the same time, one gets it."""
+        if self._recorder.select_keys():
+            return None
+        with self._recorder.transaction() as transaction:
+            transaction.exclude_writers()
+            if transaction.rows(API_KEYS):
+                return None
+            grant = Grant(name="first-admin", role=Role.ADMIN)
+            return self._issue(transaction, grant, Origin(Actor("first start")))
+
+    def revoke(self, key_id: str, origin: Origin) -> ApiKey:
+        """Ends a key now. Nothing changes the second time. Raises UnknownKey."""
+        with self._recorder.transaction() as transaction:
+            key = self._find(transaction, key_id)
+            if key.revoked_at is not None:
+                return key
+            now = self._clock()
+            transaction.write(API_KEYS, [Update(("revoked_at",), [(now, key_id)])])
+            self._audit.append(transaction, Action.KEY_REVOKED, origin, _described(key))
+        return key._replace(revoked_at=now)
+
+    def rotate(self, key_id: str, grace: timedelta, origin: Origin) -> Issued:
+        """A key that is good for the same, and for as long; the old one ends after the grace
+        period. Raises UnknownKey, KeyNotActive."""
+        now = self._clock()
+        with self._recorder.transaction() as transaction:
+            old = self._find(transaction, key_id)
+            if not old.is_active(now):
+                raise KeyNotActive(key_id)
+            end = min(now + grace, old.expires_at or datetime.max.replace(tzinfo=now.tzinfo))
+            transaction.write(API_KEYS, [Update(("expires_at",), [(end, key_id)])])
+            grant = Grant(
+                name=old.name,
+                role=Role(old.role),
+                locations=tuple(old.locations),
+                lifetime=old.expires_at - old.created_at if old.expires_at else None,
+            )
+            return self._issue(transaction, grant, origin, replaces=old)
+
+    def _issue(
+        self,
+        transaction: LedgerTransaction,
+        grant: Grant,
+        origin: Origin,
+        replaces: ApiKey | None = None,
+    ) -> Issued:
+        now = self._clock()
+        minted = mint()
+        key = ApiKey(
+            key_id=minted.key_id,
+            digest=digest(minted.key),
+            name=grant.name,
+            role=grant.role.value,
+            location_list=json.dumps(sorted(set(grant.locations))),
+            created_at=now,
+            created_by=origin.actor.name if origin.actor else "",
+            expires_at=now + grant.lifetime if grant.lifetime else None,
+            revoked_at=None,
+        )
+        transaction.write(API_KEYS, [Insert([key])])
+        if replaces is None:
+            self._audit.append(transaction, Action.KEY_CREATED, origin, _described(key))
+        else:
+            detail = f"{_described(replaces)}, by {key.key_id}"
+            self._audit.append(transaction, Action.KEY_ROTATED, origin, detail)
+        return Issued(key, minted.key)
+
+    def _find(self, transaction: LedgerTransaction, key_id: str) -> ApiKey:
+        for row in transaction.rows(API_KEYS):
+            key = ApiKey(*row)
+            if key.key_id == key_id:
+                return key
+        raise UnknownKey(key_id)
+
+
+def _described(key: ApiKey) -> str:
+    where = f" at {', '.join(key.locations)}" if key.locations else ""
+    return f"{key.key_id} ({key.name}, {key.role}{where})"

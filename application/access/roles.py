@@ -1,0 +1,51 @@
+"""Who may do what. This table is all there is: nothing else grants anything."""
+
+from collections.abc import Mapping
+from enum import Enum, StrEnum, auto
+from typing import Final
+
+
+class Permission(Enum):
+    """What a route, or a transaction, may ask for."""
+
+    SYNC = auto()
+    """Send batches."""
+    RECORD = auto()
+    """Record single movements, online."""
+    CORRECT = auto()
+    """Have ADJUST and COUNT recorded, in batches and singly."""
+    RELAY = auto()
+    """Send what other devices recorded, under their names."""
+    MANAGE_ITEMS = auto()
+    """Register, describe, discontinue and reactivate items."""
+    READ = auto()
+    """Read stock and journal."""
+    EVERYWHERE = auto()
+    """Do all this at every location; without it, at the caller's own."""
+    MANAGE_KEYS = auto()
+    """Create, list, revoke and rotate API keys."""
+    READ_AUDIT = auto()
+    """Read the audit trail."""
+
+
+class Role(StrEnum):
+    """What a caller is, the mightiest first."""
+
+    ADMIN = "admin"
+    MANAGER = "manager"
+    CLERK = "clerk"
+    DEVICE = "device"
+    AUDITOR = "auditor"
+
+
+_DEVICE = frozenset({Permission.SYNC, Permission.READ})
+_CLERK = _DEVICE | {Permission.RECORD, Permission.RELAY}
+_MANAGER = _CLERK | {Permission.CORRECT, Permission.MANAGE_ITEMS}
+
+GRANTS: Final[Mapping[Role, frozenset[Permission]]] = {
+    Role.DEVICE: _DEVICE,
+    Role.CLERK: _CLERK,
+    Role.MANAGER: _MANAGER,
+    Role.ADMIN: frozenset(Permission),
+    Role.AUDITOR: frozenset({Permission.READ, Permission.EVERYWHERE, Permission.READ_AUDIT}),
+}

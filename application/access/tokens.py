@@ -1,0 +1,160 @@
+"""Bearer tokens (JWT, RFC 7519) of the user's own identity provider, checked by its published keys
+(JWKS, RFC 7517).
+"""
+
+import logging
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from threading import Lock
+from typing import Any, Final
+
+import jwt
+
+from application.access.principal import Principal
+from application.access.rejections import Forbidden, Unauthenticated
+from application.access.roles import Role
+from domain.actor import Actor
+from domain.limits import MAX_TEXT_LENGTH
+
+ALGORITHMS: Final = frozenset(
+    {"RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA"}
+)
+"""What may be allowed: signatures by a private key. A secret that both sides know is none."""
+
+KEYS_AGE_SECONDS: Final = 300
+"""So long the provider's keys are used before they are fetched anew."""
+
+REFETCH_SECONDS: Final = 30
+"""So long a token with an unknown key waits for the next fetch: made-up ones must not make us
+call the provider for each."""
+
+LEEWAY_SECONDS: Final = 30
+"""By how much the provider's clock may differ."""
+
+_LOG = logging.getLogger("stockledger")
+
+FetchKeys = Callable[[], Mapping[str, Any]]
+"""The provider's JWKS document. Raises IdentityProviderUnavailable."""
+
+
+class IdentityProviderUnavailable(Exception):
+    """The provider's keys can't be had now."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class TokenRules:
+    """What a token must say, and how it says who its bearer is. A claim within a claim is named
+    with dots, as in `realm_access.roles`."""
+
+    issuer: str
+    audience: str
+    algorithms: Sequence[str]
+    actor_claim: str = "sub"
+    role_claim: str = "roles"
+    location_claim: str = "locations"
+    roles: Mapping[str, Role] = field(default_factory=lambda: {role.value: role for role in Role})
+    """The provider's words for our roles."""
+
+
+class TokenVerifier:
+    """Checks tokens by rules and keys."""
+
+    def __init__(self, rules: TokenRules, fetch_keys: FetchKeys) -> None:
+        self._rules = rules
+        self._keys = _ProviderKeys(fetch_keys)
+
+    def verify(self, token: str) -> tuple[Principal, datetime]:
+        """Who bears the token, and until when. Raises Unauthenticated, Forbidden,
+        IdentityProviderUnavailable."""
+        try:
+            claims = self._claims(token)
+            until = datetime.fromtimestamp(claims["exp"], UTC)
+        except jwt.ExpiredSignatureError as error:
+            raise Unauthenticated("expired", "this token has expired") from error
+        except (jwt.PyJWTError, ValueError, TypeError, OverflowError) as error:
+            raise Unauthenticated("invalid", "this token is not good here") from error
+        return self._principal(claims), until
+
+    def _claims(self, token: str) -> dict[str, Any]:
+        header = jwt.get_unverified_header(token)
+        key = self._keys.get(header.get("kid"))
+        claims: dict[str, Any] = jwt.decode(
+            token,
+            key,
+            algorithms=list(self._rules.algorithms),
+            audience=self._rules.audience,
+            issuer=self._rules.issuer,
+            leeway=LEEWAY_SECONDS,
+            options={"require": ["exp", "iss", "aud"]},
+        )
+        return claims
+
+    def _principal(self, claims: Mapping[str, Any]) -> Principal:
+        rules = self._rules
+        name = _claim(claims, rules.actor_claim)
+        if not isinstance(name, str) or not 1 <= len(name) <= MAX_TEXT_LENGTH:
+            raise Unauthenticated("invalid", f"the token names nobody in {rules.actor_claim}")
+        held = {rules.roles.get(word) for word in _texts(_claim(claims, rules.role_claim))}
+        role = next((role for role in Role if role in held), None)
+        if role is None:
+            raise Forbidden(f"the token gives no role here in {rules.role_claim}")
+        locations = frozenset(_texts(_claim(claims, rules.location_claim)))
+        return Principal(Actor(name), role, locations)
+
+
+class _ProviderKeys:
+    """The provider's keys, fetched when they are old, or when a token names an unknown one."""
+
+    def __init__(self, fetch: FetchKeys) -> None:
+        self._fetch = fetch
+        self._lock = Lock()
+        self._keys: dict[str | None, jwt.PyJWK] = {}
+        self._fetched_at = float("-inf")
+        self._tried_at = float("-inf")
+
+    def get(self, key_id: str | None) -> jwt.PyJWK:
+        """Raises jwt.PyJWTError where there is no such key."""
+        with self._lock:
+            now = time.monotonic()
+            is_old = now - self._fetched_at > KEYS_AGE_SECONDS
+            if (is_old or key_id not in self._keys) and now - self._tried_at > REFETCH_SECONDS:
+                self._refresh(now)
+            if not self._keys:
+                raise IdentityProviderUnavailable("the provider's keys can't be had")
+            key = self._keys.get(key_id)
+        if key is None:
+            raise jwt.InvalidKeyError("the token names a key that the provider does not have")
+        return key
+
+    def _refresh(self, now: float) -> None:
+        """Keys that were good go on being good while the provider can't be reached."""
+        self._tried_at = now
+        try:
+            found = jwt.PyJWKSet.from_dict(dict(self._fetch()))
+        except (IdentityProviderUnavailable, jwt.PyJWTError) as error:
+            _LOG.warning("the identity provider's keys can't be had: %s", error)
+            return
+        self._keys = {
+            key.key_id: key
+            for key in found.keys
+            if key.public_key_use in {None, "sig"} and key.algorithm_name in ALGORITHMS
+        }
+        self._fetched_at = now
+
+
+def _claim(claims: Mapping[str, Any], path: str) -> object:
+    """A name with dots in it may be a claim's own, too: a URL, as some providers have it."""
+    if path in claims:
+        return claims[path]
+    value: object = claims
+    for name in path.split("."):
+        value = value.get(name) if isinstance(value, Mapping) else None
+    return value
+
+
+def _texts(value: object) -> list[str]:
+    """One text, or a list of them."""
+    values = value if isinstance(value, list) else [value]
+    return [text for text in values if isinstance(text, str)]

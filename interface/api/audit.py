@@ -1,0 +1,46 @@
+"""/audit: who was turned away, and what was done to keys."""
+
+from http import HTTPStatus
+from typing import Annotated
+from uuid import UUID
+
+from fastapi import APIRouter, Query
+from pydantic import BaseModel, Field
+
+from application.access.audit import Action
+from application.access.roles import Permission
+from application.persistence.port import AuditFilter
+from interface.api.dependencies import Audit, needs
+from interface.api.paging import Cursor, Limit, WantedText, cursor_for, parse_cursor
+from interface.api.problems import documented
+from interface.api.schemas import AuditEntryOut, AuditPage, QueryInstant
+
+router = APIRouter(tags=["access"], dependencies=[needs(Permission.READ_AUDIT)])
+
+_INVALID = HTTPStatus.UNPROCESSABLE_ENTITY
+
+
+class AuditQuery(BaseModel):
+    """Which entries are asked for."""
+
+    action: Action | None = None
+    actor: WantedText = None
+    recorded_from: Annotated[
+        QueryInstant | None, Field(alias="from", description="Recorded then or later.")
+    ] = None
+    recorded_to: Annotated[
+        QueryInstant | None, Field(alias="to", description="Recorded before then.")
+    ] = None
+    limit: Limit = 100
+    cursor: Cursor = None
+
+
+@router.get("/audit", summary="The audit trail", responses=documented(_INVALID))
+def list_audit(audit: Audit, query: Annotated[AuditQuery, Query()]) -> AuditPage:
+    """Failed authentications, refused writes and changes of keys, the newest first."""
+    wanted = AuditFilter(**query.model_dump(exclude={"limit", "cursor"}))
+    entries = audit.entries(wanted, before=parse_cursor(query.cursor, UUID), limit=query.limit)
+    return AuditPage(
+        items=[AuditEntryOut.of(entry) for entry in entries],
+        next_cursor=cursor_for(entries, query.limit, lambda entry: entry.entry_id),
+    )

@@ -1,0 +1,57 @@
+"""/keys: API keys, for those who administer the ledger."""
+
+from datetime import timedelta
+from http import HTTPStatus
+
+from fastapi import APIRouter
+
+from application.access.keys import Grant
+from application.access.roles import Permission
+from interface.api.dependencies import From, Keys, needs
+from interface.api.problems import documented
+from interface.api.schemas import IssuedKey, KeyList, KeyOut, NewKey, Rotation
+
+router = APIRouter(prefix="/keys", tags=["access"], dependencies=[needs(Permission.MANAGE_KEYS)])
+
+_INVALID = HTTPStatus.UNPROCESSABLE_ENTITY
+
+
+@router.get("", summary="List API keys", responses=documented())
+def list_keys(keys: Keys) -> KeyList:
+    """Every key that there ever was, the newest first. The keys themselves are not kept."""
+    return KeyList(items=[KeyOut.of(key) for key in keys.all()])
+
+
+@router.post(
+    "",
+    summary="Create an API key",
+    status_code=HTTPStatus.CREATED,
+    responses=documented(_INVALID),
+)
+def create_key(new: NewKey, keys: Keys, origin: From) -> IssuedKey:
+    """The answer holds the key, which is shown this once."""
+    lifetime = None if new.expires_in_days is None else timedelta(days=new.expires_in_days)
+    grant = Grant(name=new.name, role=new.role, locations=tuple(new.locations), lifetime=lifetime)
+    return IssuedKey.of_issued(keys.create(grant, origin))
+
+
+@router.post(
+    "/{key_id}/rotate",
+    summary="Replace an API key",
+    status_code=HTTPStatus.CREATED,
+    responses=documented(HTTPStatus.NOT_FOUND, HTTPStatus.CONFLICT, _INVALID),
+)
+def rotate_key(key_id: str, rotation: Rotation, keys: Keys, origin: From) -> IssuedKey:
+    """A key that is good for the same. The old one goes on being good for the grace period."""
+    grace = timedelta(hours=rotation.grace_hours)
+    return IssuedKey.of_issued(keys.rotate(key_id, grace, origin))
+
+
+@router.post(
+    "/{key_id}/revoke",
+    summary="End an API key",
+    responses=documented(HTTPStatus.NOT_FOUND, _INVALID),
+)
+def revoke_key(key_id: str, keys: Keys, origin: From) -> KeyOut:
+    """Every process refuses the key within seconds. Nothing changes the second time."""
+    return KeyOut.of(keys.revoke(key_id, origin))

@@ -1,0 +1,137 @@
+"""Nobody gets past here unknown, and nobody too often.
+
+What is public is listed; all else, even a path that leads nowhere, needs a caller. What the caller
+may do, each route declares (see interface/api/dependencies.py).
+"""
+
+import math
+import time
+from http import HTTPStatus
+from ipaddress import IPv6Address, IPv6Network, ip_address
+from typing import Final
+
+import limits
+from limits.storage import MemoryStorage
+from limits.strategies import SlidingWindowCounterRateLimiter
+from starlette.concurrency import run_in_threadpool
+from starlette.datastructures import Headers
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from application.access.audit import Action, Origin
+from application.access.principal import ANONYMOUS, Principal
+from application.access.rejections import Forbidden, Unauthenticated
+from interface.api.problems import RequestProblem
+from interface.composition import Services
+
+PUBLIC: Final = frozenset(
+    {"/health/live", "/health/ready", "/openapi.json", "/docs", "/docs/oauth2-redirect", "/redoc"}
+)
+"""These say nothing of anybody's stock."""
+
+MAX_CREDENTIAL: Final = 16_384
+"""Characters."""
+
+
+class AuthenticationMiddleware:
+    """Puts the caller into the request's state, as `principal`, or turns the request away."""
+
+    def __init__(
+        self, app: ASGIApp, *, required: bool, rate_limit: str, failure_limit: str
+    ) -> None:
+        self._app = app
+        self._required = required
+        self._requests = _Limit(rate_limit, "you are sending too many requests")
+        self._failures = _Limit(failure_limit, "too many authentications have failed from here")
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http" and scope["path"] not in PUBLIC:
+            scope["state"]["principal"] = await self._admit(scope)
+        await self._app(scope, receive, send)
+
+    async def _admit(self, scope: Scope) -> Principal:
+        if not self._required:
+            return ANONYMOUS
+        principal = await self._authenticate(scope)
+        self._requests.spend(principal.actor.key_id or principal.actor.name)
+        return principal
+
+    async def _authenticate(self, scope: Scope) -> Principal:
+        """A credential that was good a moment ago costs no look-up; from an address where too many
+        failed, none other gets one."""
+        services: Services = scope["app"].state.services
+        network = _network(scope)
+        try:
+            credential = _credential(scope)
+            remembered = services.authenticator.remembered(credential)
+            if remembered is not None:
+                return remembered
+            self._failures.require_rest(network)
+            return await run_in_threadpool(services.authenticator.authenticate, credential)
+        except (Unauthenticated, Forbidden) as error:
+            self._failures.spend(network)
+            await run_in_threadpool(
+                services.audit.record,
+                Action.AUTHENTICATION_FAILED,
+                Origin(None, _address(scope), scope["state"]["request_id"]),
+                f"{scope['method']} {scope['path'][:200]}: {error}",
+            )
+            raise
+
+
+class _Limit:
+    """So many in so long, for each of those who spend."""
+
+    def __init__(self, rate: str, message: str) -> None:
+        self._rate = limits.parse(rate)
+        self._message = message
+        self._limiter = SlidingWindowCounterRateLimiter(MemoryStorage())
+
+    def spend(self, who: str) -> None:
+        """Raises RequestProblem where there is nothing left to spend."""
+        if not self._limiter.hit(self._rate, who):
+            raise self._exceeded(who)
+
+    def require_rest(self, who: str) -> None:
+        """Raises RequestProblem where there is nothing left to spend."""
+        if not self._limiter.test(self._rate, who):
+            raise self._exceeded(who)
+
+    def _exceeded(self, who: str) -> RequestProblem:
+        return RequestProblem(
+            HTTPStatus.TOO_MANY_REQUESTS,
+            "RATE_LIMITED",
+            f"{self._message}: the limit is {self._rate}",
+            retry_after=self._seconds_until_reset(who),
+        )
+
+    def _seconds_until_reset(self, who: str) -> int:
+        reset = self._limiter.get_window_stats(self._rate, who).reset_time
+        return max(1, math.ceil(reset - time.time()))
+
+
+def _credential(scope: Scope) -> str:
+    """Raises Unauthenticated."""
+    header = Headers(scope=scope).get("Authorization")
+    if header is None:
+        raise Unauthenticated("missing", "show an API key: Authorization: Bearer …")
+    scheme, _, credential = header.partition(" ")
+    if scheme.lower() != "bearer" or not credential or len(credential) > MAX_CREDENTIAL:
+        raise Unauthenticated("malformed", "the header must be Authorization: Bearer …")
+    return credential.strip()
+
+
+def _address(scope: Scope) -> str | None:
+    client = scope.get("client")
+    return client[0] if client else None
+
+
+def _network(scope: Scope) -> str:
+    """Who is answerable for an address: of IPv6, one customer has a whole /64."""
+    address = _address(scope) or "unknown"
+    try:
+        parsed = ip_address(address)
+    except ValueError:
+        return address
+    if isinstance(parsed, IPv6Address):
+        return str(IPv6Network((parsed, 64), strict=False))
+    return address

@@ -1,0 +1,79 @@
+"""One log entry a request: who, what, from where, and what became of it. Never a credential, and no
+query, in which one might have been put by mistake.
+"""
+
+import logging
+import re
+import time
+from typing import Any, Final
+from uuid import uuid4
+
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from application.access.principal import Principal
+from interface.api.problems import answer_to
+
+LOG: Final = logging.getLogger("stockledger.access")
+
+_REQUEST_ID: Final = re.compile(r"[\w.-]{1,64}", re.ASCII)
+
+
+class RequestLogMiddleware:
+    """Gives each request an id, the caller's where there is one, and logs its end. Errors that no
+    inner layer has answered are answered here."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        state = scope.setdefault("state", {})
+        state["request_id"] = request_id = _request_id(scope)
+        status = 0
+        started = time.perf_counter()
+
+        async def watched_send(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+                MutableHeaders(scope=message)["X-Request-Id"] = request_id
+            await send(message)
+
+        try:
+            await self._app(scope, receive, watched_send)
+        except Exception as error:  # noqa: BLE001 -- the last one who can answer
+            answer = answer_to(error)
+            if not status:
+                await answer(scope, receive, watched_send)
+        finally:
+            _log(scope, status, time.perf_counter() - started)
+
+
+def _request_id(scope: Scope) -> str:
+    given = Headers(scope=scope).get("X-Request-Id", "")
+    return given if _REQUEST_ID.fullmatch(given) else uuid4().hex
+
+
+def _log(scope: Scope, status: int, seconds: float) -> None:
+    state: dict[str, Any] = scope["state"]
+    principal: Principal | None = state.get("principal")
+    client = scope.get("client")
+    entry = {
+        "request_id": state["request_id"],
+        "method": scope["method"],
+        "path": scope["path"],
+        "status": status,
+        "outcome": state.get("outcome", "ok"),
+        "ms": round(seconds * 1000, 1),
+        "actor": principal.actor.name if principal else None,
+        "key_id": principal.actor.key_id if principal else None,
+        "address": client[0] if client else None,
+    }
+    LOG.info(
+        "%(method)s %(path)s %(status)s %(outcome)s %(ms)s ms %(actor)s %(address)s %(request_id)s",
+        entry,
+        extra=entry,
+    )

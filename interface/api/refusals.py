@@ -1,0 +1,36 @@
+"""Writes that were refused for want of permission leave a mark in the audit trail."""
+
+from typing import Final
+
+from fastapi import FastAPI, Request, Response
+
+from application.access.audit import Action, AuditTrail, Origin
+from application.access.rejections import Forbidden
+from application.sync import SyncResult
+from interface.api.dependencies import origin_of
+from interface.api.problems import answer_to
+from interface.composition import Services
+
+_READING: Final = frozenset({"GET", "HEAD", "OPTIONS"})
+
+
+def install(app: FastAPI) -> None:
+    """Makes the app's own refusals leave their mark."""
+    app.add_exception_handler(Forbidden, _forbidden)
+
+
+def record_forbidden(audit: AuditTrail, origin: Origin, result: SyncResult) -> None:
+    """One entry for all transactions of a batch that the caller may not have recorded."""
+    forbidden = [failed for failed in result.failed if isinstance(failed.rejection, Forbidden)]
+    if forbidden:
+        first = forbidden[0].rejection.message
+        detail = f"{len(forbidden)} transactions of a batch, the first because {first}"
+        audit.record(Action.WRITE_REFUSED, origin, detail)
+
+
+def _forbidden(request: Request, error: Exception) -> Response:
+    if request.method not in _READING:
+        services: Services = request.app.state.services
+        detail = f"{request.method} {request.url.path[:200]}: {error}"
+        services.audit.record(Action.WRITE_REFUSED, origin_of(request), detail)
+    return answer_to(error)

@@ -1,0 +1,115 @@
+"""`stockledger keys`."""
+
+import re
+from datetime import timedelta
+from getpass import getuser
+from typing import Annotated, Final
+
+import typer
+from rich.table import Column, Table
+
+from application.access.audit import Origin
+from application.access.keys import Grant, Issued
+from application.access.roles import Role
+from application.access.tables import ApiKey
+from application.clock import utc_now
+from domain.actor import Actor
+from interface.cli.terminal import Database, console, failures_explained, settings_with
+from interface.composition import compose
+
+app = typer.Typer(no_args_is_help=True, help="API keys for devices and programs.")
+
+_UNITS: Final = {"m": "minutes", "h": "hours", "d": "days"}
+
+
+def _duration(text: str | timedelta) -> timedelta:
+    if isinstance(text, timedelta):
+        return text
+    match = re.fullmatch(r"([0-9]{1,6})([mhd])", text)
+    if match is None:
+        raise typer.BadParameter("give a number and m, h or d, as in 90d")
+    return timedelta(**{_UNITS[match[2]]: int(match[1])})
+
+
+KeyId = Annotated[str, typer.Argument(help="As `keys list` shows it.", metavar="KEY_ID")]
+
+
+@app.command()
+def create(
+    name: Annotated[str, typer.Option(help="Whom events shall name as their actor.")],
+    role: Annotated[Role, typer.Option(help="What the key may do.")],
+    location: Annotated[
+        list[str] | None,
+        typer.Option(help="Where; may be given several times. Not for admin and auditor."),
+    ] = None,
+    expires: Annotated[
+        timedelta | None,
+        typer.Option(parser=_duration, help="After that time, as in 90d.", metavar="DURATION"),
+    ] = None,
+    database: Database = None,
+) -> None:
+    """Create a key. It is shown once, on standard output, and kept nowhere."""
+    settings = settings_with(database_url=database)
+    with failures_explained(), compose(settings) as services:
+        grant = Grant(name=name, role=role, locations=tuple(location or ()), lifetime=expires)
+        _show(services.keys.create(grant, _origin()))
+
+
+@app.command("list")
+def list_keys(database: Database = None) -> None:
+    """List every key that there ever was, the newest first."""
+    with failures_explained(), compose(settings_with(database_url=database)) as services:
+        keys = services.keys.all()
+    table = Table(
+        Column("key id", no_wrap=True, min_width=10),
+        *("name", "role", "locations", "created", "by", "state"),
+    )
+    for key in keys:
+        created = f"{key.created_at:%Y-%m-%d}"
+        where = ", ".join(key.locations) or "all"
+        table.add_row(key.key_id, key.name, key.role, where, created, key.created_by, _state(key))
+    console.print(table)
+
+
+@app.command()
+def revoke(key_id: KeyId, database: Database = None) -> None:
+    """End a key now. Running servers refuse it within STOCKLEDGER_KEY_CACHE seconds."""
+    with failures_explained(), compose(settings_with(database_url=database)) as services:
+        key = services.keys.revoke(key_id, _origin())
+    console.print(f"revoked: {key.key_id} ({key.name})", highlight=False, markup=False)
+
+
+@app.command()
+def rotate(
+    key_id: KeyId,
+    grace: Annotated[
+        timedelta,
+        typer.Option(
+            parser=_duration, help="How long the old key goes on being good.", metavar="DURATION"
+        ),
+    ] = timedelta(days=1),
+    database: Database = None,
+) -> None:
+    """Replace a key by one that is good for the same, and for as long."""
+    with failures_explained(), compose(settings_with(database_url=database)) as services:
+        _show(services.keys.rotate(key_id, grace, _origin()))
+
+
+def _origin() -> Origin:
+    return Origin(Actor(f"cli:{getuser()}"))
+
+
+def _show(issued: Issued) -> None:
+    """The key alone goes to standard output, so that a script can take it."""
+    key = issued.key
+    typer.echo(f"created: {key.key_id} ({key.name}, {key.role}). Shown this once:", err=True)
+    typer.echo(issued.secret)
+
+
+def _state(key: ApiKey) -> str:
+    if key.revoked_at is not None:
+        return f"revoked {key.revoked_at:%Y-%m-%d %H:%M}"
+    if key.expires_at is None:
+        return "good"
+    word = "good until" if key.is_active(utc_now()) else "expired"
+    return f"{word} {key.expires_at:%Y-%m-%d %H:%M}"

@@ -1,0 +1,158 @@
+"""What a caller may have recorded, where, and what they can't learn."""
+
+from functools import partial
+from uuid import uuid4
+
+import pytest
+
+from application.access.principal import Principal
+from application.access.rejections import Forbidden
+from application.access.roles import GRANTS, Permission, Role
+from application.items import ItemService
+from application.ledger import Ledger
+from application.sync import SyncService
+from domain.rejections import ItemDiscontinued, LocalIdReused, UnknownItem
+from domain.stock_item import ItemDetails
+from tests.support.access import caller, own
+from tests.support.shop import CLERK, Clock, all_events, codes, element, on_hand, only_failure
+from tests.support.shop import register as registered
+
+DETAILS = ItemDetails(name="Tea", unit="box")
+
+
+def test_who_may_do_what() -> None:
+    """The table once more: who changes it shall mean it."""
+    everyone = {Permission.READ}
+    device = everyone | {Permission.SYNC}
+    clerk = device | {Permission.RECORD, Permission.RELAY}
+    manager = clerk | {Permission.CORRECT, Permission.MANAGE_ITEMS}
+    auditor = everyone | {Permission.EVERYWHERE, Permission.READ_AUDIT}
+    assert dict(GRANTS) == {
+        Role.DEVICE: device,
+        Role.CLERK: clerk,
+        Role.MANAGER: manager,
+        Role.ADMIN: set(Permission),
+        Role.AUDITOR: auditor,
+    }
+
+
+def test_transactions_for_other_locations_are_forbidden_and_the_rest_stands(
+    ledger: Ledger, sync: SyncService, items: ItemService
+) -> None:
+    here, there = registered(items), registered(items, location="annex")
+    batch = [element("INBOUND", here, 5), element("INBOUND", there, 5), element("INBOUND", here, 1)]
+    result = sync.sync(batch, caller(Role.DEVICE, "main"))
+    assert [synced.index for synced in result.synced] == [0, 2]
+    assert codes(result) == ["FORBIDDEN"]
+    assert (on_hand(ledger, here), on_hand(ledger, there)) == (6, 0)
+
+
+def test_item_elsewhere_looks_like_one_that_does_not_exist(
+    sync: SyncService, items: ItemService
+) -> None:
+    there, nowhere = registered(items, location="annex"), uuid4()
+    stranger = caller(Role.MANAGER, "main")
+    for item_id in there, nowhere:
+        for transaction in [
+            element("INBOUND", item_id, 1),
+            element("OUTBOUND", item_id, 1),
+            element("COUNT", item_id, 1),
+        ]:
+            failed = only_failure(sync.sync([transaction], stranger))
+            assert failed.rejection == Forbidden.item(item_id)
+        asked = [
+            partial(items.at_version, item_id, 1, stranger),
+            partial(items.at_version, item_id, 9, stranger),
+            partial(items.discontinue, item_id, stranger),
+            partial(items.reactivate, item_id, stranger),
+            partial(items.change_details, item_id, lambda same: same, stranger),
+        ]
+        for ask in asked:
+            with pytest.raises(Forbidden) as refused:
+                ask()
+            assert refused.value == Forbidden.item(item_id)
+
+
+def test_who_may_go_everywhere_is_told_what_is_wrong(sync: SyncService) -> None:
+    nowhere = uuid4()
+    failed = only_failure(sync.sync([element("INBOUND", nowhere, 1)], CLERK))
+    assert failed.rejection == UnknownItem(nowhere)
+
+
+def test_duplicate_at_another_location_tells_nothing(sync: SyncService, items: ItemService) -> None:
+    there = registered(items, location="annex")
+    sent = element("INBOUND", there, 5)
+    sync.sync([sent], CLERK)
+    failed = only_failure(sync.sync([sent], caller(Role.DEVICE, "main")))
+    assert failed.rejection == Forbidden.item(there)
+
+
+def test_reused_local_id_of_another_location_tells_nothing_of_it(
+    sync: SyncService, items: ItemService
+) -> None:
+    here, there = registered(items), registered(items, location="annex")
+    sent = element("INBOUND", there, 5)
+    sync.sync([sent], CLERK)
+    again = sent | {"itemId": str(here)}
+    failed = only_failure(sync.sync([again], caller(Role.DEVICE, "main")))
+    assert failed.rejection == LocalIdReused.undisclosed()
+    assert str(there) not in str(failed.rejection)
+    assert not failed.rejection.details
+
+
+@pytest.mark.parametrize("role", Role)
+def test_corrections_need_the_permission(role: Role, sync: SyncService, items: ItemService) -> None:
+    tea = registered(items)
+    batch = [element("INBOUND", tea, 5), element("ADJUST", tea, -1), element("COUNT", tea, 7)]
+    result = sync.sync(batch, caller(role, *own(role, "main")))
+    expected = [] if Permission.CORRECT in GRANTS[role] else ["FORBIDDEN"] * 2
+    assert codes(result) == expected
+
+
+def test_correction_that_was_forbidden_can_be_sent_by_who_may(
+    ledger: Ledger, sync: SyncService, items: ItemService
+) -> None:
+    tea = registered(items)
+    count = element("COUNT", tea, 7)
+    assert codes(sync.sync([count], caller(Role.DEVICE, "main"))) == ["FORBIDDEN"]
+    assert codes(sync.sync([count], caller(Role.MANAGER, "main"))) == []
+    again = sync.sync([count], caller(Role.DEVICE, "main"))
+    assert [synced.status for synced in again.synced] == ["duplicate"]
+    assert on_hand(ledger, tea) == 7
+
+
+@pytest.mark.parametrize("role", [Role.DEVICE, Role.CLERK, Role.MANAGER, Role.ADMIN])
+@pytest.mark.parametrize("named", [None, "scanner-9"])
+def test_event_names_actor_key_and_device(
+    role: Role, named: str | None, ledger: Ledger, sync: SyncService, items: ItemService
+) -> None:
+    tea = registered(items)
+    more = {} if named is None else {"device": named}
+    sync.sync([element("INBOUND", tea, 5, actor="somebody else", **more)], caller(role, "main"))
+    event = all_events(ledger)[-1].event
+    relayed = named is not None and role is not Role.DEVICE
+    assert (event.actor, event.key_id) == (f"a {role}", "k1")
+    assert vars(event)["device"] == (named if relayed else f"a {role}")
+
+
+def test_manager_registers_at_own_locations_alone(ledger: Ledger, items: ItemService) -> None:
+    manager = caller(Role.MANAGER, "main")
+    item, is_new = items.register("main", "TEA", DETAILS, manager)
+    assert is_new
+    with pytest.raises(Forbidden):
+        items.register("annex", "TEA", DETAILS, manager)
+    items.discontinue(item.id, manager)
+    with pytest.raises(ItemDiscontinued):
+        items.change_details(item.id, lambda _: DETAILS, manager)
+    assert {recorded.event.key_id for recorded in all_events(ledger)} == {"k1"}
+
+
+def test_caller_without_any_location_reaches_nothing(
+    ledger: Ledger, sync: SyncService, items: ItemService, clock: Clock
+) -> None:
+    tea = registered(items)
+    nobody: Principal = caller(Role.CLERK)
+    assert nobody.visible(None) == frozenset()
+    assert codes(sync.sync([element("INBOUND", tea, 5)], nobody)) == ["FORBIDDEN"]
+    with pytest.raises(Forbidden):
+        items.as_of(tea, clock.now, nobody)

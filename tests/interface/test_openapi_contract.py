@@ -1,0 +1,72 @@
+"""The OpenAPI document against the server: generated requests of every kind, from every role."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+import schemathesis
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from schemathesis.checks import not_a_server_error
+from schemathesis.core.result import Ok
+from schemathesis.generation import GenerationMode
+from schemathesis.schemas import APIOperation
+from schemathesis.specs.openapi.checks import (
+    content_type_conformance,
+    response_schema_conformance,
+    status_code_conformance,
+)
+
+from application.access.roles import Role
+from tests.support.access import own
+from tests.support.server import Server, post, running
+
+CHECKS = [
+    not_a_server_error,
+    status_code_conformance,
+    content_type_conformance,
+    response_schema_conformance,
+]
+
+
+@pytest.fixture
+def server(database_url: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
+    monkeypatch.setenv("STOCKLEDGER_RATE_LIMIT", "1000000/minute")
+    monkeypatch.setenv("STOCKLEDGER_FAILED_AUTH_LIMIT", "1000000/minute")
+    with running(database_url, auth=True) as server:
+        yield server
+
+
+def headers_for(role: Role | None, server: Server) -> dict[str, str]:
+    if role is None:
+        return {}
+    key = {"name": f"a {role}", "role": role.value, "locations": own(role, "main")}
+    made = post(f"{server.url}/keys", key, server.admin_key).raise_for_status()
+    return {"Authorization": f"Bearer {made.json()['key']}"}
+
+
+@pytest.mark.parametrize(
+    ("database_url", "role"),
+    [("sqlite", None), *(("sqlite", role) for role in Role), ("postgres", Role.ADMIN)],
+    indirect=["database_url"],
+)
+def test_every_answer_is_one_that_the_document_names(role: Role | None, server: Server) -> None:
+    headers = headers_for(role, server)
+    schema = schemathesis.openapi.from_url(f"{server.url}/openapi.json")
+    for found in schema.get_all_operations():
+        assert isinstance(found, Ok)
+        probe(found.ok(), headers)
+
+
+def probe(operation: APIOperation[Any, Any, Any, Any], headers: dict[str, str]) -> None:
+    """Requests that keep to the document, and such as break it where it can be broken."""
+    good, bad = (operation.as_strategy(generation_mode=mode) for mode in GenerationMode)
+
+    @settings(
+        max_examples=15, deadline=None, database=None, suppress_health_check=list(HealthCheck)
+    )
+    @given(case=st.one_of(good, bad))
+    def send(case: schemathesis.Case[Any]) -> None:
+        case.call_and_validate(headers=headers, checks=CHECKS)
+
+    send()

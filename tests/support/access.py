@@ -1,0 +1,24 @@
+"""Callers of every kind."""
+
+from application.access.audit import Origin
+from application.access.keys import Grant, KeyService
+from application.access.principal import Principal
+from application.access.roles import GRANTS, Permission, Role
+from domain.actor import Actor
+
+ADMIN = Origin(Actor("the boss"))
+
+
+def caller(role: Role, *locations: str) -> Principal:
+    return Principal(Actor(f"a {role}", "k1"), role, frozenset(locations), device=f"a {role}")
+
+
+def own(role: Role, *locations: str) -> tuple[str, ...]:
+    """These locations, for a role that needs some."""
+    return () if Permission.EVERYWHERE in GRANTS[role] else locations
+
+
+def new_key(keys: KeyService, role: Role, *locations: str) -> str:
+    """A key that works."""
+    grant = Grant(name=f"a {role}", role=role, locations=own(role, *locations))
+    return keys.create(grant, ADMIN).secret
