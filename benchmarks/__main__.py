@@ -9,7 +9,7 @@ import platform
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks import floor, http, service
+from benchmarks import access, floor, http, service
 from benchmarks.databases import Database, databases
 
 console = Console()
@@ -79,7 +79,24 @@ def rebuilds(measured: list[Database], *, quick: bool) -> Table:
     return table
 
 
-MEASUREMENTS = {"rates": rates, "contention": contention, "growth": growth, "rebuilds": rebuilds}
+def authentication(measured: list[Database], *, quick: bool) -> Table:
+    table = Table("database", "what", "µs", title="Knowing who is calling, a request")
+    rounds = 200 if quick else 2_000
+    for database in measured:
+        cost = access.costs(database, rounds)
+        table.add_row(database.name, "key, seen a moment ago", f"{cost.remembered:.1f}")
+        table.add_row(database.name, "key, looked up", f"{cost.looked_up:.1f}")
+    table.add_row("", "token, its signature alone", f"{access.token_cost(rounds):.1f}")
+    return table
+
+
+MEASUREMENTS = {
+    "rates": rates,
+    "contention": contention,
+    "growth": growth,
+    "rebuilds": rebuilds,
+    "authentication": authentication,
+}
 
 
 if __name__ == "__main__":

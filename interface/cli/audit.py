@@ -19,7 +19,8 @@ def audit(
 ) -> None:
     """Show failed authentications, refused writes and changes of keys, the newest first."""
     wanted = AuditFilter(action=action, actor=actor)
-    with failures_explained(), compose(settings_with(database_url=database)) as services:
+    settings = settings_with(database_url=database)
+    with failures_explained(), compose(settings, must_exist=True) as services:
         entries = services.audit.entries(wanted, before=None, limit=limit)
     for entry in entries:
         _show(entry)

@@ -1,6 +1,8 @@
 """`stockledger keys`."""
 
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import timedelta
 from getpass import getuser
 from typing import Annotated, Final
@@ -15,7 +17,7 @@ from application.access.tables import ApiKey
 from application.clock import utc_now
 from domain.actor import Actor
 from interface.cli.terminal import Database, console, failures_explained, settings_with
-from interface.composition import compose
+from interface.composition import Services, compose
 
 app = typer.Typer(no_args_is_help=True, help="API keys for devices and programs.")
 
@@ -58,7 +60,7 @@ def create(
 @app.command("list")
 def list_keys(database: Database = None) -> None:
     """List every key that there ever was, the newest first."""
-    with failures_explained(), compose(settings_with(database_url=database)) as services:
+    with failures_explained(), _ledger(database) as services:
         keys = services.keys.all()
     table = Table(
         Column("key id", no_wrap=True, min_width=10),
@@ -74,7 +76,7 @@ def list_keys(database: Database = None) -> None:
 @app.command()
 def revoke(key_id: KeyId, database: Database = None) -> None:
     """End a key now. Running servers refuse it within STOCKLEDGER_KEY_CACHE seconds."""
-    with failures_explained(), compose(settings_with(database_url=database)) as services:
+    with failures_explained(), _ledger(database) as services:
         key = services.keys.revoke(key_id, _origin())
     console.print(f"revoked: {key.key_id} ({key.name})", highlight=False, markup=False)
 
@@ -91,8 +93,15 @@ def rotate(
     database: Database = None,
 ) -> None:
     """Replace a key by one that is good for the same, and for as long."""
-    with failures_explained(), compose(settings_with(database_url=database)) as services:
+    with failures_explained(), _ledger(database) as services:
         _show(services.keys.rotate(key_id, grace, _origin()))
+
+
+@contextmanager
+def _ledger(database: str | None) -> Iterator[Services]:
+    """One that is there: a mistyped name must not make a new one."""
+    with compose(settings_with(database_url=database), must_exist=True) as services:
+        yield services
 
 
 def _origin() -> Origin:

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from application.access.key_format import read_id
 from application.items import ItemService
 from application.ledger import Ledger
 from application.persistence import environment
@@ -45,9 +46,11 @@ def fill(ledger: Ledger, batches: int) -> Any:
     return tea
 
 
-@pytest.mark.parametrize("command", [[], ["serve"], ["rebuild"], ["copy"], ["demo"]])
-def test_help_needs_no_readme(command: list[str]) -> None:
-    result = run(*command, "--help")
+@pytest.mark.parametrize(
+    "command", ["", "serve", "keys", "keys create", "audit", "rebuild", "copy", "demo"]
+)
+def test_help_needs_no_readme(command: str) -> None:
+    result = run(*command.split(), "--help")
     assert result.returncode == 0
     assert "Usage: stockledger" in result.stdout
     assert "help" in result.stdout
@@ -62,6 +65,28 @@ def test_demo_shows_duplicates_and_the_refused_sale() -> None:
     assert result.returncode == 0, result.stderr
     assert result.stdout.count("duplicate") == 3
     assert result.stdout.count("INSUFFICIENT_STOCK") == 1
+
+
+def test_keys_are_made_rotated_revoked_and_listed(database_url: str) -> None:
+    def keys(*arguments: str) -> subprocess.CompletedProcess[str]:
+        return run("keys", *arguments, STOCKLEDGER_DATABASE_URL=database_url)
+
+    made = keys("create", "--name", "scanner-7", "--role", "device", "--location", "main")
+    key_id = read_id(made.stdout.strip())
+    assert key_id is not None, "standard output is the key alone"
+    assert key_id in made.stderr
+    rotated = read_id(keys("rotate", key_id, "--grace", "2h").stdout.strip())
+    assert rotated is not None
+    assert rotated in keys("revoke", rotated).stdout
+    listed = keys("list").stdout
+    assert key_id in listed
+    assert "revoked" in listed
+    assert "good until" in listed
+    told = run("audit", STOCKLEDGER_DATABASE_URL=database_url).stdout.splitlines()
+    assert [line.split()[1] for line in told] == ["KEY_REVOKED", "KEY_ROTATED", "KEY_CREATED"]
+    assert "scanner-7" in told[0]
+    only = run("audit", "--action", "KEY_CREATED", STOCKLEDGER_DATABASE_URL=database_url).stdout
+    assert only.splitlines() == told[2:]
 
 
 def test_rebuild_says_what_differed(ledger: Ledger, database_url: str) -> None:
@@ -159,12 +184,20 @@ def test_copy_to_another_ledger_is_refused(
         (["serve", "--database", "postgresql://me:secr%t@h/x"], {}, 2, "can't be understood"),
         (["serve"], {"STOCKLEDGER_PORT": "many"}, 2, "STOCKLEDGER_PORT"),
         (["serve", "--workers", "0"], {}, 2, "STOCKLEDGER_WORKERS"),
+        (["serve", "--no-auth", "--host", "0.0.0.0"], {}, 2, "only a loopback address"),
+        (["serve"], {"STOCKLEDGER_RATE_LIMIT": "often"}, 2, "STOCKLEDGER_RATE_LIMIT"),
+        (["serve"], {"STOCKLEDGER_OIDC_ISSUER": "https://id"}, 2, "needed together"),
+        (["serve"], {"STOCKLEDGER_OIDC_ALGORITHMS": '["HS256"]'}, 2, "OIDC_ALGORITHMS"),
+        (["serve"], {"STOCKLEDGER_OIDC_JWKS_URL": "http://id"}, 2, "https://"),
+        (["keys", "list"], {}, 2, "there is no file"),
+        (["keys", "create", "--name", "x", "--role", "device"], {}, 2, "locations"),
     ],
 )
 def test_what_is_wrong_is_said_in_one_line(
-    arguments: list[str], environment_: dict[str, str], code: int, said: str
+    arguments: list[str], environment_: dict[str, str], code: int, said: str, tmp_path: Path
 ) -> None:
-    result = run(*arguments, **environment_)
+    nowhere = {"STOCKLEDGER_DATABASE_URL": f"sqlite:///{tmp_path / 'none.db'}"}
+    result = run(*arguments, **(nowhere | environment_))
     assert result.returncode == code
     assert said in result.stderr
     assert len(result.stderr.splitlines()) == 1

@@ -37,7 +37,7 @@ class Server:
         self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         self._command = [str(COMMAND), "serve", "--port", str(self.port), *flags]
-        self._output = tempfile.TemporaryFile()  # noqa: SIM115 -- as long as the process
+        self._output = tempfile.NamedTemporaryFile()  # noqa: SIM115 -- as long as the process
         self._environment = os.environ | {"STOCKLEDGER_DATABASE_URL": database_url}
         self.start()
 
@@ -46,7 +46,7 @@ class Server:
             self._command,
             env=self._environment,
             stdout=self._output,
-            stderr=subprocess.DEVNULL,
+            stderr=subprocess.STDOUT,
             start_new_session=True,
         )
         return self
@@ -65,9 +65,13 @@ class Server:
     @property
     def admin_key(self) -> str | None:
         """The key that was shown at the first start, if this was it."""
-        self._output.seek(0)
-        match = PATTERN.search(self._output.read().decode())
+        match = PATTERN.search(self.output)
         return match[0] if match else None
+
+    @property
+    def output(self) -> str:
+        """What it has written so far, its log included."""
+        return Path(self._output.name).read_text()
 
     def kill(self) -> None:
         """As the power would do: at once, with all of its workers."""

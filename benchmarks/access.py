@@ -1,0 +1,77 @@
+"""What it costs to know who is calling."""
+
+import asyncio
+import time
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import jwt
+from cryptography.hazmat.primitives.asymmetric import ec
+from fastapi import FastAPI
+from starlette.types import Receive, Scope, Send
+
+from benchmarks.databases import Database
+from benchmarks.shop import shop
+from interface.api.middleware.authentication import AuthenticationMiddleware
+from interface.composition import compose
+from interface.settings import Settings
+
+
+class Costs(NamedTuple):
+    """Microseconds a request."""
+
+    remembered: float
+    """The whole middleware, rate limit included, for a key that was seen a moment ago."""
+    looked_up: float
+    """A key that is read from the database."""
+
+
+def costs(database: Database, rounds: int) -> Costs:
+    with shop(database, items=1) as stock:
+        key = stock.key()
+        with compose(Settings(database_url=stock.database_url)) as services:
+            looked_up = _microseconds(lambda: services.authenticator.authenticate(key), rounds)
+            app = FastAPI()
+            app.state.services = services
+            return Costs(asyncio.run(_middleware(app, key, rounds * 10)), looked_up)
+
+
+def token_cost(rounds: int) -> float:
+    """Microseconds to check the signature of a token, which is then remembered like a key."""
+    private = ec.generate_private_key(ec.SECP256R1())
+    claims = {"exp": time.time() + 600, "iss": "i", "aud": "a", "sub": "s"}
+    token = jwt.encode(claims, private, "ES256")
+    public = private.public_key()
+    return _microseconds(
+        lambda: jwt.decode(token, public, ["ES256"], audience="a", issuer="i"), rounds
+    )
+
+
+async def _middleware(app: FastAPI, key: str, rounds: int) -> float:
+    async def end(scope: Scope, receive: Receive, send: Send) -> None:
+        pass
+
+    door = AuthenticationMiddleware(
+        end, required=True, rate_limit="1000000/second", failure_limit="1/second"
+    )
+    scope: Scope = {
+        "type": "http",
+        "method": "GET",
+        "path": "/items",
+        "headers": [(b"authorization", f"Bearer {key}".encode())],
+        "client": ("127.0.0.1", 50_000),
+        "app": app,
+        "state": {"request_id": "r"},
+    }
+    unused: Any = None
+    started = time.perf_counter()
+    for _ in range(rounds):
+        await door(scope, unused, unused)
+    return (time.perf_counter() - started) / rounds * 1e6
+
+
+def _microseconds(call: Callable[[], object], rounds: int) -> float:
+    started = time.perf_counter()
+    for _ in range(rounds):
+        call()
+    return (time.perf_counter() - started) / rounds * 1e6
