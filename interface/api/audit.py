@@ -5,34 +5,25 @@ from typing import Annotated
 from uuid import UUID
 
 from fastapi import APIRouter, Query
-from pydantic import BaseModel, Field
 
 from application.access.audit import Action
 from application.access.roles import Permission
 from application.persistence.port import AuditFilter
+from interface.api.access_schemas import AuditEntryOut, AuditPage
 from interface.api.dependencies import Audit, needs
-from interface.api.paging import Cursor, Limit, WantedText, cursor_for, parse_cursor
+from interface.api.paging import Timeline, WantedText, cursor_for, parse_cursor
 from interface.api.problems import documented
-from interface.api.schemas import AuditEntryOut, AuditPage, QueryInstant
 
 router = APIRouter(tags=["access"], dependencies=[needs(Permission.READ_AUDIT)])
 
 _INVALID = HTTPStatus.UNPROCESSABLE_ENTITY
 
 
-class AuditQuery(BaseModel):
+class AuditQuery(Timeline):
     """Which entries are asked for."""
 
     action: Action | None = None
     actor: WantedText = None
-    recorded_from: Annotated[
-        QueryInstant | None, Field(alias="from", description="Recorded then or later.")
-    ] = None
-    recorded_to: Annotated[
-        QueryInstant | None, Field(alias="to", description="Recorded before then.")
-    ] = None
-    limit: Limit = 100
-    cursor: Cursor = None
 
 
 @router.get("/audit", summary="The audit trail", responses=documented(_INVALID))

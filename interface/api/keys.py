@@ -7,9 +7,9 @@ from fastapi import APIRouter
 
 from application.access.keys import Grant
 from application.access.roles import Permission
+from interface.api.access_schemas import IssuedKey, KeyList, KeyOut, NewKey, Rotation
 from interface.api.dependencies import From, Keys, needs
 from interface.api.problems import documented
-from interface.api.schemas import IssuedKey, KeyList, KeyOut, NewKey, Rotation
 
 router = APIRouter(prefix="/keys", tags=["access"], dependencies=[needs(Permission.MANAGE_KEYS)])
 

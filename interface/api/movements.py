@@ -5,7 +5,6 @@ from typing import Annotated, Any
 from uuid import UUID
 
 from fastapi import APIRouter, Query, Response
-from pydantic import BaseModel, Field
 
 from application.persistence.port import MovementFilter
 from application.transaction_parser import MovementElement
@@ -14,30 +13,21 @@ from domain.transaction import TransactionType
 from interface.api.body import JSONBody
 from interface.api.dependencies import CanRead, CanRecord, Reader, Sync
 from interface.api.openapi import json_body
-from interface.api.paging import Cursor, Limit, Position, WantedText, cursor_for, parse_cursor
+from interface.api.paging import Position, Timeline, WantedText, cursor_for, parse_cursor
 from interface.api.problems import documented
-from interface.api.schemas import MovementOut, MovementPage, QueryInstant, SyncedOut
+from interface.api.schemas import MovementOut, MovementPage, SyncedOut
 
 router = APIRouter(tags=["movements"])
 
 _INVALID = HTTPStatus.UNPROCESSABLE_ENTITY
 
 
-class ItemJournalQuery(BaseModel):
+class ItemJournalQuery(Timeline):
     """Which rows of an item's journal are asked for."""
 
     type: TransactionType | None = None
     actor: WantedText = None
     device: WantedText = None
-    recorded_from: Annotated[
-        QueryInstant | None, Field(alias="from", description="Recorded then or later.")
-    ] = None
-    recorded_to: Annotated[
-        QueryInstant | None, Field(alias="to", description="Recorded before then.")
-    ] = None
-
-    limit: Limit = 100
-    cursor: Cursor = None
 
     def movement_filter(self, **more: Any) -> MovementFilter:
         """What the read model is asked for."""

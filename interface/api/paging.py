@@ -5,10 +5,11 @@ from collections.abc import Callable, Sequence
 from typing import Annotated, Any, Final, TypeVar
 
 import msgspec
-from pydantic import Field
+from pydantic import BaseModel, Field
 
 from domain.limits import MAX_QUANTITY, MAX_TEXT_LENGTH
 from domain.rejections import Invalid
+from interface.api.schemas import QueryInstant
 
 MAX_LIMIT: Final = 1_000
 
@@ -23,6 +24,20 @@ KeyText = Annotated[str, msgspec.Meta(pattern=r"^[^\x00]*$")]
 
 Position = Annotated[int, msgspec.Meta(ge=0, le=MAX_QUANTITY)]
 """The key of a list that is ordered by the ledger's positions."""
+
+
+class Timeline(BaseModel):
+    """What is asked of a list of what happened."""
+
+    recorded_from: Annotated[
+        QueryInstant | None, Field(alias="from", description="Recorded then or later.")
+    ] = None
+    recorded_to: Annotated[
+        QueryInstant | None, Field(alias="to", description="Recorded before then.")
+    ] = None
+    limit: Limit = 100
+    cursor: Cursor = None
+
 
 Row = TypeVar("Row")
 Key = TypeVar("Key")

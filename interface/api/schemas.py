@@ -1,15 +1,11 @@
 """What goes over the wire."""
 
 from datetime import UTC, datetime
-from typing import Annotated, Any, Self
+from typing import Annotated, Any
 from uuid import UUID
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer
 
-from application.access.audit import Action
-from application.access.keys import MAX_LIFETIME, MAX_LOCATIONS, Issued
-from application.access.roles import Role
-from application.access.tables import ApiKey, AuditEntry
 from application.projections.movements import Movement
 from application.projections.stock_levels import StockLevel
 from application.sync import Failed, Status, Synced, SyncResult
@@ -38,14 +34,14 @@ class Wire(BaseModel):
     model_config = WIRE_CONFIG
 
 
-def _example(**values: Any) -> ConfigDict:
+def example(**values: Any) -> ConfigDict:
     return WIRE_CONFIG | ConfigDict(json_schema_extra={"examples": [values]})
 
 
 class Registration(Wire):
     """An item to register."""
 
-    model_config = _example(
+    model_config = example(
         location="main", sku="TEA-250", name="Green tea 250 g", unit="box", safetyStock=5
     ) | ConfigDict(strict=True)
 
@@ -59,7 +55,7 @@ class Registration(Wire):
 class DetailsChange(Wire):
     """What shall be different; what is left out stays."""
 
-    model_config = _example(name="Green tea 250 g, organic") | ConfigDict(strict=True)
+    model_config = example(name="Green tea 250 g, organic") | ConfigDict(strict=True)
 
     name: str = ""
     unit: str = ""
@@ -140,7 +136,7 @@ class MovementPage(Wire):
 class SyncRequest(Wire):
     """A batch."""
 
-    model_config = _example(
+    model_config = example(
         transactions=[
             {
                 "localId": "6f1c2f0e-8c43-4a57-9d0b-5a8d2f9a3b01",
@@ -228,82 +224,6 @@ class SyncResponse(Wire):
             failed=[FailedOut.of(failed) for failed in result.failed],
             position=result.position,
         )
-
-
-class NewKey(Wire):
-    """A key to create."""
-
-    model_config = _example(
-        name="scanner-7", role="device", locations=["main"], expiresInDays=90
-    ) | ConfigDict(strict=True)
-
-    name: str
-    role: Annotated[Role, Field(strict=False)]
-    locations: Annotated[list[str], Field(max_length=MAX_LOCATIONS)] = []
-    expires_in_days: Annotated[int | None, Field(ge=1, le=MAX_LIFETIME.days)] = None
-
-
-class Rotation(Wire):
-    """How a key shall be replaced."""
-
-    model_config = _example(graceHours=24) | ConfigDict(strict=True)
-
-    grace_hours: Annotated[
-        int, Field(ge=0, le=24 * 90, description="The old key goes on being good for so long.")
-    ] = 24
-
-
-class KeyOut(Wire):
-    """An API key, without the key itself."""
-
-    key_id: str
-    name: str
-    role: Role
-    locations: list[str]
-    created_at: Timestamp
-    created_by: str
-    expires_at: Timestamp | None
-    revoked_at: Timestamp | None
-
-    @classmethod
-    def of(cls, key: ApiKey) -> Self:
-        return cls(**(key._asdict() | {"locations": key.locations, "role": Role(key.role)}))
-
-
-class IssuedKey(KeyOut):
-    """A new API key."""
-
-    key: Annotated[str, Field(description="Shown this once, and kept nowhere.")]
-
-    @classmethod
-    def of_issued(cls, issued: Issued) -> Self:
-        return cls(key=issued.secret, **KeyOut.of(issued.key).model_dump())
-
-
-class KeyList(Wire):
-    items: list[KeyOut]
-
-
-class AuditEntryOut(Wire):
-    """Something that was tried or done."""
-
-    entry_id: UUID
-    recorded_at: Timestamp
-    action: Action
-    actor: str | None
-    key_id: str | None
-    address: str | None
-    request_id: str | None
-    detail: str
-
-    @classmethod
-    def of(cls, entry: AuditEntry) -> Self:
-        return cls(**(entry._asdict() | {"action": Action(entry.action)}))
-
-
-class AuditPage(Wire):
-    items: list[AuditEntryOut]
-    next_cursor: str | None
 
 
 class Health(Wire):
