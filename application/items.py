@@ -13,6 +13,7 @@ from application.ledger import Ledger, replay
 from application.lost_races import until_won
 from application.persistence.port import LedgerTransaction
 from domain.events import StockItemEvent
+from domain.limits import require_label
 from domain.rejections import Conflict, ItemDiffers, UnknownVersion
 from domain.stock_item import ItemDetails, StockItem
 
@@ -38,6 +39,7 @@ class ItemService:
             ItemDiffers: the item is there already, with other details.
             Conflict: another writer was faster, again and again.
         """
+        require_label("location", location)
         principal.require_location(location)
         item, is_new = until_won(
             lambda given_up: self._register(location, sku, details, principal, given_up)

@@ -35,6 +35,17 @@ def _is_unicode(value: str) -> bool:
     return True
 
 
+def printable(text: str) -> str:
+    """The text as one line that harms no terminal, log or database: what can't be printed is
+    written as its escape."""
+    if text.isprintable():
+        return text
+    return "".join(
+        letter if letter.isprintable() else letter.encode("unicode_escape").decode()
+        for letter in text
+    )
+
+
 def require_label(field: str, value: str) -> None:
     """Raises `Invalid` unless `value` is one printable, non-blank line without outer spaces."""
     require_text(field, value)

@@ -51,7 +51,7 @@ class Settings(BaseSettings):
     rate_limit: Rate = "600/minute"
     """Requests of one caller to one process."""
     failed_auth_limit: Rate = "30/minute"
-    """Failed authentications from one address, to one process, that are looked into."""
+    """Failed authentications from one address, to one process, that leave a trace."""
     max_body: Annotated[int, Field(ge=1024)] = 16 * MIB
     """Bytes in one request body, unpacked."""
     body_timeout: Annotated[int, Field(ge=1)] = 60

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from enum import StrEnum
 from secrets import randbits
-from typing import NamedTuple
+from typing import Final, NamedTuple
 from uuid import UUID
 
 from application.access.tables import AUDIT_LOG, AuditEntry
@@ -12,6 +12,10 @@ from application.clock import Clock, utc_now
 from application.persistence.port import AuditFilter, LedgerRecorder, LedgerTransaction
 from application.projections.table import Insert
 from domain.actor import Actor
+from domain.limits import printable
+
+MAX_DETAIL: Final = 1_000
+"""Characters of an entry's text."""
 
 
 class Action(StrEnum):
@@ -56,9 +60,9 @@ class AuditTrail:
             action=action.value,
             actor=actor and actor.name,
             key_id=actor and actor.key_id,
-            address=origin.address,
+            address=origin.address and printable(origin.address)[:MAX_DETAIL],
             request_id=origin.request_id,
-            detail=detail,
+            detail=printable(detail)[:MAX_DETAIL],
         )
         transaction.write(AUDIT_LOG, [Insert([entry])])
 

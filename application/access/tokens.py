@@ -16,7 +16,8 @@ from application.access.principal import Principal
 from application.access.rejections import Forbidden, Unauthenticated
 from application.access.roles import Role
 from domain.actor import Actor
-from domain.limits import MAX_TEXT_LENGTH
+from domain.limits import require_label
+from domain.rejections import Invalid
 
 ALGORITHMS: Final = frozenset(
     {"RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA"}
@@ -32,6 +33,9 @@ call the provider for each."""
 
 LEEWAY_SECONDS: Final = 30
 """By how much the provider's clock may differ."""
+
+_UNREADABLE = (jwt.PyJWTError, ValueError, TypeError, OverflowError, RecursionError)
+"""What reading a token that means harm may raise."""
 
 _LOG = logging.getLogger("stockledger")
 
@@ -73,7 +77,7 @@ class TokenVerifier:
             until = datetime.fromtimestamp(claims["exp"], UTC)
         except jwt.ExpiredSignatureError as error:
             raise Unauthenticated("expired", "this token has expired") from error
-        except (jwt.PyJWTError, ValueError, TypeError, OverflowError) as error:
+        except _UNREADABLE as error:
             raise Unauthenticated("invalid", "this token is not good here") from error
         return self._principal(claims), until
 
@@ -94,13 +98,13 @@ class TokenVerifier:
     def _principal(self, claims: Mapping[str, Any]) -> Principal:
         rules = self._rules
         name = _claim(claims, rules.actor_claim)
-        if not isinstance(name, str) or not 1 <= len(name) <= MAX_TEXT_LENGTH:
+        if not isinstance(name, str) or not _is_label(name):
             raise Unauthenticated("invalid", f"the token names nobody in {rules.actor_claim}")
         held = {rules.roles.get(word) for word in _texts(_claim(claims, rules.role_claim))}
         role = next((role for role in Role if role in held), None)
         if role is None:
             raise Forbidden(f"the token gives no role here in {rules.role_claim}")
-        locations = frozenset(_texts(_claim(claims, rules.location_claim)))
+        locations = frozenset(filter(_is_label, _texts(_claim(claims, rules.location_claim))))
         return Principal(Actor(name), role, locations)
 
 
@@ -152,6 +156,14 @@ def _claim(claims: Mapping[str, Any], path: str) -> object:
     for name in path.split("."):
         value = value.get(name) if isinstance(value, Mapping) else None
     return value
+
+
+def _is_label(text: str) -> bool:
+    try:
+        require_label("claim", text)
+    except Invalid:
+        return False
+    return True
 
 
 def _texts(value: object) -> list[str]:

@@ -202,6 +202,17 @@ def test_audit_trail_is_paged_and_filtered(audit: AuditTrail) -> None:
     assert [e.detail for e in audit.entries(only, before=None, limit=9)] == ["n2", "n1", "n0"]
 
 
+def test_trail_holds_one_printable_line_whatever_was_sent(audit: AuditTrail) -> None:
+    sent = "/items\n\x1b[31mFAKE\0\ud800\u2028é"
+    audit.record(Action.WRITE_REFUSED, ADMIN._replace(address=sent), sent * 1_000)
+    (entry,) = audit.entries(AuditFilter(), before=None, limit=9)
+    assert entry.detail.startswith(r"/items\n\x1b[31mFAKE\x00\ud800\u2028é/items")
+    assert entry.detail.isprintable()
+    assert len(entry.detail) <= 1_000
+    assert entry.address is not None
+    assert entry.address.isprintable()
+
+
 def test_keys_and_trail_move_with_the_ledger(
     ledger: Ledger, keys: KeyService, audit: AuditTrail, tmp_path: Path, clock: Clock
 ) -> None:

@@ -120,6 +120,12 @@ def signed_with_the_public_key() -> str:
     return b".".join([head, body, signature]).decode()
 
 
+def nested(depth: int) -> str:
+    """Brackets that cost a parser its stack."""
+    head = jwt.utils.base64url_encode(b'{"alg":"RS256","kid":' + b"[" * depth)
+    return f"{head.decode()}.e30.e30"
+
+
 def with_changed_claims() -> str:
     head, _, signature = token().split(".")
     body = jwt.utils.base64url_encode(json.dumps(claims(roles=["admin"])).encode()).decode()
@@ -153,6 +159,10 @@ def with_changed_claims() -> str:
         lambda: token(sub=None),
         lambda: token(sub=""),
         lambda: token(sub="x" * 201),
+        lambda: token(sub="mika\n2026 KEY_CREATED"),
+        lambda: token(sub="mi\0ka"),
+        lambda: token(sub="\ud800"),
+        lambda: nested(10_000),
     ],
 )
 def test_token_that_is_not_good_is_refused(
@@ -194,6 +204,11 @@ def test_mightiest_role_counts(roles: Any, role: Role, verifier: TokenVerifier) 
 def test_token_without_a_role_of_ours_is_forbidden(roles: Any, verifier: TokenVerifier) -> None:
     with pytest.raises(Forbidden):
         verifier.verify(token(roles=roles))
+
+
+def test_locations_that_can_not_be_are_left_out(verifier: TokenVerifier) -> None:
+    principal, _ = verifier.verify(token(locations=["main", "", "a\0b", "\ud800", " x", 7]))
+    assert principal.locations == {"main"}
 
 
 def test_claims_are_found_where_the_settings_say(provider: Provider) -> None:

@@ -10,7 +10,7 @@ from interface.api.middleware.request_log import RequestLogMiddleware
 from interface.api.middleware.security_headers import SecurityHeadersMiddleware
 from interface.settings import Settings
 
-LOOPBACK_NAMES = ["127.0.0.1", "localhost", "[::1]", "testserver"]
+LOOPBACK_NAMES = ["127.0.0.1", "localhost", "::1", "[::1]", "testserver"]
 
 
 def install(app: FastAPI, settings: Settings) -> None:

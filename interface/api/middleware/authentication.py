@@ -56,19 +56,17 @@ class AuthenticationMiddleware:
         return principal
 
     async def _authenticate(self, scope: Scope) -> Principal:
-        """A credential that was good a moment ago costs no look-up; from an address where too many
-        failed, none other gets one."""
+        """A credential that was good a moment ago costs no look-up. Failures are told in the trail
+        as far as the limit of their network goes; behind it there may be others who mean well."""
         services: Services = scope["app"].state.services
-        network = _network(scope)
         try:
             credential = _credential(scope)
             remembered = services.authenticator.remembered(credential)
             if remembered is not None:
                 return remembered
-            self._failures.require_rest(network)
             return await run_in_threadpool(services.authenticator.authenticate, credential)
         except (Unauthenticated, Forbidden) as error:
-            self._failures.spend(network)
+            self._failures.spend(_network(scope))
             await run_in_threadpool(
                 services.audit.record,
                 Action.AUTHENTICATION_FAILED,
@@ -89,20 +87,12 @@ class _Limit:
     def spend(self, who: str) -> None:
         """Raises RequestProblem where there is nothing left to spend."""
         if not self._limiter.hit(self._rate, who):
-            raise self._exceeded(who)
-
-    def require_rest(self, who: str) -> None:
-        """Raises RequestProblem where there is nothing left to spend."""
-        if not self._limiter.test(self._rate, who):
-            raise self._exceeded(who)
-
-    def _exceeded(self, who: str) -> RequestProblem:
-        return RequestProblem(
-            HTTPStatus.TOO_MANY_REQUESTS,
-            "RATE_LIMITED",
-            f"{self._message}: the limit is {self._rate}",
-            retry_after=self._seconds_until_reset(who),
-        )
+            raise RequestProblem(
+                HTTPStatus.TOO_MANY_REQUESTS,
+                "RATE_LIMITED",
+                f"{self._message}: the limit is {self._rate}",
+                retry_after=self._seconds_until_reset(who),
+            )
 
     def _seconds_until_reset(self, who: str) -> int:
         reset = self._limiter.get_window_stats(self._rate, who).reset_time

@@ -12,6 +12,7 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from application.access.principal import Principal
+from domain.limits import printable
 from interface.api.problems import answer_to
 
 LOG: Final = logging.getLogger("stockledger.access")
@@ -64,13 +65,13 @@ def _log(scope: Scope, status: int, seconds: float) -> None:
     entry = {
         "request_id": state["request_id"],
         "method": scope["method"],
-        "path": scope["path"],
+        "path": printable(scope["path"]),
         "status": status,
         "outcome": state.get("outcome", "ok"),
         "ms": round(seconds * 1000, 1),
         "actor": principal.actor.name if principal else None,
         "key_id": principal.actor.key_id if principal else None,
-        "address": client[0] if client else None,
+        "address": printable(client[0]) if client else None,
     }
     LOG.info(
         "%(method)s %(path)s %(status)s %(outcome)s %(ms)s ms %(actor)s %(address)s %(request_id)s",
