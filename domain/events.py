@@ -1,8 +1,9 @@
 """What happened to a stock item. Events are facts: they are never refused and never changed.
 
 Each carries the item's location and SKU and the quantity on hand after it, so that a reader needs
-nothing else to understand it. A released event keeps its fields: a changed one gets the next
-`class_version` and an `upcast_vN_vM` static method (see docs/decisions/0004-event-encoding.md).
+nothing else to understand it. A released event keeps its fields. It may get optional ones; any
+other change takes the next `class_version` and an `upcast_vN_vM` static method (see
+docs/decisions/0004-event-encoding.md).
 `timestamp` is the server's clock when the event was recorded.
 """
 
