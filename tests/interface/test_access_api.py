@@ -335,21 +335,21 @@ def test_packed_body_is_unpacked(api: TestClient, admin: dict[str, str]) -> None
 
 
 BODY = gzip.compress(b'{"transactions": []}')
+BAD_BODIES: dict[str, tuple[bytes, dict[str, str], int, str]] = {
+    "a little too large": (gzip.compress(b" " * 100_001), {}, 413, "BODY_TOO_LARGE"),
+    "a bomb": (gzip.compress(b" " * 50_000_000), {}, 413, "BODY_TOO_LARGE"),
+    "plain": (b"x" * 100_001, {"Content-Encoding": "identity"}, 413, "BODY_TOO_LARGE"),
+    "cut off": (BODY[:-5], {}, 422, "MALFORMED_BODY"),
+    "two members": (BODY + BODY, {}, 422, "MALFORMED_BODY"),
+    "not packed": (b"plain", {}, 422, "MALFORMED_BODY"),
+    "empty": (b"", {}, 422, "MALFORMED_BODY"),
+    "packed otherwise": (BODY, {"Content-Encoding": "br"}, 415, "UNSUPPORTED_ENCODING"),
+    "packed twice": (BODY, {"Content-Encoding": "gzip, gzip"}, 415, "UNSUPPORTED_ENCODING"),
+}
 
 
 @pytest.mark.parametrize(
-    ("content", "headers", "status", "code"),
-    [
-        (gzip.compress(b" " * 100_001), {}, 413, "BODY_TOO_LARGE"),
-        (gzip.compress(b" " * 50_000_000), {}, 413, "BODY_TOO_LARGE"),
-        (b"x" * 100_001, {"Content-Encoding": "identity"}, 413, "BODY_TOO_LARGE"),
-        (BODY[:-5], {}, 422, "MALFORMED_BODY"),
-        (BODY + BODY, {}, 422, "MALFORMED_BODY"),
-        (b"plain", {}, 422, "MALFORMED_BODY"),
-        (b"", {}, 422, "MALFORMED_BODY"),
-        (BODY, {"Content-Encoding": "br"}, 415, "UNSUPPORTED_ENCODING"),
-        (BODY, {"Content-Encoding": "gzip, gzip"}, 415, "UNSUPPORTED_ENCODING"),
-    ],
+    ("content", "headers", "status", "code"), BAD_BODIES.values(), ids=BAD_BODIES
 )
 def test_body_that_can_not_be_taken_is_refused(
     content: bytes,
