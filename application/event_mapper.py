@@ -42,6 +42,7 @@ class EventBase(msgspec.Struct):
     location: str
     sku: str
     on_hand: int
+    counted_at: datetime | None = None
 
 
 class EventMapper(Mapper[UUID]):

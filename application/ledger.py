@@ -1,7 +1,8 @@
 """The ledger: items are loaded from it and events are appended to it, one commit at a time."""
 
-from collections.abc import Iterator, Sequence
-from typing import Any, cast
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import datetime
+from typing import Any, Final, cast
 from uuid import UUID
 
 from eventsourcing.application import Application, ProcessingEvent, project_aggregate
@@ -14,7 +15,11 @@ from application.persistence.port import Latest, LedgerRecorder, LedgerTransacti
 from application.projections import PROJECTIONS
 from application.projections.table import AnyEvent_co, Recorded
 from domain.events import ItemDiscontinued, MovementRecorded, StockItemEvent
+from domain.history import History
 from domain.stock_item import StockItem
+
+HISTORY_CHUNK: Final = 200
+"""Events of an item's past that are read at a time."""
 
 
 class Ledger(Application[UUID]):
@@ -61,6 +66,20 @@ class Ledger(Application[UUID]):
         ]
         return {found.event.local_id: found for found in recorded}
 
+    def history(self, transaction: LedgerTransaction, item: StockItem, since: datetime) -> History:
+        """The item's movements that were recorded after that moment, pending ones included."""
+        history = History(_movements(item.pending_events))
+        version = item.version - len(item.pending_events) + 1
+        while chunk := transaction.events_before(item.id, version, HISTORY_CHUNK):
+            for stored in chunk:
+                event = cast("StockItemEvent", self.mapper.to_domain_event(stored))
+                if event.timestamp <= since:
+                    return history
+                if isinstance(event, MovementRecorded):
+                    history.add(event)
+            version = chunk[-1].originator_version
+        return history
+
     def append(
         self, transaction: LedgerTransaction, events: Sequence[AnyEvent_co]
     ) -> list[Recorded[AnyEvent_co]]:
@@ -100,6 +119,7 @@ class Ledger(Application[UUID]):
             safety_stock=level.safety_stock,
             on_hand=base.on_hand,
             active=level.active,
+            counted_at=base.counted_at,
         )
 
     def _record(self, processing_event: ProcessingEvent[UUID]) -> list[Recording[UUID]]:
@@ -116,6 +136,10 @@ def replay(events: Iterator[StockItemEvent]) -> StockItem | None:
     """The item as these events, from its first one on, have left it; None without any."""
     item: StockItem | None = project_aggregate(None, events)
     return item
+
+
+def _movements(events: Iterable[object]) -> Iterator[MovementRecorded]:
+    return (event for event in events if isinstance(event, MovementRecorded))
 
 
 def _agree(level: LevelState, stored: StoredEvent, base: EventBase) -> bool:

@@ -4,9 +4,10 @@ Each element is judged by itself, in the order of the request; what is accepted 
 commit. A rejection is decided before anything is written, so there is never anything to undo.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import partial
 from typing import Literal, NamedTuple
 from uuid import UUID
 
@@ -17,7 +18,8 @@ from application.ledger import Ledger
 from application.lost_races import until_won
 from application.projections.table import Recorded
 from application.transaction_parser import parse_transaction
-from domain.events import MovementRecorded
+from domain.events import Adjusted, MovementRecorded
+from domain.history import History, happened_at
 from domain.rejections import Conflict, LocalIdReused, Rejection, UnknownItem
 from domain.stock_item import StockItem
 from domain.transaction import Transaction, TransactionType
@@ -25,6 +27,15 @@ from domain.transaction import Transaction, TransactionType
 Status = Literal["recorded", "duplicate"]
 
 _CORRECTIONS = frozenset({TransactionType.ADJUST, TransactionType.COUNT})
+
+
+class StockTake(NamedTuple):
+    """What a COUNT found."""
+
+    expected: int
+    """On hand at its moment, as far as the ledger knew."""
+    counted: int
+    delta: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +50,10 @@ class Synced:
     version: int
     position: int
     synced_at: datetime
+    count: StockTake | None
+    """For a COUNT."""
+    covered_at: datetime | None
+    """The moment of the stock-take that had seen this already, where there was one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +73,8 @@ class SyncResult(NamedTuple):
     failed: list[Failed]
     position: int
     """The ledger's last position when the batch was judged, its own events included."""
+    server_time: datetime
+    """When it was judged."""
 
 
 class SyncService:
@@ -94,7 +111,9 @@ class SyncService:
             unit_of_work.lock(item_ids)
             known = ledger.recorded(unit_of_work, local_ids)
             items = ledger.load(unit_of_work, item_ids)
-            judge = _Judge(known, items, given_up, principal, self._clock())
+            now = self._clock()
+            history = partial(ledger.history, unit_of_work)
+            judge = _Judge(known, items, given_up, principal, now, history)
             judge.judge_all(transactions)
             appended = ledger.append(unit_of_work, judge.accepted) if judge.accepted else []
         position = appended[-1].position if appended else ledger.recorder.head()
@@ -103,7 +122,7 @@ class SyncService:
             _synced(index, status, known[transactions[index].local_id])
             for index, status in judge.statuses.items()
         ]
-        return SyncResult(synced, judge.failed, position)
+        return SyncResult(synced, judge.failed, position, now)
 
 
 class _Judge:
@@ -116,17 +135,22 @@ class _Judge:
         given_up: set[UUID],
         principal: Principal,
         now: datetime,
+        history: Callable[[StockItem, datetime], History],
     ) -> None:
         self._events = {local_id: found.event for local_id, found in known.items()}
         self._items = items
         self._given_up = given_up
         self._principal = principal
         self._now = now
+        self._history = history
+        self._histories: dict[UUID, History] = {}
+        self._earliest: dict[UUID, datetime] = {}
         self.accepted: list[MovementRecorded] = []
         self.statuses: dict[int, Status] = {}
         self.failed: list[Failed] = []
 
     def judge_all(self, transactions: dict[int, Transaction]) -> None:
+        self._earliest = _earliest_moments(transactions.values(), self._now)
         for index, transaction in transactions.items():
             try:
                 self.statuses[index] = self._judge(transaction)
@@ -154,9 +178,21 @@ class _Judge:
         device = self._principal.device_for(transaction.device)
         if device != transaction.device:
             transaction = replace(transaction, device=device)
-        event = item.record(transaction, by=self._principal.actor, recorded_at=self._now)
+        history = self._history_for(transaction, item)
+        event = item.record(
+            transaction, by=self._principal.actor, recorded_at=self._now, history=history
+        )
         self.accepted.append(event)
+        if history is not None:
+            history.add(event)
         return event
+
+    def _history_for(self, transaction: Transaction, item: StockItem) -> History | None:
+        """Loaded once for an item, from the earliest moment that the batch tells of it."""
+        history = self._histories.get(item.id)
+        if history is None and item.needs_history(transaction, self._now):
+            history = self._histories[item.id] = self._history(item, self._earliest[item.id])
+        return history
 
     def _require_same_content(self, event: MovementRecorded, transaction: Transaction) -> None:
         if event.content == transaction.content:
@@ -177,7 +213,23 @@ def _synced(index: int, status: Status, recorded: Recorded[MovementRecorded]) ->
         event.originator_version,
         recorded.position,
         event.timestamp,
+        _stock_take(event),
+        event.covered_at,
     )
+
+
+def _stock_take(event: MovementRecorded) -> StockTake | None:
+    if not isinstance(event, Adjusted) or event.counted is None or event.expected is None:
+        return None
+    return StockTake(event.expected, event.counted, event.delta)
+
+
+def _earliest_moments(transactions: Iterable[Transaction], now: datetime) -> dict[UUID, datetime]:
+    earliest: dict[UUID, datetime] = {}
+    for transaction in transactions:
+        moment = happened_at(transaction.occurred_at, now)
+        earliest[transaction.item_id] = min(moment, earliest.get(transaction.item_id, moment))
+    return earliest
 
 
 def _parse(elements: Sequence[object]) -> tuple[dict[int, Transaction], list[Failed]]:

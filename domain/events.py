@@ -16,6 +16,7 @@ from uuid import UUID
 
 from eventsourcing.domain import Aggregate
 
+from domain.history import happened_at
 from domain.transaction import Content, TransactionType
 
 if TYPE_CHECKING:
@@ -33,6 +34,8 @@ class StockItemEvent(Aggregate.Event):
     _: KW_ONLY
     key_id: str | None = None
     """The API key that the actor showed, where it was one."""
+    counted_at: datetime | None = None
+    """The moment of the item's latest stock-take so far, by the order in which goods moved."""
 
 
 class ItemRegistered(StockItemEvent, Aggregate.Created):
@@ -86,6 +89,9 @@ class MovementRecorded(StockItemEvent):
     reason: str | None = None
     note: str | None = None
     reference: str | None = None
+    covered_at: datetime | None = None
+    """The moment of the stock-take that had seen this movement before it was recorded, where there
+    was one: then it changed nothing on hand."""
 
     if TYPE_CHECKING:
 
@@ -99,7 +105,12 @@ class MovementRecorded(StockItemEvent):
 
         @property
         def delta(self) -> int:
-            """By how much the quantity on hand changed."""
+            """How many more or, below zero, fewer there were, or were found."""
+
+    @property
+    def happened_at(self) -> datetime:
+        """When the goods moved, as far as one can tell."""
+        return happened_at(self.occurred_at, self.timestamp)
 
     @property
     def content(self) -> Content:
@@ -107,7 +118,7 @@ class MovementRecorded(StockItemEvent):
         return Content(self.type, self.originator_id, self.quantity)
 
     def apply(self, item: StockItem) -> None:
-        item.on_hand = self.on_hand
+        item.on_hand, item.counted_at = self.on_hand, self.counted_at
 
 
 class InboundRecorded(MovementRecorded):
@@ -142,8 +153,14 @@ class Adjusted(MovementRecorded):
     TOPIC = "Adjusted"
 
     delta: int
+    """The difference that was given, or that a stock-take found."""
     counted: int | None = None
     """What a stock-take found; None where a difference was given."""
+
+    @property
+    def expected(self) -> int | None:
+        """What was on hand at the moment of the stock-take, as far as the ledger knew then."""
+        return None if self.counted is None else self.counted - self.delta
 
     @property
     def type(self) -> TransactionType:

@@ -11,9 +11,12 @@ from eventsourcing.domain import Aggregate
 
 from domain import events
 from domain.actor import Actor
+from domain.history import History, happened_at, require_credible_moment
 from domain.limits import MAX_QUANTITY, require_label, require_quantity
 from domain.rejections import InsufficientStock, ItemDiscontinued, StockLimitExceeded
 from domain.transaction import Transaction, TransactionType
+
+_NOTHING_LATER: Final = History(())
 
 NAMESPACE: Final = UUID("6d1f3c52-7f0a-5b0e-9c3e-0f6b3a1d2e47")
 """Fixed for ever: the ids of all items follow from it."""
@@ -69,6 +72,7 @@ class StockItem(Aggregate, created_event_name="ItemRegistered"):
     safety_stock: int
     on_hand: int
     active: bool = True
+    counted_at: datetime | None = None
 
     @classmethod
     def register(
@@ -128,50 +132,75 @@ class StockItem(Aggregate, created_event_name="ItemRegistered"):
         if not self.active:
             self._trigger(events.ItemReactivated, self.on_hand, by, recorded_at)
 
+    def needs_history(self, transaction: Transaction, recorded_at: datetime) -> bool:
+        """Whether the transaction can be judged only by who knows what was recorded after its
+        moment: it is a stock-take, or from before one."""
+        moment = self._moment(transaction, recorded_at)
+        if moment >= self.modified_on:
+            return False
+        counted_later = self.counted_at is not None and self.counted_at > moment
+        return counted_later or transaction.type is TransactionType.COUNT
+
     def record(
-        self, transaction: Transaction, *, by: Actor, recorded_at: datetime
+        self,
+        transaction: Transaction,
+        *,
+        by: Actor,
+        recorded_at: datetime,
+        history: History | None = None,
     ) -> events.MovementRecorded:
         """Judges the transaction, and makes its event.
 
+        Args:
+            transaction: what is asked for.
+            by: who asks.
+            recorded_at: the server's clock.
+            history: what was recorded after the transaction's moment, at the least; it may be left
+                out where `needs_history` says so.
+
         Raises:
+            Invalid: a stock-take tells a moment that can't be.
             ItemDiscontinued: the item takes no movements.
             InsufficientStock: less than nothing would be left on hand.
             StockLimitExceeded: more would be on hand than can be counted exactly.
         """
+        require_credible_moment(transaction, recorded_at)
         self._require_active()
-        event_class, delta, fact = self._movement(transaction)
-        self._require_room(delta)
+        past = history or _NOTHING_LATER
+        moment = self._moment(transaction, recorded_at)
+        expected = self.on_hand - past.change_after(moment)
+        covered_at = past.next_count_after(moment)
+        event_class, delta, fact = _movement(transaction, expected)
+        change = delta if covered_at is None else 0
+        self._require_room(change)
         self._trigger(
             event_class,
-            self.on_hand + delta,
+            self.on_hand + change,
             by,
             recorded_at,
+            counted_at=self._counted_at(transaction, moment),
             local_id=transaction.local_id,
             occurred_at=transaction.occurred_at,
             device=transaction.device,
             reason=transaction.reason,
             note=transaction.note,
             reference=transaction.reference,
+            covered_at=covered_at,
             **fact,
         )
         return self.pending_events[-1]  # type: ignore[return-value]
 
-    def _movement(
-        self, transaction: Transaction
-    ) -> tuple[type[events.MovementRecorded], int, dict[str, int]]:
-        """The event that the transaction makes, by how much it changes what is on hand, and what
-        the event says of that."""
-        quantity = transaction.quantity
-        match transaction.type:
-            case TransactionType.INBOUND:
-                return events.InboundRecorded, quantity, {"quantity": quantity}
-            case TransactionType.OUTBOUND:
-                return events.OutboundRecorded, -quantity, {"quantity": quantity}
-            case TransactionType.ADJUST:
-                return events.Adjusted, quantity, {"delta": quantity}
-            case TransactionType.COUNT:
-                delta = quantity - self.on_hand
-                return events.Adjusted, delta, {"delta": delta, "counted": quantity}
+    def _moment(self, transaction: Transaction, recorded_at: datetime) -> datetime:
+        return happened_at(transaction.occurred_at, self._in_order(recorded_at))
+
+    def _counted_at(self, transaction: Transaction, moment: datetime) -> datetime | None:
+        if transaction.type is not TransactionType.COUNT:
+            return self.counted_at
+        return moment if self.counted_at is None else max(self.counted_at, moment)
+
+    def _in_order(self, recorded_at: datetime) -> datetime:
+        """A server's clock may be set back; the order of an item's events may not."""
+        return max(recorded_at, self.modified_on)
 
     def _require_active(self) -> None:
         if not self.active:
@@ -193,12 +222,29 @@ class StockItem(Aggregate, created_event_name="ItemRegistered"):
     ) -> None:
         self.trigger_event(
             event_class,
-            # A server's clock may be set back; the order of an item's events may not.
-            timestamp=max(recorded_at, self.modified_on),
+            timestamp=self._in_order(recorded_at),
             location=self.location,
             sku=self.sku,
             on_hand=on_hand,
             actor=by.name,
             key_id=by.key_id,
-            **facts,
+            **{"counted_at": self.counted_at, **facts},
         )
+
+
+def _movement(
+    transaction: Transaction, expected: int
+) -> tuple[type[events.MovementRecorded], int, dict[str, int]]:
+    """The event that the transaction makes, how many more or fewer it says there are, and what the
+    event says of that. `expected` is what was on hand at its moment."""
+    quantity = transaction.quantity
+    match transaction.type:
+        case TransactionType.INBOUND:
+            return events.InboundRecorded, quantity, {"quantity": quantity}
+        case TransactionType.OUTBOUND:
+            return events.OutboundRecorded, -quantity, {"quantity": quantity}
+        case TransactionType.ADJUST:
+            return events.Adjusted, quantity, {"delta": quantity}
+        case TransactionType.COUNT:
+            delta = quantity - expected
+            return events.Adjusted, delta, {"delta": delta, "counted": quantity}

@@ -94,6 +94,10 @@ class LedgerTransaction(Protocol):
         """All events of an item, in order."""
         ...
 
+    def events_before(self, item_id: UUID, version: int, limit: int) -> Sequence[StoredEvent]:
+        """So many of the item's events before that version, the latest first."""
+        ...
+
     def events_after(self, position: int, limit: int) -> Sequence[Notification]:
         """So many of the events behind a position, in order. Comes after `exclude_writers`."""
         ...

@@ -23,6 +23,7 @@ class Movement(NamedTuple):
     quantity: int
     delta: int
     on_hand: int
+    covered_at: datetime | None
     reason: str | None
     note: str | None
     reference: str | None
@@ -64,6 +65,7 @@ def _movement(position: int, event: MovementRecorded) -> Movement:
         event.quantity,
         event.delta,
         event.on_hand,
+        event.covered_at,
         event.reason,
         event.note,
         event.reference,

@@ -30,8 +30,21 @@ QueryInstant = Annotated[
 ]
 
 
+CoveredAt = Annotated[
+    Timestamp | None,
+    Field(
+        description="The moment of the stock-take that had seen this movement before it was "
+        "recorded. Then it changed nothing on hand."
+    ),
+]
+
+
 class Wire(BaseModel):
     model_config = WIRE_CONFIG
+
+
+def _is_none(value: object) -> bool:
+    return value is None
 
 
 def example(**values: Any) -> ConfigDict:
@@ -112,8 +125,11 @@ class MovementOut(Wire):
     local_id: UUID
     type: TransactionType
     quantity: Annotated[int, Field(description="As it was asked for; what was counted, for COUNT.")]
-    delta: Annotated[int, Field(description="By how much the quantity on hand changed.")]
+    delta: Annotated[
+        int, Field(description="How many more or fewer there were: expected + delta = counted.")
+    ]
     on_hand: Annotated[int, Field(description="After the movement.")]
+    covered_at: CoveredAt
     reason: str | None
     note: str | None
     reference: str | None
@@ -160,6 +176,14 @@ class SyncRequest(Wire):
     transactions: list[TransactionElement]
 
 
+class StockTakeOut(Wire):
+    """What a COUNT found, against what was on hand at its moment."""
+
+    expected: int
+    counted: int
+    delta: int
+
+
 class SyncedOut(Wire):
     """An element that is recorded: now, or (`duplicate`) before, with what was answered then."""
 
@@ -171,6 +195,10 @@ class SyncedOut(Wire):
     version: int
     position: int
     synced_at: Timestamp
+    count: Annotated[
+        StockTakeOut | None, Field(exclude_if=_is_none, description="Of a COUNT alone.")
+    ] = None
+    covered_at: Annotated[CoveredAt, Field(exclude_if=_is_none)] = None
 
     @classmethod
     def of(cls, synced: Synced) -> "SyncedOut":
@@ -183,6 +211,8 @@ class SyncedOut(Wire):
             version=synced.version,
             position=synced.position,
             synced_at=synced.synced_at,
+            count=synced.count and StockTakeOut.model_construct(**synced.count._asdict()),
+            covered_at=synced.covered_at,
         )
 
 
@@ -216,6 +246,9 @@ class SyncResponse(Wire):
     synced: list[SyncedOut]
     failed: list[FailedOut]
     position: Annotated[int, Field(description="The ledger's last position, this batch included.")]
+    server_time: Annotated[
+        Timestamp, Field(description="For a device to find out by how much its clock is off.")
+    ]
 
     @classmethod
     def of(cls, result: SyncResult) -> "SyncResponse":
@@ -223,6 +256,7 @@ class SyncResponse(Wire):
             synced=[SyncedOut.of(synced) for synced in result.synced],
             failed=[FailedOut.of(failed) for failed in result.failed],
             position=result.position,
+            server_time=result.server_time,
         )
 
 

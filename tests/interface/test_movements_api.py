@@ -73,6 +73,7 @@ def test_journal_shows_the_newest_first_in_pages(api: TestClient) -> None:
         "version": 6,
         "type": "INBOUND",
         "quantity": 5,
+        "coveredAt": None,
         "delta": 5,
         "onHand": 15,
         "reason": None,

@@ -33,9 +33,9 @@ def test_answer_is_as_documented(api: TestClient) -> None:
     tea = register(api)
     good, bad = element("INBOUND", tea, 5), element("OUTBOUND", tea, 7)
     answer = sync(api, good, bad)
-    synced_at = answer["synced"][0].pop("syncedAt")
-    assert len(synced_at) == len("2026-01-08T00:20:11.482Z")
-    assert synced_at.endswith("Z")
+    for instant in (answer["synced"][0].pop("syncedAt"), answer.pop("serverTime")):
+        assert len(instant) == len("2026-01-08T00:20:11.482Z")
+        assert instant.endswith("Z")
     assert answer == {
         "synced": [
             {
@@ -61,6 +61,12 @@ def test_answer_is_as_documented(api: TestClient) -> None:
         ],
         "position": 2,
     }
+
+
+def test_a_count_is_answered_with_what_was_expected(api: TestClient) -> None:
+    tea = register(api)
+    answer = sync(api, element("INBOUND", tea, 5), element("COUNT", tea, 3))
+    assert answer["synced"][1]["count"] == {"expected": 5, "counted": 3, "delta": -2}
 
 
 def test_same_batch_again_gets_the_same_answer(api: TestClient) -> None:

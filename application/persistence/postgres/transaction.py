@@ -47,6 +47,12 @@ SELECT originator_id, originator_version, topic, state
 FROM stored_events WHERE originator_id = %s ORDER BY originator_version
 """
 
+EVENTS_BEFORE = """
+SELECT originator_id, originator_version, topic, state
+FROM stored_events WHERE originator_id = %s AND originator_version < %s
+ORDER BY originator_version DESC LIMIT %s
+"""
+
 EVENTS_AFTER = """
 SELECT originator_id, originator_version, topic, state, notification_id
 FROM stored_events WHERE notification_id > %s ORDER BY notification_id LIMIT %s
@@ -98,6 +104,10 @@ class PostgresLedgerTransaction:
 
     def events_of(self, item_id: UUID) -> list[StoredEvent]:
         return [StoredEvent(*row) for row in self._execute(EVENTS_OF, [item_id])]
+
+    def events_before(self, item_id: UUID, version: int, limit: int) -> list[StoredEvent]:
+        rows = self._execute(EVENTS_BEFORE, [item_id, version, limit])
+        return [StoredEvent(*row) for row in rows]
 
     def events_after(self, position: int, limit: int) -> list[Notification]:
         return [Notification(*row) for row in self._execute(EVENTS_AFTER, [position, limit])]

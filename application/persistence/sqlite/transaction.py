@@ -33,6 +33,12 @@ SELECT originator_id, originator_version, topic, state
 FROM stored_events WHERE originator_id = ? ORDER BY originator_version
 """
 
+EVENTS_BEFORE = """
+SELECT originator_id, originator_version, topic, state
+FROM stored_events WHERE originator_id = ? AND originator_version < ?
+ORDER BY originator_version DESC LIMIT ?
+"""
+
 EVENTS_AFTER = """
 SELECT rowid, originator_id, originator_version, topic, state
 FROM stored_events WHERE rowid > ? ORDER BY rowid LIMIT ?
@@ -68,8 +74,10 @@ class SQLiteLedgerTransaction:
         return [_latest(row) for row in self._cursor.fetchall()]
 
     def events_of(self, item_id: UUID) -> list[StoredEvent]:
-        self._cursor.execute(EVENTS_OF, [item_id.hex])
-        return [StoredEvent(UUID(row[0]), *tuple(row)[1:]) for row in self._cursor.fetchall()]
+        return self._stored_events(EVENTS_OF, [item_id.hex])
+
+    def events_before(self, item_id: UUID, version: int, limit: int) -> list[StoredEvent]:
+        return self._stored_events(EVENTS_BEFORE, [item_id.hex, version, limit])
 
     def events_after(self, position: int, limit: int) -> list[Notification]:
         return self._notifications(EVENTS_AFTER, [position, limit])
@@ -119,6 +127,10 @@ class SQLiteLedgerTransaction:
         self._cursor.execute(f"ALTER TABLE {live.name} RENAME TO {old.name}")
         self._cursor.execute(f"ALTER TABLE {shadow.name} RENAME TO {live.name}")
         return old
+
+    def _stored_events(self, query: str, parameters: Sequence[Any]) -> list[StoredEvent]:
+        self._cursor.execute(query, parameters)
+        return [StoredEvent(UUID(row[0]), *tuple(row)[1:]) for row in self._cursor.fetchall()]
 
     def _notifications(self, query: str, parameters: Sequence[Any]) -> list[Notification]:
         self._cursor.execute(query, parameters)

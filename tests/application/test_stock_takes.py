@@ -1,0 +1,129 @@
+"""Stock-takes that arrive late, on every backend: the past is looked up where it is needed."""
+
+import random
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+import pytest
+
+from application import ledger as ledger_module
+from application.items import ItemService
+from application.ledger import Ledger
+from application.persistence.port import MovementFilter
+from application.sync import StockTake, SyncService
+from tests.support.shop import CLERK, Clock, codes, element, on_hand, register
+
+
+@pytest.fixture
+def tea(items: ItemService, sync: SyncService, clock: Clock) -> UUID:
+    """20 of it are there since 8 o'clock."""
+    clock.now = at(8)
+    tea = register(items)
+    sync.sync([element("INBOUND", tea, 20)], CLERK)
+    return tea
+
+
+def at(hour: float) -> datetime:
+    return Clock().now.replace(hour=0) + timedelta(hours=hour)
+
+
+def happened(hour: float) -> dict[str, Any]:
+    return {"occurredAt": at(hour).isoformat()}
+
+
+def test_a_late_count_leaves_what_was_sold_since(
+    ledger: Ledger, sync: SyncService, clock: Clock, tea: UUID
+) -> None:
+    clock.now = at(10)
+    sync.sync([element("OUTBOUND", tea, 1, **happened(9.9)) for _ in range(3)], CLERK)
+    clock.now = at(11)
+    count = element("COUNT", tea, 17, **happened(9))
+    for _ in range(2):
+        (synced,) = sync.sync([count], CLERK).synced
+        assert synced.count == StockTake(expected=20, counted=17, delta=-3)
+        assert synced.on_hand == 14
+    assert on_hand(ledger, tea) == 14
+
+
+def test_a_batch_may_hold_the_count_and_what_was_before_and_after_it(
+    ledger: Ledger, sync: SyncService, clock: Clock, tea: UUID
+) -> None:
+    clock.now = at(12)
+    result = sync.sync(
+        [
+            element("OUTBOUND", tea, 2, **happened(10)),
+            element("COUNT", tea, 17, **happened(9)),
+            element("OUTBOUND", tea, 1, **happened(8.5)),
+            element("COUNT", tea, 12, **happened(11)),
+            element("OUTBOUND", tea, 1, **happened(10.5)),
+            element("OUTBOUND", tea, 1),
+        ],
+        CLERK,
+    )
+    assert [synced.on_hand for synced in result.synced] == [18, 15, 15, 12, 12, 11]
+    covered = [synced.covered_at for synced in result.synced]
+    assert covered == [None, None, at(9), None, at(11), None]
+    journal = ledger.recorder.select_movements(MovementFilter(), before=None, limit=10)
+    assert sum(movement.delta for movement in journal if movement.covered_at is None) == 11
+
+
+def test_history_is_read_as_far_back_as_it_takes(
+    ledger: Ledger,
+    sync: SyncService,
+    clock: Clock,
+    tea: UUID,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(ledger_module, "HISTORY_CHUNK", 3)
+    for hour in range(9, 20):
+        clock.now = at(hour)
+        sync.sync([element("OUTBOUND", tea, 1)], CLERK)
+    clock.now = at(21)
+    counts = [element("COUNT", tea, 20, **happened(hour + 0.5)) for hour in (14, 8, 11)]
+    result = sync.sync(counts, CLERK)
+    assert [synced.count and synced.count.expected for synced in result.synced] == [14, 20, 17]
+
+
+def test_a_count_needs_no_look_back_where_nothing_came_since(
+    ledger: Ledger,
+    sync: SyncService,
+    clock: Clock,
+    tea: UUID,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def read_history(*_: object) -> None:
+        pytest.fail("the past was read")
+
+    monkeypatch.setattr(ledger, "history", read_history)
+    clock.now = at(11)
+    (synced,) = sync.sync([element("COUNT", tea, 17, **happened(9))], CLERK).synced
+    assert synced.on_hand == 17
+
+
+def test_a_count_in_the_future_is_invalid_and_the_answer_tells_the_time(
+    sync: SyncService, clock: Clock, tea: UUID
+) -> None:
+    clock.now = at(11)
+    result = sync.sync([element("COUNT", tea, 17, **happened(12))], CLERK)
+    assert codes(result) == ["INVALID"]
+    assert result.failed[0].rejection.details["field"] == "occurredAt"
+    assert result.server_time == clock.now
+
+
+def test_what_is_in_the_end_does_not_depend_on_who_syncs_first(
+    ledger: Ledger, items: ItemService, sync: SyncService, clock: Clock
+) -> None:
+    clock.now = at(8)
+    shelves = [register(items, f"SKU-{n}") for n in range(6)]
+    sync.sync([element("INBOUND", shelf, 100) for shelf in shelves], CLERK)
+    day = [
+        ("OUTBOUND", 5, 9), ("COUNT", 90, 10), ("INBOUND", 7, 11), ("OUTBOUND", 2, 12),
+        ("COUNT", 93, 13), ("ADJUST", -1, 14), ("OUTBOUND", 3, 15),
+    ]  # fmt: skip
+    clock.now = at(20)
+    for seed, shelf in enumerate(shelves):
+        arriving = random.Random(seed).sample(day, len(day))
+        for kind, quantity, hour in arriving:
+            assert not sync.sync([element(kind, shelf, quantity, **happened(hour))], CLERK).failed
+    assert [on_hand(ledger, shelf) for shelf in shelves] == [89] * 6
