@@ -1,9 +1,9 @@
 """Moving the ledger to another database, event for event.
 
 The events are copied in chunks, a commit each, at the positions that they have in the source; then
-the target's read models are made from them, and all of it is compared. API keys and the audit trail
-come along. The source may go on being written. A copy that was killed goes on where it ended, and
-one that is done takes up what is new.
+the target's read models are made from them, and all of it is compared. API keys, the audit trail
+and rejected transactions come along. The source may go on being written. A copy that was killed
+goes on where it ended, and one that is done takes up what is new.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -14,8 +14,7 @@ from uuid import UUID
 
 from eventsourcing.persistence import Notification
 
-from application.access.tables import ACCESS_TABLES
-from application.ledger import Ledger, local_id
+from application.ledger import KEPT_TABLES, Ledger, local_id
 from application.persistence.port import ItemFilter
 from application.projections import PROJECTIONS
 from application.projections.stock_levels import StockLevel
@@ -76,7 +75,7 @@ class _Copy:
         new = self._append_from(start)
         for projection in PROJECTIONS:
             rebuild(self._target, projection, partial(self._progress, projection.table.name))
-        for table in ACCESS_TABLES:
+        for table in KEPT_TABLES:
             self._bring(table)
         return self._verify(new)
 
@@ -106,7 +105,7 @@ class _Copy:
             transaction.restore(chunk, local_ids)
 
     def _bring(self, table: Table) -> None:
-        """Keys, and the trail: what the target lacks is added, what differs is as in the source."""
+        """What the target lacks is added, what differs is as in the source."""
         key = list(table.columns).index(table.key)
         with self._source.recorder.transaction() as transaction:
             here = {row[key]: row for row in transaction.rows(table)}

@@ -14,9 +14,13 @@ from application.event_mapper import EventBase, EventMapper, JSONTranscoder
 from application.persistence.port import Latest, LedgerRecorder, LedgerTransaction, LevelState
 from application.projections import PROJECTIONS
 from application.projections.table import AnyEvent_co, Recorded
+from application.rejected.table import REJECTED
 from domain.events import ItemDiscontinued, MovementRecorded, StockItemEvent
 from domain.history import History
 from domain.stock_item import StockItem
+
+KEPT_TABLES: Final = (*ACCESS_TABLES, REJECTED)
+"""What is kept beside the events, and can't be made from them."""
 
 HISTORY_CHUNK: Final = 200
 """Events of an item's past that are read at a time."""
@@ -36,7 +40,7 @@ class Ledger(Application[UUID]):
     def __init__(self, env: EnvType) -> None:
         super().__init__(env)
         with self.recorder.transaction() as transaction:
-            for table in (*(projection.table for projection in PROJECTIONS), *ACCESS_TABLES):
+            for table in (*(projection.table for projection in PROJECTIONS), *KEPT_TABLES):
                 transaction.create_table(table)
 
     def construct_env(self, name: str, env: EnvType | None = None) -> Environment:

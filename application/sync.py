@@ -4,29 +4,26 @@ Each element is judged by itself, in the order of the request; what is accepted 
 commit. A rejection is decided before anything is written, so there is never anything to undo.
 """
 
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
-from typing import Literal, NamedTuple
+from operator import attrgetter
+from typing import NamedTuple
 from uuid import UUID
 
 from application.access.principal import Principal
-from application.access.roles import Permission
 from application.clock import Clock, utc_now
+from application.judge import Failed, Judge, Status
 from application.ledger import Ledger
 from application.lost_races import until_won
 from application.projections.table import Recorded
+from application.rejected.keeping import Refused, RejectionKeeper, rejection_id
 from application.transaction_parser import parse_transaction
 from domain.events import Adjusted, MovementRecorded
-from domain.history import History, happened_at
-from domain.rejections import Conflict, LocalIdReused, Rejection, UnknownItem
+from domain.rejections import Rejection
 from domain.stock_item import StockItem
-from domain.transaction import Transaction, TransactionType
-
-Status = Literal["recorded", "duplicate"]
-
-_CORRECTIONS = frozenset({TransactionType.ADJUST, TransactionType.COUNT})
+from domain.transaction import Transaction
 
 
 class StockTake(NamedTuple):
@@ -56,16 +53,6 @@ class Synced:
     """The moment of the stock-take that had seen this already, where there was one."""
 
 
-@dataclass(frozen=True, slots=True)
-class Failed:
-    """An element that is not recorded, and why. The ids are None where they can't be read."""
-
-    index: int
-    local_id: UUID | None
-    item_id: UUID | None
-    rejection: Rejection
-
-
 class SyncResult(NamedTuple):
     """What became of a batch, each list in the order of the request."""
 
@@ -77,12 +64,38 @@ class SyncResult(NamedTuple):
     """When it was judged."""
 
 
+class _Batch(NamedTuple):
+    """A batch as it was understood."""
+
+    elements: Sequence[object]
+    transactions: dict[int, Transaction]
+    """The well-formed ones, by their place."""
+    malformed: list[Failed]
+
+    def refused(
+        self, failed: Iterable[Failed], items: Mapping[UUID, StockItem]
+    ) -> Iterator[Refused]:
+        """What is worth keeping of these."""
+        for failure in failed:
+            yield Refused(
+                element=self.elements[failure.index],
+                local_id=failure.local_id,
+                item_id=failure.item_id,
+                transaction=self.transactions.get(failure.index),
+                item=items.get(failure.item_id) if failure.item_id is not None else None,
+                rejection=failure.rejection,
+            )
+
+
 class SyncService:
     """Records batches of transactions exactly once."""
 
-    def __init__(self, ledger: Ledger, clock: Clock = utc_now) -> None:
+    def __init__(
+        self, ledger: Ledger, clock: Clock = utc_now, keeper: RejectionKeeper | None = None
+    ) -> None:
         self._ledger = ledger
         self._clock = clock
+        self._keeper = keeper or RejectionKeeper()
 
     def sync(self, elements: Sequence[object], principal: Principal) -> SyncResult:
         """Records those elements that can be recorded, and says why the others can't.
@@ -95,111 +108,35 @@ class SyncService:
             StoreUnavailable: the database can't be reached. The same batch is to be sent again:
                 all of it may be recorded, where the answer to the commit was lost, or none.
         """
-        transactions, failed = _parse(elements)
-        result = until_won(lambda given_up: self._record(transactions, given_up, principal))
-        failed = sorted([*failed, *result.failed], key=lambda failure: failure.index)
-        return result._replace(failed=failed)
+        batch = _parse(elements)
+        return until_won(lambda given_up: self._record(batch, given_up, principal))
 
-    def _record(
-        self, transactions: dict[int, Transaction], given_up: set[UUID], principal: Principal
-    ) -> SyncResult:
+    def _record(self, batch: _Batch, given_up: set[UUID], principal: Principal) -> SyncResult:
         """One attempt: lock, look up, load, judge, append. Raises LostRace."""
         ledger = self._ledger
-        local_ids = list({transaction.local_id for transaction in transactions.values()})
-        item_ids = list({transaction.item_id for transaction in transactions.values()})
+        transactions = batch.transactions.values()
+        local_ids = list({transaction.local_id for transaction in transactions})
+        item_ids = list({transaction.item_id for transaction in transactions})
         with ledger.recorder.transaction() as unit_of_work:
             unit_of_work.lock(item_ids)
             known = ledger.recorded(unit_of_work, local_ids)
             items = ledger.load(unit_of_work, item_ids)
             now = self._clock()
             history = partial(ledger.history, unit_of_work)
-            judge = _Judge(known, items, given_up, principal, now, history)
-            judge.judge_all(transactions)
+            judge = Judge(known, items, given_up, principal, now, history)
+            judge.judge_all(batch.transactions)
+            failed = sorted([*batch.malformed, *judge.failed], key=attrgetter("index"))
             appended = ledger.append(unit_of_work, judge.accepted) if judge.accepted else []
+            self._keeper.keep(unit_of_work, batch.refused(failed, items), principal, now)
+            recorded = [rejection_id(event.local_id, event.content) for event in judge.accepted]
+            self._keeper.resolve(unit_of_work, recorded, principal.actor, now)
         position = appended[-1].position if appended else ledger.recorder.head()
         known.update((found.event.local_id, found) for found in appended)
         synced = [
-            _synced(index, status, known[transactions[index].local_id])
+            _synced(index, status, known[batch.transactions[index].local_id])
             for index, status in judge.statuses.items()
         ]
-        return SyncResult(synced, judge.failed, position, now)
-
-
-class _Judge:
-    """Decides, in memory and in order, what becomes of each transaction of a batch."""
-
-    def __init__(
-        self,
-        known: dict[UUID, Recorded[MovementRecorded]],
-        items: dict[UUID, StockItem],
-        given_up: set[UUID],
-        principal: Principal,
-        now: datetime,
-        history: Callable[[StockItem, datetime], History],
-    ) -> None:
-        self._events = {local_id: found.event for local_id, found in known.items()}
-        self._items = items
-        self._given_up = given_up
-        self._principal = principal
-        self._now = now
-        self._history = history
-        self._histories: dict[UUID, History] = {}
-        self._earliest: dict[UUID, datetime] = {}
-        self.accepted: list[MovementRecorded] = []
-        self.statuses: dict[int, Status] = {}
-        self.failed: list[Failed] = []
-
-    def judge_all(self, transactions: dict[int, Transaction]) -> None:
-        self._earliest = _earliest_moments(transactions.values(), self._now)
-        for index, transaction in transactions.items():
-            try:
-                self.statuses[index] = self._judge(transaction)
-            except Rejection as rejection:
-                failure = Failed(index, transaction.local_id, transaction.item_id, rejection)
-                self.failed.append(failure)
-
-    def _judge(self, transaction: Transaction) -> Status:
-        item = self._items.get(transaction.item_id)
-        self._principal.require_reach(transaction.item_id, item)
-        event = self._events.get(transaction.local_id)
-        if event is not None:
-            self._require_same_content(event, transaction)
-            return "duplicate"
-        self._events[transaction.local_id] = self._accept(transaction, item)
-        return "recorded"
-
-    def _accept(self, transaction: Transaction, item: StockItem | None) -> MovementRecorded:
-        if transaction.type in _CORRECTIONS:
-            self._principal.require(Permission.CORRECT)
-        if item is None:
-            raise UnknownItem(transaction.item_id)
-        if item.id in self._given_up:
-            raise Conflict(item.id)
-        device = self._principal.device_for(transaction.device)
-        if device != transaction.device:
-            transaction = replace(transaction, device=device)
-        history = self._history_for(transaction, item)
-        event = item.record(
-            transaction, by=self._principal.actor, recorded_at=self._now, history=history
-        )
-        self.accepted.append(event)
-        if history is not None:
-            history.add(event)
-        return event
-
-    def _history_for(self, transaction: Transaction, item: StockItem) -> History | None:
-        """Loaded once for an item, from the earliest moment that the batch tells of it."""
-        history = self._histories.get(item.id)
-        if history is None and item.needs_history(transaction, self._now):
-            history = self._histories[item.id] = self._history(item, self._earliest[item.id])
-        return history
-
-    def _require_same_content(self, event: MovementRecorded, transaction: Transaction) -> None:
-        if event.content == transaction.content:
-            return
-        if not self._principal.may_enter(event.location):
-            raise LocalIdReused.undisclosed()
-        raise LocalIdReused(**event.content._asdict())
+        return SyncResult(synced, failed, position, now)
 
 
 def _synced(index: int, status: Status, recorded: Recorded[MovementRecorded]) -> Synced:
@@ -213,36 +150,28 @@ def _synced(index: int, status: Status, recorded: Recorded[MovementRecorded]) ->
         event.originator_version,
         recorded.position,
         event.timestamp,
-        _stock_take(event),
+        stock_take(event),
         event.covered_at,
     )
 
 
-def _stock_take(event: MovementRecorded) -> StockTake | None:
+def stock_take(event: MovementRecorded) -> StockTake | None:
+    """What the event's COUNT found, if it was one."""
     if not isinstance(event, Adjusted) or event.counted is None or event.expected is None:
         return None
     return StockTake(event.expected, event.counted, event.delta)
 
 
-def _earliest_moments(transactions: Iterable[Transaction], now: datetime) -> dict[UUID, datetime]:
-    earliest: dict[UUID, datetime] = {}
-    for transaction in transactions:
-        moment = happened_at(transaction.occurred_at, now)
-        earliest[transaction.item_id] = min(moment, earliest.get(transaction.item_id, moment))
-    return earliest
-
-
-def _parse(elements: Sequence[object]) -> tuple[dict[int, Transaction], list[Failed]]:
-    """The well-formed transactions by their place in the batch, and the malformed elements."""
+def _parse(elements: Sequence[object]) -> _Batch:
     transactions: dict[int, Transaction] = {}
-    failed: list[Failed] = []
+    malformed: list[Failed] = []
     for index, element in enumerate(elements):
         try:
             transactions[index] = parse_transaction(element)
         except Rejection as rejection:
             local_id, item_id = (_readable_id(element, field) for field in ("localId", "itemId"))
-            failed.append(Failed(index, local_id, item_id, rejection))
-    return transactions, failed
+            malformed.append(Failed(index, local_id, item_id, rejection))
+    return _Batch(elements, transactions, malformed)
 
 
 def _readable_id(element: object, field: str) -> UUID | None:

@@ -17,7 +17,7 @@ from application.persistence.postgres.datastore import execute
 from application.persistence.postgres.tables import postgres_table
 from application.persistence.postgres.transaction import INSERT_EVENTS
 from application.persistence.sqlite.tables import sqlite_table
-from application.projections.table import Insert, Table, Write
+from application.projections.table import Table, Write
 from tests.support import postgres
 
 Statement = tuple[str, Sequence[Any]]
@@ -85,14 +85,7 @@ class SQLite:
         statements: list[Statement] = [
             ("INSERT INTO stored_events VALUES (?, ?, ?, ?, ?, ?)", events)
         ]
-        for table, write in commit.writes:
-            target = sqlite_table(table)
-            if isinstance(write, Insert):
-                statements.append((target.insert, target.encode_rows(table.columns, write.rows)))
-            else:
-                columns = (*write.columns, table.key)
-                rows = target.encode_rows(columns, write.values)
-                statements.append((target.update(write.columns), rows))
+        statements += [sqlite_table(table).statement(write) for table, write in commit.writes]
         return [(statement, list(rows)) for statement, rows in statements]
 
     @contextmanager
@@ -137,13 +130,7 @@ class PostgreSQL:
             keys,
         ]
         statements: list[Statement] = [(INSERT_EVENTS, columns)]
-        for table, write in commit.writes:
-            target = postgres_table(table)
-            if isinstance(write, Insert):
-                statements.append((target.insert, target.encode(table.columns, write.rows)))
-            else:
-                names = (*write.columns, table.key)
-                statements.append((target.update(names), target.encode(names, write.values)))
+        statements += [postgres_table(table).statement(write) for table, write in commit.writes]
         return statements
 
     @contextmanager

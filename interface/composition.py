@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import timedelta
 
 from application.access.audit import AuditTrail
 from application.access.authentication import Authenticator
@@ -12,6 +13,9 @@ from application.items import ItemService
 from application.ledger import Ledger
 from application.persistence import environment
 from application.persistence.port import LedgerRecorder
+from application.rejected.keeping import RejectionKeeper
+from application.rejected.review import ReviewService
+from application.status import StatusService
 from application.sync import SyncService
 from interface.identity_provider import fetch_from
 from interface.settings import Settings
@@ -24,6 +28,8 @@ class Services:
     settings: Settings
     ledger: Ledger
     sync: SyncService
+    status: StatusService
+    review: ReviewService
     items: ItemService
     keys: KeyService
     audit: AuditTrail
@@ -52,10 +58,14 @@ def compose(settings: Settings, *, must_exist: bool = False) -> Iterator[Service
     )
     with Ledger(env) as ledger:
         audit = AuditTrail(ledger.recorder)
+        keeper = RejectionKeeper(timedelta(days=settings.rejection_retention))
+        sync = SyncService(ledger, keeper=keeper)
         yield Services(
             settings=settings,
             ledger=ledger,
-            sync=SyncService(ledger),
+            sync=sync,
+            status=StatusService(ledger),
+            review=ReviewService(ledger.recorder, sync, keeper, audit),
             items=ItemService(ledger),
             keys=KeyService(ledger.recorder, audit),
             audit=audit,

@@ -44,6 +44,10 @@ class Settings(BaseSettings):
     shutdown_timeout: Annotated[int, Field(ge=1)] = 60
     """Seconds that a stopping server gives to the requests it has accepted."""
 
+    rejection_retention: Annotated[int, Field(ge=1)] = 90
+    """Days that a rejected transaction is kept after it was recorded or dismissed; an open one is
+    kept until then."""
+
     auth: bool = True
     """Whether callers must show who they are. False is for experiments, on loopback only."""
     key_cache: Annotated[int, Field(ge=1, le=300)] = 10

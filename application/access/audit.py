@@ -1,4 +1,4 @@
-"""The audit trail: failed authentications, changes of keys, and writes that were refused."""
+"""The audit trail: who was turned away, what was dismissed, and what was done to keys."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -23,6 +23,7 @@ class Action(StrEnum):
 
     AUTHENTICATION_FAILED = "AUTHENTICATION_FAILED"
     WRITE_REFUSED = "WRITE_REFUSED"
+    REJECTION_DISMISSED = "REJECTION_DISMISSED"
     KEY_CREATED = "KEY_CREATED"
     KEY_ROTATED = "KEY_ROTATED"
     KEY_REVOKED = "KEY_REVOKED"

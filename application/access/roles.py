@@ -16,6 +16,8 @@ class Permission(Enum):
     """Have ADJUST and COUNT recorded, in batches and singly."""
     RELAY = auto()
     """Send what other devices recorded, under their names."""
+    REVIEW_REJECTIONS = auto()
+    """Try rejected transactions again, and dismiss them."""
     MANAGE_ITEMS = auto()
     """Register, describe, discontinue and reactivate items."""
     READ = auto()
@@ -40,7 +42,11 @@ class Role(StrEnum):
 
 _DEVICE = frozenset({Permission.SYNC, Permission.READ})
 _CLERK = _DEVICE | {Permission.RECORD, Permission.RELAY}
-_MANAGER = _CLERK | {Permission.CORRECT, Permission.MANAGE_ITEMS}
+_MANAGER = _CLERK | {
+    Permission.CORRECT,
+    Permission.REVIEW_REJECTIONS,
+    Permission.MANAGE_ITEMS,
+}
 
 GRANTS: Final[Mapping[Role, frozenset[Permission]]] = {
     Role.DEVICE: _DEVICE,

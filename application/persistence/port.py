@@ -14,6 +14,7 @@ from application.access.tables import ApiKey, AuditEntry
 from application.projections.movements import Movement
 from application.projections.stock_levels import StockLevel
 from application.projections.table import Table, Write
+from application.rejected.table import RejectedTransaction
 
 
 class UnsupportedDatabase(ValueError):
@@ -120,6 +121,10 @@ class LedgerTransaction(Protocol):
         """Brings a table up to date."""
         ...
 
+    def delete_before(self, table: Table, column: str, instant: datetime) -> None:
+        """Removes the rows that have an earlier instant in that column."""
+        ...
+
     def rows(self, table: Table) -> Sequence[tuple[Any, ...]]:
         """All rows of a small table."""
         ...
@@ -172,6 +177,24 @@ class AuditFilter:
     recorded_from: datetime | None = None
     """Inclusive."""
     recorded_to: datetime | None = None
+    """Exclusive."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class RejectedFilter:
+    """Which rejected transactions are asked for. What is None does not matter."""
+
+    name: UUID | None = None
+    """The transaction's `local_id`, or the rejection's own id."""
+    locations: frozenset[str] | None = None
+    standing: str | None = None
+    code: str | None = None
+    item_id: UUID | None = None
+    actor: str | None = None
+    device: str | None = None
+    rejected_from: datetime | None = None
+    """Inclusive; when it was rejected first."""
+    rejected_to: datetime | None = None
     """Exclusive."""
 
 
@@ -242,6 +265,21 @@ class LedgerRecorder(ApplicationRecorder):
         self, wanted: AuditFilter, *, before: UUID | None, limit: int
     ) -> Sequence[AuditEntry]:
         """The audit trail, newest first, from before that entry."""
+
+    @abstractmethod
+    def select_recorded(self, local_ids: Sequence[UUID]) -> Sequence[Notification]:
+        """Those events that took one of these `local_id`s."""
+
+    @abstractmethod
+    def select_rejected(
+        self, wanted: RejectedFilter, *, before: tuple[datetime, UUID] | None, limit: int
+    ) -> Sequence[RejectedTransaction]:
+        """Rejected transactions, the newest first, from before `before`: when one was rejected
+        first, and its id."""
+
+    @abstractmethod
+    def select_rejected_of(self, local_ids: Sequence[UUID]) -> Sequence[RejectedTransaction]:
+        """What was rejected under these `local_id`s."""
 
     @abstractmethod
     def rebuild_lock(self) -> AbstractContextManager[StillHeld]:

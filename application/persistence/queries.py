@@ -6,6 +6,7 @@ Every list is bounded by a limit and starts at a key.
 from abc import abstractmethod
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -16,11 +17,13 @@ from application.persistence.port import (
     ItemFilter,
     LedgerRecorder,
     MovementFilter,
+    RejectedFilter,
 )
 from application.persistence.tables import SQLTable
 from application.projections.movements import Movement, Movements
 from application.projections.stock_levels import StockLevel, StockLevels
 from application.projections.table import Table
+from application.rejected.table import REJECTED, RejectedTransaction
 
 Run = Callable[[str, Sequence[Any]], Sequence[Sequence[Any]]]
 """Runs a statement, whose parameters are marked by `?`, and returns all rows."""
@@ -29,6 +32,12 @@ Condition = tuple[str, Sequence[Any]]
 
 MAX_KEYS = 10_000
 """Keys shown at the most."""
+
+CHUNK = 1_000
+"""Values that one statement looks up."""
+
+MAX_REJECTED = 10_000
+"""Rejected transactions found by one such statement, at the most."""
 
 
 class ReadModelQueries(LedgerRecorder):
@@ -92,6 +101,30 @@ class ReadModelQueries(LedgerRecorder):
             conditions.append(("entry_id < ?", [log.encode_value("entry_id", before)]))
         entries = self._select(log, conditions, "entry_id DESC", limit)
         return [AuditEntry(*row) for row in entries]
+
+    def select_rejected(
+        self, wanted: RejectedFilter, *, before: tuple[datetime, UUID] | None, limit: int
+    ) -> list[RejectedTransaction]:
+        rejected = self.sql_table(REJECTED)
+        conditions = _rejected_conditions(wanted, rejected)
+        if before is not None:
+            columns = ("first_rejected_at", "rejection_id")
+            values = [rejected.encode_value(*pair) for pair in zip(columns, before, strict=True)]
+            conditions.append((f"({', '.join(columns)}) < (?, ?)", values))
+        newest_first = "first_rejected_at DESC, rejection_id DESC"
+        rows = self._select(rejected, conditions, newest_first, limit)
+        return [RejectedTransaction(*row) for row in rows]
+
+    def select_rejected_of(self, local_ids: Sequence[UUID]) -> list[RejectedTransaction]:
+        rejected = self.sql_table(REJECTED)
+        found: list[RejectedTransaction] = []
+        for start in range(0, len(local_ids), CHUNK):
+            chunk = local_ids[start : start + CHUNK]
+            values = [rejected.encode_value("local_id", local_id) for local_id in chunk]
+            condition = f"local_id IN ({', '.join('?' * len(chunk))})"
+            rows = self._select(rejected, [(condition, values)], "local_id", MAX_REJECTED)
+            found += [RejectedTransaction(*row) for row in rows]
+        return found
 
     def differences(self, live: Table, shadow: Table, *, upto: int, samples: int) -> Differences:
         missing = (
@@ -158,6 +191,25 @@ def _movement_conditions(wanted: MovementFilter, movements: SQLTable) -> list[Co
     )
     if wanted.locations is not None:
         conditions.append(_within(wanted.locations))
+    return conditions
+
+
+def _rejected_conditions(wanted: RejectedFilter, rejected: SQLTable) -> list[Condition]:
+    conditions = _equal_or_between(
+        rejected,
+        ("standing", "=", wanted.standing),
+        ("code", "=", wanted.code),
+        ("item_id", "=", wanted.item_id),
+        ("actor", "=", wanted.actor),
+        ("device", "=", wanted.device),
+        ("first_rejected_at", ">=", wanted.rejected_from),
+        ("first_rejected_at", "<", wanted.rejected_to),
+    )
+    if wanted.locations is not None:
+        conditions.append(_within(wanted.locations))
+    if wanted.name is not None:
+        name = rejected.encode_value("local_id", wanted.name)
+        conditions.append(("(local_id = ? OR rejection_id = ?)", [name, name]))
     return conditions
 
 

@@ -1,12 +1,13 @@
 """SQL for read models, derived from their `Table`s in the dialect of a database."""
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from secrets import token_hex
 from types import NoneType
 from typing import Any, get_args
 
-from application.projections.table import Table
+from application.projections.table import Insert, Table, Update, Upsert, Write
 
 
 @dataclass(frozen=True)
@@ -21,8 +22,13 @@ class Dialect:
     """How stored values are read, by Python types; others are as they are stored."""
 
 
-class SQLTable:
-    """The statements for one table, and its values on their way in and out."""
+class SQLTable(ABC):
+    """The statements for one table, and its values on their way in and out.
+
+    Adapters add what they insert and update many rows by.
+    """
+
+    insert: str
 
     def __init__(self, table: Table, dialect: Dialect) -> None:
         self.table = table
@@ -44,6 +50,24 @@ class SQLTable:
                 for index in table.indexes
             ),
         ]
+
+    @abstractmethod
+    def update(self, columns: tuple[str, ...]) -> str:
+        """The statement that gives these columns new values, in rows found by their key."""
+
+    @abstractmethod
+    def arrange(self, columns: Iterable[str], rows: Iterable[tuple[Any, ...]]) -> list[Any]:
+        """The rows' values as `insert` and `update` take them."""
+
+    def statement(self, write: Write) -> tuple[str, list[Any]]:
+        """What to run, and on what, to have this written."""
+        match write:
+            case Insert(rows):
+                return self.insert, self.arrange(self.table.columns, rows)
+            case Upsert(rows, kept):
+                return self.insert + self._on_conflict(kept), self.arrange(self.table.columns, rows)
+            case Update(columns, values):
+                return self.update(columns), self.arrange((*columns, self.table.key), values)
 
     def column_type(self, name: str) -> str:
         return self._dialect.types[self._types[name]]
@@ -72,6 +96,13 @@ class SQLTable:
                 for decoder, value in zip(self._decoders, values, strict=True)
             )
         )
+
+    def _on_conflict(self, kept: tuple[str, ...]) -> str:
+        """What makes an INSERT write those rows anew that are there, but for the `kept` columns."""
+        key = self.table.key
+        anew = [column for column in self.table.columns if column not in {key, *kept}]
+        assignments = ", ".join(f"{column} = excluded.{column}" for column in anew)
+        return f" ON CONFLICT ({key}) DO UPDATE SET {assignments}"
 
     def _definition(self, name: str) -> str:
         definition = f"{name} {self.column_type(name)}"

@@ -56,7 +56,15 @@ class Update(NamedTuple):
     values: Sequence[tuple[Any, ...]]
 
 
-Write = Insert | Update
+class Upsert(NamedTuple):
+    """Rows that are new, or whose key is there already: then all columns but `kept` are written
+    anew. No key stands in it twice."""
+
+    rows: Sequence[tuple[Any, ...]]
+    kept: tuple[str, ...] = ()
+
+
+Write = Insert | Update | Upsert
 
 
 class Projection(Protocol):

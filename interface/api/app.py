@@ -16,6 +16,7 @@ from interface.api import (
     openapi,
     problems,
     refusals,
+    rejections,
     sync,
 )
 from interface.composition import compose
@@ -38,7 +39,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         description=openapi.DESCRIPTION,
         lifespan=lifespan,
     )
-    for module in (sync, items, movements, keys, audit, health):
+    for module in (sync, rejections, items, movements, keys, audit, health):
         app.include_router(module.router)
     problems.install(app)
     refusals.install(app)

@@ -13,6 +13,8 @@ from application.access.principal import Principal
 from application.access.roles import Permission
 from application.items import ItemService
 from application.persistence.port import LedgerRecorder
+from application.rejected.review import ReviewService
+from application.status import StatusService
 from application.sync import SyncService
 from interface.composition import Services
 from interface.settings import Settings
@@ -50,6 +52,14 @@ async def _audit(services: _Services) -> AuditTrail:
     return services.audit
 
 
+async def _review(services: _Services) -> ReviewService:
+    return services.review
+
+
+async def _status(services: _Services) -> StatusService:
+    return services.status
+
+
 def origin_of(request: Request) -> Origin:
     """Where the request came from, for the audit trail."""
     principal: Principal = request.state.principal
@@ -81,6 +91,7 @@ def needs(permission: Permission) -> Any:
 CanSync = Annotated[Principal, needs(Permission.SYNC)]
 CanRecord = Annotated[Principal, needs(Permission.RECORD)]
 CanManageItems = Annotated[Principal, needs(Permission.MANAGE_ITEMS)]
+CanReview = Annotated[Principal, needs(Permission.REVIEW_REJECTIONS)]
 CanRead = Annotated[Principal, needs(Permission.READ)]
 
 Sync = Annotated[SyncService, Depends(_sync)]
@@ -89,4 +100,6 @@ Reader = Annotated[LedgerRecorder, Depends(_reader)]
 Configured = Annotated[Settings, Depends(_settings)]
 Keys = Annotated[KeyService, Depends(_keys)]
 Audit = Annotated[AuditTrail, Depends(_audit)]
+Review = Annotated[ReviewService, Depends(_review)]
+Status = Annotated[StatusService, Depends(_status)]
 From = Annotated[Origin, Depends(_origin)]

@@ -15,7 +15,8 @@ from interface.api.dependencies import CanRead, CanRecord, Reader, Sync
 from interface.api.openapi import json_body
 from interface.api.paging import Position, Timeline, WantedText, cursor_for, parse_cursor
 from interface.api.problems import documented
-from interface.api.schemas import MovementOut, MovementPage, SyncedOut
+from interface.api.schemas import MovementOut, MovementPage
+from interface.api.sync_schemas import SyncedOut
 
 router = APIRouter(tags=["movements"])
 

@@ -11,7 +11,7 @@ from pydantic.json_schema import models_json_schema
 from application.transaction_parser import MovementElement
 from interface.api.middleware.authentication import PUBLIC
 from interface.api.problems import Problem, documented
-from interface.api.schemas import SyncRequest
+from interface.api.sync_schemas import SyncRequest
 
 _AT_THE_DOOR = (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN, HTTPStatus.TOO_MANY_REQUESTS)
 _WITH_A_BODY = (

@@ -18,6 +18,7 @@ from application.access import rejections as access
 from application.access.rejections import Unauthenticated
 from application.access.tokens import REFETCH_SECONDS, IdentityProviderUnavailable
 from application.persistence.port import StoreUnavailable
+from application.rejected import rejections as rejected
 from domain import rejections
 from domain.rejections import Detail, Rejection
 
@@ -34,6 +35,8 @@ STATUS: Final[Mapping[type[Rejection], HTTPStatus]] = {
     access.Forbidden: HTTPStatus.FORBIDDEN,
     access.UnknownKey: HTTPStatus.NOT_FOUND,
     access.KeyNotActive: HTTPStatus.CONFLICT,
+    rejected.UnknownRejection: HTTPStatus.NOT_FOUND,
+    rejected.AlreadyRecorded: HTTPStatus.CONFLICT,
 }
 
 RETRY_AFTER_SECONDS: Final = 1

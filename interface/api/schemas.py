@@ -8,13 +8,9 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSeriali
 
 from application.projections.movements import Movement
 from application.projections.stock_levels import StockLevel
-from application.sync import Failed, Status, Synced, SyncResult
-from application.transaction_parser import WIRE_CONFIG, Instant, TransactionElement
+from application.transaction_parser import WIRE_CONFIG, Instant
 from domain.stock_item import StockItem
 from domain.transaction import TransactionType
-from interface.api.problems import wire_details
-
-EXAMPLE_ITEM_ID = "a3c0b4a6-27f4-5d0b-8bf0-0f1d5b5f1d11"
 
 
 def _to_wire(instant: datetime) -> str:
@@ -41,10 +37,6 @@ CoveredAt = Annotated[
 
 class Wire(BaseModel):
     model_config = WIRE_CONFIG
-
-
-def _is_none(value: object) -> bool:
-    return value is None
 
 
 def example(**values: Any) -> ConfigDict:
@@ -147,117 +139,6 @@ class MovementOut(Wire):
 class MovementPage(Wire):
     items: list[MovementOut]
     next_cursor: str | None
-
-
-class SyncRequest(Wire):
-    """A batch."""
-
-    model_config = example(
-        transactions=[
-            {
-                "localId": "6f1c2f0e-8c43-4a57-9d0b-5a8d2f9a3b01",
-                "type": "INBOUND",
-                "itemId": EXAMPLE_ITEM_ID,
-                "quantity": 24,
-                "occurredAt": "2026-01-08T09:14:03+09:00",
-                "note": "PO 1182",
-                "reference": "po:1182",
-                "device": "scanner-7",
-            },
-            {
-                "localId": "a0d2c1b4-57e9-4d19-8f53-1c7f7f6d1e02",
-                "type": "OUTBOUND",
-                "itemId": EXAMPLE_ITEM_ID,
-                "quantity": 1,
-            },
-        ]
-    )
-
-    transactions: list[TransactionElement]
-
-
-class StockTakeOut(Wire):
-    """What a COUNT found, against what was on hand at its moment."""
-
-    expected: int
-    counted: int
-    delta: int
-
-
-class SyncedOut(Wire):
-    """An element that is recorded: now, or (`duplicate`) before, with what was answered then."""
-
-    index: int
-    local_id: UUID
-    item_id: UUID
-    status: Status
-    on_hand: int
-    version: int
-    position: int
-    synced_at: Timestamp
-    count: Annotated[
-        StockTakeOut | None, Field(exclude_if=_is_none, description="Of a COUNT alone.")
-    ] = None
-    covered_at: Annotated[CoveredAt, Field(exclude_if=_is_none)] = None
-
-    @classmethod
-    def of(cls, synced: Synced) -> "SyncedOut":
-        return cls.model_construct(
-            index=synced.index,
-            local_id=synced.local_id,
-            item_id=synced.item_id,
-            status=synced.status,
-            on_hand=synced.on_hand,
-            version=synced.version,
-            position=synced.position,
-            synced_at=synced.synced_at,
-            count=synced.count and StockTakeOut.model_construct(**synced.count._asdict()),
-            covered_at=synced.covered_at,
-        )
-
-
-class FailedOut(Wire):
-    """An element that is not recorded, and why."""
-
-    index: int
-    local_id: UUID | None
-    item_id: UUID | None
-    code: str
-    message: str
-    retryable: bool
-    details: dict[str, Any]
-
-    @classmethod
-    def of(cls, failed: Failed) -> "FailedOut":
-        return cls.model_construct(
-            index=failed.index,
-            local_id=failed.local_id,
-            item_id=failed.item_id,
-            code=failed.rejection.code,
-            message=failed.rejection.message,
-            retryable=failed.rejection.retryable,
-            details=wire_details(failed.rejection.details),
-        )
-
-
-class SyncResponse(Wire):
-    """What became of a batch."""
-
-    synced: list[SyncedOut]
-    failed: list[FailedOut]
-    position: Annotated[int, Field(description="The ledger's last position, this batch included.")]
-    server_time: Annotated[
-        Timestamp, Field(description="For a device to find out by how much its clock is off.")
-    ]
-
-    @classmethod
-    def of(cls, result: SyncResult) -> "SyncResponse":
-        return cls.model_construct(
-            synced=[SyncedOut.of(synced) for synced in result.synced],
-            failed=[FailedOut.of(failed) for failed in result.failed],
-            position=result.position,
-            server_time=result.server_time,
-        )
 
 
 class Health(Wire):

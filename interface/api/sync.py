@@ -1,15 +1,21 @@
-"""POST /sync/transactions: the backlog of a device."""
+"""/sync: the backlog of a device, and what became of it."""
 
 from http import HTTPStatus
 
 from fastapi import APIRouter, Request
 
 from interface.api.body import Batch
-from interface.api.dependencies import Audit, CanSync, From, Sync
+from interface.api.dependencies import Audit, CanRead, CanSync, From, Status, Sync
 from interface.api.openapi import json_body
 from interface.api.problems import documented
 from interface.api.refusals import record_forbidden
-from interface.api.schemas import SyncRequest, SyncResponse
+from interface.api.sync_schemas import (
+    FateOut,
+    StatusRequest,
+    StatusResponse,
+    SyncRequest,
+    SyncResponse,
+)
 
 router = APIRouter(tags=["sync"])
 
@@ -33,3 +39,16 @@ def sync_transactions(
     request.state.outcome = f"{len(result.synced)} synced, {len(result.failed)} failed"
     record_forbidden(audit, origin, result)
     return SyncResponse.of(result)
+
+
+@router.post(
+    "/sync/status",
+    summary="What became of transactions",
+    responses=documented(HTTPStatus.UNPROCESSABLE_ENTITY),
+)
+def transaction_statuses(request: StatusRequest, caller: CanRead, status: Status) -> StatusResponse:
+    """For a device whose answer got lost: of each, whether it is recorded, was rejected, or has
+    never been seen. Sending the batch again does the same, and records what was never seen."""
+    fates = status.fates(request.local_ids, caller)
+    pairs = zip(request.local_ids, fates, strict=True)
+    return StatusResponse(statuses=[FateOut.of(local_id, fate) for local_id, fate in pairs])

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from threading import Event, Thread
 from typing import Any
-from uuid import UUID
+from uuid import UUID, uuid4
 
 import pytest
 
@@ -12,7 +12,9 @@ from application.copy import Copied, NotACopy, copy
 from application.items import ItemService
 from application.ledger import Ledger
 from application.persistence import environment
+from application.persistence.port import RejectedFilter
 from application.persistence.sqlite.recorder import SQLiteLedgerRecorder
+from application.rejected.table import RejectedTransaction
 from application.sync import SyncService
 from tests.conftest import BACKENDS
 from tests.support import postgres
@@ -83,13 +85,20 @@ def notifications(ledger: Ledger) -> list[Any]:
     return list(ledger.recorder.select_notifications(1, 1_000_000))
 
 
+def rejected(ledger: Ledger) -> list[RejectedTransaction]:
+    return list(ledger.recorder.select_rejected(RejectedFilter(), before=None, limit=1_000))
+
+
 def assert_equal(source: Ledger, target: Ledger) -> None:
     assert notifications(source) == notifications(target)
+    assert rejected(source) == rejected(target)
     assert_read_models_equal_replay(target)
 
 
 def test_copy_is_the_same_ledger(source: Ledger, target: Ledger) -> None:
     sent = trade(source)
+    failed = SyncService(source).sync([element("OUTBOUND", uuid4(), 7)], CLERK).failed
+    assert len(failed) == len(rejected(source)) == 1
     copied = copy(source, target, silent)
     assert_equal(source, target)
     total = sum(element["quantity"] for element in sent)

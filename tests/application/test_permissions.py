@@ -25,7 +25,7 @@ def test_who_may_do_what() -> None:
     everyone = {Permission.READ}
     device = everyone | {Permission.SYNC}
     clerk = device | {Permission.RECORD, Permission.RELAY}
-    manager = clerk | {Permission.CORRECT, Permission.MANAGE_ITEMS}
+    manager = clerk | {Permission.CORRECT, Permission.REVIEW_REJECTIONS, Permission.MANAGE_ITEMS}
     auditor = everyone | {Permission.EVERYWHERE, Permission.READ_AUDIT}
     assert dict(GRANTS) == {
         Role.DEVICE: device,

@@ -2,7 +2,8 @@
 
 from collections.abc import Iterator
 
-import application.access.rejections  # noqa: F401 -- so that its classes are found
+import application.access.rejections
+import application.rejected.rejections  # noqa: F401 -- so that their classes are found
 from domain import rejections
 from domain.rejections import Rejection
 
@@ -27,6 +28,8 @@ def test_codes_are_these_and_stay_these() -> None:
         "FORBIDDEN",
         "UNKNOWN_KEY",
         "KEY_NOT_ACTIVE",
+        "UNKNOWN_REJECTION",
+        "ALREADY_RECORDED",
     }
 
 

@@ -29,6 +29,10 @@ KEY_ID = "0123456789"
 
 ROUTES: dict[tuple[str, str], tuple[Permission, int]] = {
     ("POST", "/sync/transactions"): (Permission.SYNC, 200),
+    ("POST", "/sync/status"): (Permission.READ, 200),
+    ("GET", "/sync/rejections"): (Permission.READ, 200),
+    ("POST", "/sync/rejections/{local_id}/dismiss"): (Permission.REVIEW_REJECTIONS, 404),
+    ("POST", "/sync/rejections/{local_id}/retry"): (Permission.REVIEW_REJECTIONS, 404),
     ("POST", "/items"): (Permission.MANAGE_ITEMS, 200),
     ("GET", "/items"): (Permission.READ, 200),
     ("GET", "/items/{item_id}"): (Permission.READ, 200),
@@ -53,6 +57,8 @@ def body_for(method: str, path: str, item_id: UUID) -> dict[str, Any] | None:
     movement = element("INBOUND", item_id, 1)
     bodies: dict[tuple[str, str], dict[str, Any]] = {
         ("POST", "/sync/transactions"): {"transactions": [movement]},
+        ("POST", "/sync/status"): {"localIds": [movement["localId"]]},
+        ("POST", "/sync/rejections/{local_id}/dismiss"): {"reason": "it was counted"},
         ("POST", "/items"): ITEM,
         ("PATCH", "/items/{item_id}"): {"name": "Tea"},
         ("POST", "/items/{item_id}/movements"): movement,
@@ -122,7 +128,7 @@ def test_role_may_do_what_the_table_says(
     item_id = register(api, admin)
     caller = key_of(role)
     for (method, path), (permission, good) in ROUTES.items():
-        url = path.format(item_id=item_id, key_id=KEY_ID)
+        url = path.format(item_id=item_id, key_id=KEY_ID, local_id=uuid4())
         answer = api.request(method, url, json=body_for(method, path, item_id), headers=caller)
         expected = good if permission in GRANTS[role] else 403
         assert (method, path, answer.status_code) == (method, path, expected)

@@ -84,6 +84,10 @@ def test_openapi_document_is_whole(api: TestClient) -> None:
     }
     assert operations == {
         "POST /sync/transactions",
+        "POST /sync/status",
+        "GET /sync/rejections",
+        "POST /sync/rejections/{local_id}/dismiss",
+        "POST /sync/rejections/{local_id}/retry",
         "POST /items",
         "GET /items",
         "GET /items/{item_id}",

@@ -7,11 +7,12 @@ from uuid import UUID, uuid4
 from application.access.principal import Principal
 from application.access.roles import Role
 from application.items import ItemService
+from application.judge import Failed
 from application.ledger import Ledger
 from application.persistence.port import ItemFilter, MovementFilter
 from application.projections import PROJECTIONS
 from application.projections.table import Insert, Recorded
-from application.sync import Failed, SyncResult
+from application.sync import SyncResult
 from domain.actor import Actor
 from domain.events import StockItemEvent
 from domain.stock_item import ItemDetails, StockItem

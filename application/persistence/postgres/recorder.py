@@ -138,6 +138,10 @@ class PostgresLedgerRecorder(PostgresApplicationRecorder, ReadModelQueries):
         except KeyTaken as error:
             raise lost_race(self._contended(appended), error) from error
 
+    def select_recorded(self, local_ids: Sequence[UUID]) -> Sequence[Notification]:
+        with self.datastore.get_connection() as connection:
+            return PostgresLedgerTransaction(connection, []).recorded(local_ids)
+
     @contextmanager
     def reading(self) -> Iterator[Run]:
         with self.datastore.get_connection() as connection:

@@ -1,7 +1,9 @@
 """Read models on PostgreSQL, in its own types, written in bulk from one array a column."""
 
+from collections.abc import Iterable
 from datetime import datetime
 from functools import cache
+from typing import Any
 from uuid import UUID
 
 from application.persistence.tables import Dialect, SQLTable
@@ -36,14 +38,16 @@ class PostgresTable(SQLTable):
         )
 
     def update(self, columns: tuple[str, ...]) -> str:
-        """`columns` ends with the key, by which the rows are found."""
-        *changed, key = columns
-        assignments = ", ".join(f"{column} = new.{column}" for column in changed)
+        key = self.table.key
+        assignments = ", ".join(f"{column} = new.{column}" for column in columns)
         return (
             f"UPDATE {self.table.name} AS old SET {assignments} "  # noqa: S608
-            f"FROM {self._arrays(columns)} AS new ({', '.join(columns)}) "
+            f"FROM {self._arrays((*columns, key))} AS new ({', '.join((*columns, key))}) "
             f"WHERE old.{key} = new.{key}"
         )
+
+    def arrange(self, columns: Iterable[str], rows: Iterable[tuple[Any, ...]]) -> list[Any]:
+        return list(self.encode(columns, rows))
 
     def _arrays(self, columns: tuple[str, ...]) -> str:
         arrays = (f"%b::{self.column_type(column).split()[0]}[]" for column in columns)

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
+from datetime import datetime
 from typing import Any, NamedTuple, cast
 from uuid import UUID
 
@@ -16,7 +17,7 @@ from application.persistence.postgres.positions import (
     TAKE_POSITIONS,
 )
 from application.persistence.postgres.tables import postgres_table
-from application.projections.table import Insert, Table, Write
+from application.projections.table import Table, Write
 
 # In one order, so that two units of work can't wait for each other.
 LOCK = """
@@ -131,11 +132,10 @@ class PostgresLedgerTransaction:
     def write(self, table: Table, writes: Sequence[Write]) -> None:
         target = postgres_table(table)
         for write in writes:
-            if isinstance(write, Insert):
-                self._execute(target.insert, target.encode(table.columns, write.rows))
-            else:
-                columns = (*write.columns, table.key)
-                self._execute(target.update(columns), target.encode(columns, write.values))
+            self._execute(*target.statement(write))
+
+    def delete_before(self, table: Table, column: str, instant: datetime) -> None:
+        self._execute(f"DELETE FROM {table.name} WHERE {column} < %s", [instant])  # noqa: S608
 
     def rows(self, table: Table) -> list[tuple[Any, ...]]:
         target = postgres_table(table)

@@ -8,6 +8,7 @@ from uuid import UUID
 import filelock
 from eventsourcing.persistence import (
     ApplicationRecorder,
+    Notification,
     StoredEvent,
 )
 from eventsourcing.sqlite import SQLiteApplicationRecorder, SQLiteCursor, SQLiteFactory
@@ -69,6 +70,10 @@ class SQLiteLedgerRecorder(SQLiteApplicationRecorder, ReadModelQueries):
     def head(self) -> int:
         with self.datastore.transaction(commit=False) as cursor:
             return read_head(cursor)
+
+    def select_recorded(self, local_ids: Sequence[UUID]) -> Sequence[Notification]:
+        with self.datastore.transaction(commit=False) as cursor:
+            return SQLiteLedgerTransaction(cursor).recorded(local_ids)
 
     @contextmanager
     def reading(self) -> Iterator[Run]:

@@ -52,9 +52,7 @@ class SQLiteTable(SQLTable):
         assignments = ", ".join(f"{column}=?" for column in columns)
         return f"UPDATE {self.table.name} SET {assignments} WHERE {self.table.key}=?"  # noqa: S608
 
-    def encode_rows(
-        self, columns: Iterable[str], rows: Iterable[tuple[Any, ...]]
-    ) -> list[tuple[Any, ...]]:
+    def arrange(self, columns: Iterable[str], rows: Iterable[tuple[Any, ...]]) -> list[Any]:
         return list(zip(*self.encode(columns, rows), strict=True))
 
 

@@ -4,6 +4,7 @@ import json
 import sqlite3
 from collections.abc import Sequence
 from dataclasses import replace
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -12,7 +13,7 @@ from eventsourcing.sqlite import SQLiteCursor
 
 from application.persistence.port import Latest, LevelState, lost_race
 from application.persistence.sqlite.tables import sqlite_table
-from application.projections.table import Insert, Table, Write
+from application.projections.table import Table, Write
 
 RECORDED = """
 SELECT e.rowid, e.originator_id, e.originator_version, e.topic, e.state
@@ -99,13 +100,11 @@ class SQLiteLedgerTransaction:
     def write(self, table: Table, writes: Sequence[Write]) -> None:
         target = sqlite_table(table)
         for write in writes:
-            if isinstance(write, Insert):
-                rows = target.encode_rows(table.columns, write.rows)
-                self._cursor.executemany(target.insert, rows)
-            else:
-                columns = (*write.columns, table.key)
-                values = target.encode_rows(columns, write.values)
-                self._cursor.executemany(target.update(write.columns), values)
+            self._cursor.executemany(*target.statement(write))
+
+    def delete_before(self, table: Table, column: str, instant: datetime) -> None:
+        value = sqlite_table(table).encode_value(column, instant)
+        self._cursor.execute(f"DELETE FROM {table.name} WHERE {column} < ?", (value,))  # noqa: S608
 
     def rows(self, table: Table) -> list[tuple[Any, ...]]:
         target = sqlite_table(table)

@@ -1,0 +1,2 @@
+"""Transactions that were not recorded: work for a person, so they are kept until somebody closes
+them."""

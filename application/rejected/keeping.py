@@ -1,0 +1,159 @@
+"""Keeping what was rejected, in the commit that answers it, and closing it."""
+
+import json
+from collections.abc import Iterable
+from datetime import datetime, timedelta
+from hashlib import blake2b
+from typing import Any, Final, NamedTuple
+from uuid import UUID
+
+from application.access.principal import Located, Principal
+from application.persistence.port import LedgerTransaction
+from application.projections.table import Update, Upsert
+from application.rejected.table import CLOSING, REJECTED, RejectedTransaction, Standing
+from domain.actor import Actor
+from domain.rejections import Rejection
+from domain.transaction import Content, Transaction
+
+RETENTION: Final = timedelta(days=90)
+"""How long a rejection is kept after it was closed, unless the settings say otherwise."""
+
+MAX_EXCERPT: Final = 4_000
+"""Characters kept of a malformed element."""
+
+
+class Refused(NamedTuple):
+    """An element of a batch that was not recorded."""
+
+    element: object
+    local_id: UUID | None
+    item_id: UUID | None
+    transaction: Transaction | None
+    """None where the element is malformed."""
+    item: Located | None
+    """The item that it is about, where there is one."""
+    rejection: Rejection
+
+
+class RejectionKeeper:
+    """Keeps what was rejected, for so long after it was closed."""
+
+    def __init__(self, retention: timedelta = RETENTION) -> None:
+        self._retention = retention
+
+    def keep(
+        self,
+        unit_of_work: LedgerTransaction,
+        refused: Iterable[Refused],
+        principal: Principal,
+        now: datetime,
+    ) -> None:
+        """Keeps these, and forgets what was closed long ago."""
+        rows = {row.rejection_id: row for row in (_row(one, principal, now) for one in refused)}
+        if rows:
+            # In one order, so that two units of work can't wait for each other.
+            ordered = sorted(rows.values(), key=lambda row: row.rejection_id)
+            kept = ("first_rejected_at", *CLOSING)
+            unit_of_work.write(REJECTED, [Upsert(ordered, kept)])
+            unit_of_work.delete_before(REJECTED, "closed_at", now - self._retention)
+
+    def resolve(
+        self,
+        unit_of_work: LedgerTransaction,
+        rejection_ids: Iterable[UUID],
+        by: Actor,
+        now: datetime,
+    ) -> None:
+        """These transactions are recorded: where one was rejected before, it waits no more."""
+        values = [
+            (Standing.RESOLVED.value, now, by.name, None, rejection_id)
+            for rejection_id in rejection_ids
+        ]
+        if values:
+            unit_of_work.write(REJECTED, [Update(CLOSING, values)])
+
+    def dismiss(
+        self,
+        unit_of_work: LedgerTransaction,
+        rows: Iterable[RejectedTransaction],
+        reason: str,
+        by: Actor,
+        now: datetime,
+    ) -> None:
+        """Somebody decided that these need nothing more."""
+        closing = (Standing.DISMISSED.value, now, by.name, reason)
+        unit_of_work.write(
+            REJECTED, [Update(CLOSING, [(*closing, row.rejection_id) for row in rows])]
+        )
+
+
+def rejection_id(local_id: UUID, content: Content) -> UUID:
+    """The same for the same transaction, however often it is sent. Another transaction under the
+    same `local_id` is another one to look at."""
+    text = f"{content.type} {content.quantity}".encode()
+    return _digest(local_id.bytes + content.item_id.bytes + text)
+
+
+def _digest(data: bytes) -> UUID:
+    return UUID(bytes=blake2b(data, digest_size=16).digest())
+
+
+def _row(refused: Refused, principal: Principal, now: datetime) -> RejectedTransaction:
+    transaction = refused.transaction
+    if transaction is None:
+        element = _json(refused.element)
+        identity, excerpt, device = _digest(element.encode()), element[:MAX_EXCERPT], None
+    else:
+        device = principal.device_for(transaction.device)
+        identity = rejection_id(transaction.local_id, transaction.content)
+        excerpt = _json(_element(transaction, device))
+    return RejectedTransaction(
+        rejection_id=identity,
+        local_id=refused.local_id,
+        item_id=refused.item_id,
+        location=_place(refused.item, principal),
+        element=excerpt,
+        malformed=transaction is None,
+        code=refused.rejection.code,
+        message=refused.rejection.message,
+        detail_object=json.dumps(refused.rejection.details),
+        actor=principal.actor.name,
+        key_id=principal.actor.key_id,
+        device=device or principal.device,
+        first_rejected_at=now,
+        rejected_at=now,
+        standing=Standing.OPEN.value,
+        closed_at=None,
+        closed_by=None,
+        closing_reason=None,
+    )
+
+
+def _place(item: Located | None, principal: Principal) -> str | None:
+    if item is not None and principal.may_enter(item.location):
+        return item.location
+    return min(principal.locations, default=None)
+
+
+def _element(transaction: Transaction, device: str | None) -> dict[str, Any]:
+    """The transaction as an element of a batch, from which it can be sent again."""
+    fields = {
+        "localId": str(transaction.local_id),
+        "type": transaction.type.value,
+        "itemId": str(transaction.item_id),
+        "quantity": transaction.quantity,
+        "occurredAt": transaction.occurred_at and transaction.occurred_at.isoformat(),
+        "reason": transaction.reason,
+        "note": transaction.note,
+        "reference": transaction.reference,
+        "device": device,
+    }
+    return {name: value for name, value in fields.items() if value is not None}
+
+
+def _json(value: object) -> str:
+    """In ASCII: what can't be stored as text is stored as its escape."""
+    try:
+        return json.dumps(value)
+    except RecursionError:
+        return json.dumps("nested too deeply to be shown")

@@ -1,0 +1,58 @@
+"""What became of transactions: what a device asks whose answer got lost."""
+
+from collections.abc import Iterable, Sequence
+from typing import cast
+from uuid import UUID
+
+from application.access.principal import Principal
+from application.ledger import Ledger
+from application.projections.table import Recorded
+from application.rejected.table import RejectedTransaction, Standing
+from domain.events import MovementRecorded
+
+Fate = Recorded[MovementRecorded] | RejectedTransaction | None
+"""Recorded, rejected, or, as far as the caller may know, never seen."""
+
+
+class StatusService:
+    """Tells what became of transactions."""
+
+    def __init__(self, ledger: Ledger) -> None:
+        self._ledger = ledger
+
+    def fates(self, local_ids: Sequence[UUID], principal: Principal) -> list[Fate]:
+        """What became of each, in this order. What is elsewhere is as if it had never been seen."""
+        # In this order: what is recorded between the two look-ups is found by the second one.
+        rejected = self._rejected(local_ids, principal)
+        recorded = self._recorded(local_ids, principal)
+        return [recorded.get(local_id) or rejected.get(local_id) for local_id in local_ids]
+
+    def _rejected(
+        self, local_ids: Sequence[UUID], principal: Principal
+    ) -> dict[UUID, RejectedTransaction]:
+        """Of each, the last rejection."""
+        visible = principal.visible(None)
+        found = [
+            row
+            for row in self._ledger.recorder.select_rejected_of(local_ids)
+            if row.standing != Standing.RESOLVED and (visible is None or row.location in visible)
+        ]
+        return {cast("UUID", row.local_id): row for row in _oldest_first(found)}
+
+    def _recorded(
+        self, local_ids: Sequence[UUID], principal: Principal
+    ) -> dict[UUID, Recorded[MovementRecorded]]:
+        notifications = self._ledger.recorder.select_recorded(local_ids)
+        found = [
+            cast("Recorded[MovementRecorded]", self._ledger.to_recorded(notification))
+            for notification in notifications
+        ]
+        return {
+            recorded.event.local_id: recorded
+            for recorded in found
+            if principal.may_enter(recorded.event.location)
+        }
+
+
+def _oldest_first(rows: Iterable[RejectedTransaction]) -> list[RejectedTransaction]:
+    return sorted(rows, key=lambda row: row.rejected_at)

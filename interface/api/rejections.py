@@ -1,0 +1,94 @@
+"""/sync/rejections: what was not recorded, for people to work through."""
+
+from datetime import datetime
+from http import HTTPStatus
+from typing import Annotated
+from uuid import UUID
+
+from fastapi import APIRouter, Query, Request
+
+from application.persistence.port import RejectedFilter
+from application.rejected.table import Standing
+from interface.api.dependencies import Audit, CanRead, CanReview, From, Review
+from interface.api.paging import Timeline, WantedText, cursor_for, parse_cursor
+from interface.api.problems import documented
+from interface.api.refusals import record_forbidden
+from interface.api.sync_schemas import (
+    Dismissal,
+    RejectionOut,
+    RejectionPage,
+    Retry,
+    SyncResponse,
+)
+
+router = APIRouter(prefix="/sync/rejections", tags=["sync"])
+
+_INVALID = HTTPStatus.UNPROCESSABLE_ENTITY
+_CLOSING = documented(HTTPStatus.NOT_FOUND, HTTPStatus.CONFLICT, _INVALID)
+
+
+class RejectionQuery(Timeline):
+    """Which rejected transactions are asked for."""
+
+    location: WantedText = None
+    status: Annotated[Standing | None, Query(description="`open` is what waits for somebody.")] = (
+        None
+    )
+    code: WantedText = None
+    item_id: Annotated[UUID | None, Query(alias="itemId")] = None
+    actor: WantedText = None
+    device: WantedText = None
+
+
+@router.get("", summary="What was rejected", responses=documented(_INVALID))
+def list_rejections(
+    caller: CanRead, review: Review, query: Annotated[RejectionQuery, Query()]
+) -> RejectionPage:
+    """Transactions at the caller's locations that were not recorded, the newest first. Each is kept
+    until it is recorded under its `localId` after all, or somebody dismisses it, and for some time
+    after that."""
+    wanted = RejectedFilter(
+        locations=caller.visible(query.location),
+        standing=query.status,
+        code=query.code,
+        item_id=query.item_id,
+        actor=query.actor,
+        device=query.device,
+        rejected_from=query.recorded_from,
+        rejected_to=query.recorded_to,
+    )
+    before = parse_cursor(query.cursor, tuple[datetime, UUID])
+    rows = review.rejected(wanted, before=before, limit=query.limit)
+    return RejectionPage(
+        items=[RejectionOut.of(row) for row in rows],
+        next_cursor=cursor_for(
+            rows, query.limit, lambda row: (row.first_rejected_at, row.rejection_id)
+        ),
+    )
+
+
+@router.post("/{local_id}/dismiss", summary="Leave it at that", responses=_CLOSING)
+def dismiss_rejection(
+    local_id: UUID, dismissal: Dismissal, caller: CanReview, review: Review, origin: From
+) -> RejectionOut:
+    """Closes a rejection, with a reason. Nothing changes the second time. Where no `localId` could
+    be read, the path takes the `rejectionId`."""
+    return RejectionOut.of(review.dismiss(local_id, dismissal.reason, caller, origin))
+
+
+@router.post("/{local_id}/retry", summary="Try it again", responses=_CLOSING)
+def retry_rejection(
+    request: Request,
+    local_id: UUID,
+    caller: CanReview,
+    review: Review,
+    audit: Audit,
+    origin: From,
+    retry: Retry | None = None,
+) -> SyncResponse:
+    """Sends the transaction again, as it was sent, and before it the adjustment, if one is given.
+    It is judged like any batch: what is recorded is resolved."""
+    result = review.retry(local_id, caller, retry.correction if retry else None)
+    request.state.outcome = f"{len(result.synced)} synced, {len(result.failed)} failed"
+    record_forbidden(audit, origin, result)
+    return SyncResponse.of(result)

@@ -1,0 +1,304 @@
+"""What is rejected is kept until somebody closes it, and devices learn what became of what they
+sent."""
+
+from datetime import timedelta
+from typing import Any
+from uuid import UUID, uuid4
+
+import pytest
+
+from application.access.audit import AuditTrail
+from application.access.principal import Principal
+from application.access.roles import Role
+from application.items import ItemService
+from application.ledger import Ledger
+from application.persistence.port import AuditFilter, RejectedFilter
+from application.projections import PROJECTIONS
+from application.projections.table import Recorded
+from application.rebuild import rebuild
+from application.rejected.keeping import MAX_EXCERPT, RejectionKeeper
+from application.rejected.rejections import AlreadyRecorded, UnknownRejection
+from application.rejected.review import Correction, ReviewService
+from application.rejected.table import RejectedTransaction
+from application.status import StatusService
+from application.sync import SyncService
+from domain.rejections import Invalid
+from tests.support.access import ADMIN, caller
+from tests.support.shop import CLERK, Clock, codes, element, on_hand, register
+
+MANAGER = caller(Role.MANAGER, "main")
+DEVICE = caller(Role.DEVICE, "main")
+RETENTION = timedelta(days=30)
+
+
+@pytest.fixture
+def keeper() -> RejectionKeeper:
+    return RejectionKeeper(RETENTION)
+
+
+@pytest.fixture
+def sync(ledger: Ledger, clock: Clock, keeper: RejectionKeeper) -> SyncService:
+    return SyncService(ledger, clock, keeper)
+
+
+@pytest.fixture
+def review(
+    ledger: Ledger, clock: Clock, sync: SyncService, keeper: RejectionKeeper
+) -> ReviewService:
+    return ReviewService(ledger.recorder, sync, keeper, AuditTrail(ledger.recorder, clock), clock)
+
+
+@pytest.fixture
+def tea(items: ItemService) -> UUID:
+    return register(items)
+
+
+def kept(ledger: Ledger, **wanted: Any) -> list[RejectedTransaction]:
+    return list(ledger.recorder.select_rejected(RejectedFilter(**wanted), before=None, limit=1_000))
+
+
+def name(sent: dict[str, Any]) -> UUID:
+    return UUID(sent["localId"])
+
+
+def test_what_is_rejected_is_kept_with_its_content(
+    ledger: Ledger, sync: SyncService, clock: Clock, tea: UUID
+) -> None:
+    sale = element("OUTBOUND", tea, 3, note="Frau Müller", occurredAt="2026-01-08T08:00:00+00:00")
+    for _ in range(2):
+        sync.sync([sale], DEVICE)
+    (row,) = kept(ledger)
+    assert row.location == "main"
+    assert (row.code, row.details) == ("INSUFFICIENT_STOCK", {"on_hand": 0, "requested": 3})
+    assert (row.actor, row.key_id, row.device) == ("a device", "k1", "a device")
+    assert row.standing == "open"
+    assert row.first_rejected_at < row.rejected_at == clock.now
+
+
+def test_sent_with_other_content_it_is_another_one_to_look_at(
+    ledger: Ledger, sync: SyncService, tea: UUID
+) -> None:
+    sale = element("OUTBOUND", tea, 3)
+    sync.sync([sale, sale | {"quantity": 4}, sale], CLERK)
+    assert [row.local_id for row in kept(ledger)] == [name(sale)] * 2
+    sync.sync([element("INBOUND", tea, 3), sale], CLERK)
+    assert [row.standing for row in kept(ledger, standing="open")] == ["open"]
+    sync.sync([sale | {"quantity": 4}], CLERK)
+    (row,) = kept(ledger, standing="open")
+    assert row.code == "LOCAL_ID_REUSED"
+
+
+def test_what_is_recorded_later_is_resolved(
+    ledger: Ledger, sync: SyncService, clock: Clock, tea: UUID
+) -> None:
+    sale = element("OUTBOUND", tea, 3)
+    sync.sync([sale], CLERK)
+    sync.sync([element("INBOUND", tea, 3), sale], DEVICE)
+    (row,) = kept(ledger)
+    assert (row.standing, row.closed_at, row.closed_by) == ("resolved", clock.now, "a device")
+
+
+@pytest.mark.parametrize(
+    "malformed",
+    [
+        {"localId": "6f1c2f0e-8c43-4a57-9d0b-5a8d2f9a3b01", "quantity": "three"},
+        {"note": "\0\ud800" + "x" * 10_000},
+        ["not", "an", "object"],
+        None,
+        7.5,
+    ],
+)
+def test_malformed_ones_are_kept_too(
+    ledger: Ledger, sync: SyncService, review: ReviewService, malformed: object
+) -> None:
+    for _ in range(2):
+        sync.sync([malformed], DEVICE)
+    (row,) = kept(ledger)
+    assert (row.code, row.malformed, row.location) == ("INVALID", True, "main")
+    assert 0 < len(row.element) <= MAX_EXCERPT
+    with pytest.raises(Invalid):
+        review.retry(row.rejection_id, MANAGER)
+    assert review.dismiss(row.rejection_id, "a test", MANAGER, ADMIN).standing == "dismissed"
+
+
+def test_a_place_that_the_sender_may_not_know_is_not_told(
+    ledger: Ledger, sync: SyncService, items: ItemService
+) -> None:
+    there = register(items, location="annex")
+    sync.sync([element("INBOUND", there, 3)], DEVICE)
+    (row,) = kept(ledger)
+    assert (row.code, row.location) == ("FORBIDDEN", "main")
+
+
+def test_a_rejection_can_be_dismissed_once_with_a_reason(
+    ledger: Ledger, sync: SyncService, review: ReviewService, tea: UUID
+) -> None:
+    sale = element("OUTBOUND", tea, 3)
+    sync.sync([sale], DEVICE)
+    with pytest.raises(Invalid):
+        review.dismiss(name(sale), " ", MANAGER, ADMIN)
+    for reason in ("it was counted", "again"):
+        row = review.dismiss(name(sale), reason, MANAGER, ADMIN)
+        assert (row.standing, row.closed_by, row.closing_reason) == (
+            "dismissed", "a manager", "it was counted",
+        )  # fmt: skip
+    (entry,) = AuditTrail(ledger.recorder).entries(AuditFilter(), before=None, limit=10)
+    assert (entry.action, entry.actor) == ("REJECTION_DISMISSED", "the boss")
+    assert str(name(sale)) in entry.detail
+    sync.sync([sale], DEVICE)
+    assert [row.standing for row in kept(ledger)] == ["dismissed"]
+
+
+def test_what_was_recorded_after_all_can_not_be_dismissed(
+    sync: SyncService, review: ReviewService, tea: UUID
+) -> None:
+    sale = element("OUTBOUND", tea, 3)
+    sync.sync([sale, element("INBOUND", tea, 3), sale], DEVICE)
+    with pytest.raises(AlreadyRecorded):
+        review.dismiss(name(sale), "too late", MANAGER, ADMIN)
+
+
+def test_nobody_closes_what_they_may_not_see(
+    sync: SyncService, review: ReviewService, tea: UUID
+) -> None:
+    sale = element("OUTBOUND", tea, 3)
+    sync.sync([sale], DEVICE)
+    elsewhere = caller(Role.MANAGER, "annex")
+    for unknown, who in [(name(sale), elsewhere), (uuid4(), MANAGER)]:
+        with pytest.raises(UnknownRejection):
+            review.dismiss(unknown, "mine", who, ADMIN)
+        with pytest.raises(UnknownRejection):
+            review.retry(unknown, who)
+
+
+def test_retry_sends_it_again_as_it_was_sent(
+    ledger: Ledger, sync: SyncService, review: ReviewService, tea: UUID
+) -> None:
+    sale = element("OUTBOUND", tea, 3, note="from the window", occurredAt="2026-01-08T08:00:00Z")
+    sync.sync([sale], DEVICE)
+    assert codes(review.retry(name(sale), MANAGER)) == ["INSUFFICIENT_STOCK"]
+    sync.sync([element("INBOUND", tea, 5)], DEVICE)
+    (synced,) = review.retry(name(sale), MANAGER).synced
+    assert (synced.status, synced.on_hand) == ("recorded", 2)
+    (recorded,) = StatusService(ledger).fates([name(sale)], MANAGER)
+    assert isinstance(recorded, Recorded)
+    event = recorded.event
+    assert (event.note, event.device, event.actor) == ("from the window", "a device", "a manager")
+    assert event.occurred_at is not None
+    assert [row.standing for row in kept(ledger)] == ["resolved"]
+
+
+def test_retry_may_come_after_an_adjustment(
+    ledger: Ledger, sync: SyncService, review: ReviewService, tea: UUID
+) -> None:
+    sale = element("OUTBOUND", tea, 3)
+    sync.sync([sale], DEVICE)
+    found = Correction(local_id=uuid4(), quantity=4, reason="found in the back room")
+    for status in ("recorded", "duplicate"):
+        result = review.retry(name(sale), MANAGER, found)
+        assert [synced.status for synced in result.synced] == [status] * 2
+    assert on_hand(ledger, tea) == 1
+
+
+def test_retry_of_what_was_recorded_meanwhile_resolves_it(
+    ledger: Ledger,
+    sync: SyncService,
+    review: ReviewService,
+    tea: UUID,
+    keeper: RejectionKeeper,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    sale = element("OUTBOUND", tea, 3)
+    sync.sync([sale], DEVICE)
+    with monkeypatch.context() as patched:
+        patched.setattr(keeper, "resolve", lambda *_: None)
+        sync.sync([element("INBOUND", tea, 3), sale], DEVICE)
+    assert [synced.status for synced in review.retry(name(sale), MANAGER).synced] == ["duplicate"]
+    assert [row.standing for row in kept(ledger)] == ["resolved"]
+
+
+def test_closed_ones_are_forgotten_after_a_time_and_open_ones_never(
+    ledger: Ledger, sync: SyncService, review: ReviewService, clock: Clock, tea: UUID
+) -> None:
+    opened, dismissed, resolved = (element("OUTBOUND", tea, n) for n in (3, 4, 5))
+    sync.sync([opened, dismissed, resolved], DEVICE)
+    review.dismiss(name(dismissed), "it was counted", MANAGER, ADMIN)
+    sync.sync([element("INBOUND", tea, 5), resolved], DEVICE)
+    clock.now += RETENTION - timedelta(minutes=1)
+    sync.sync([element("OUTBOUND", tea, 8)], DEVICE)
+    assert {row.local_id for row in kept(ledger)} >= {name(dismissed), name(resolved)}
+    clock.now += timedelta(minutes=2)
+    sync.sync([element("OUTBOUND", tea, 9)], DEVICE)
+    left = {row.local_id for row in kept(ledger)}
+    assert name(opened) in left
+    assert not left & {name(dismissed), name(resolved)}
+
+
+def test_rejections_survive_a_rebuild(ledger: Ledger, sync: SyncService, tea: UUID) -> None:
+    sync.sync([element("OUTBOUND", tea, 3)], DEVICE)
+    before = kept(ledger)
+    for projection in PROJECTIONS:
+        rebuild(ledger, projection, lambda *_: None)
+    assert kept(ledger) == before
+
+
+def test_they_are_listed_the_newest_first_and_filtered(
+    ledger: Ledger, sync: SyncService, review: ReviewService, items: ItemService, tea: UUID
+) -> None:
+    cup = register(items, "CUP", "annex")
+    for quantity in range(1, 6):
+        sync.sync([element("OUTBOUND", tea, quantity)], DEVICE)
+    sync.sync([element("OUTBOUND", cup, 7), element("OUTBOUND", uuid4(), 8)], CLERK)
+    found: list[RejectedTransaction] = []
+    before = None
+    while page := review.rejected(RejectedFilter(), before=before, limit=2):
+        found += page
+        before = (page[-1].first_rejected_at, page[-1].rejection_id)
+    assert found == kept(ledger)
+    assert len(found) == 7
+    assert len(kept(ledger, locations=frozenset({"main"}))) == 5
+    assert len(kept(ledger, code="UNKNOWN_ITEM")) == 1
+    assert len(kept(ledger, item_id=cup)) == 1
+    assert len(kept(ledger, actor="clerk")) == 2
+    assert len(kept(ledger, device="a device")) == 5
+    assert len(kept(ledger, rejected_from=found[0].first_rejected_at)) == 2
+
+
+class TestStatus:
+    def test_tells_what_became_of_each(
+        self, ledger: Ledger, sync: SyncService, clock: Clock, tea: UUID
+    ) -> None:
+        came, went = element("INBOUND", tea, 3), element("OUTBOUND", tea, 4)
+        result = sync.sync([came, went], DEVICE)
+        never = uuid4()
+        fates = StatusService(ledger).fates([never, name(went), name(came), never], DEVICE)
+        assert fates[0] is fates[3] is None
+        assert isinstance(fates[1], RejectedTransaction)
+        assert (fates[1].code, fates[1].rejected_at) == ("INSUFFICIENT_STOCK", clock.now)
+        assert isinstance(fates[2], Recorded)
+        assert fates[2].position == result.synced[0].position
+
+    def test_recorded_after_all_is_recorded(
+        self, ledger: Ledger, sync: SyncService, tea: UUID
+    ) -> None:
+        went = element("OUTBOUND", tea, 3)
+        sync.sync([went, element("INBOUND", tea, 4), went], DEVICE)
+        (fate,) = StatusService(ledger).fates([name(went)], DEVICE)
+        assert isinstance(fate, Recorded)
+
+    @pytest.mark.parametrize("who", [caller(Role.DEVICE, "annex"), caller(Role.DEVICE)])
+    def test_what_is_elsewhere_was_never_seen(
+        self, ledger: Ledger, sync: SyncService, tea: UUID, who: Principal
+    ) -> None:
+        came, went = element("INBOUND", tea, 3), element("OUTBOUND", tea, 4)
+        sync.sync([came, went], DEVICE)
+        assert StatusService(ledger).fates([name(came), name(went)], who) == [None, None]
+
+    def test_of_as_many_as_a_batch_holds(
+        self, ledger: Ledger, sync: SyncService, tea: UUID
+    ) -> None:
+        batch = [element("OUTBOUND" if n % 5 == 0 else "INBOUND", tea, 1) for n in range(2_500)]
+        sync.sync(batch, CLERK)
+        fates = StatusService(ledger).fates([name(sent) for sent in batch], CLERK)
+        assert sum(isinstance(fate, RejectedTransaction) for fate in fates) == 1
+        assert None not in fates
