@@ -1,7 +1,7 @@
 """The composition root: the one place where everything is built, from the settings."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -9,6 +9,7 @@ from application.access.audit import AuditTrail
 from application.access.authentication import Authenticator
 from application.access.keys import KeyService
 from application.access.tokens import TokenRules, TokenVerifier
+from application.follower import Follower
 from application.items import ItemService
 from application.ledger import Ledger
 from application.persistence import environment
@@ -30,6 +31,7 @@ class Services:
     sync: SyncService
     status: StatusService
     review: ReviewService
+    follower: Follower
     items: ItemService
     keys: KeyService
     audit: AuditTrail
@@ -56,7 +58,7 @@ def compose(settings: Settings, *, must_exist: bool = False) -> Iterator[Service
         pool_size=settings.pool_size,
         must_exist=must_exist,
     )
-    with Ledger(env) as ledger:
+    with Ledger(env) as ledger, closing(Follower(ledger.recorder)) as follower:
         audit = AuditTrail(ledger.recorder)
         keeper = RejectionKeeper(timedelta(days=settings.rejection_retention))
         sync = SyncService(ledger, keeper=keeper)
@@ -72,6 +74,7 @@ def compose(settings: Settings, *, must_exist: bool = False) -> Iterator[Service
             authenticator=Authenticator(
                 ledger.recorder, _token_verifier(settings), remember=settings.key_cache
             ),
+            follower=follower,
         )
 
 

@@ -62,6 +62,8 @@ class Settings(BaseSettings):
     """Seconds in which a request body must have arrived."""
     max_connections: Annotated[int, Field(ge=1)] = 1_000
     """Connections, and requests at work, that one process takes."""
+    max_streams: Annotated[int, Field(ge=1)] = 10
+    """Streams and waiting requests that one caller may have open at one process."""
     trusted_proxies: str = "127.0.0.1"
     """Whose word on the client's address is taken: addresses or networks, by commas."""
     cors_origins: list[str] = []

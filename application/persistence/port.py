@@ -11,6 +11,7 @@ from uuid import UUID
 from eventsourcing.persistence import ApplicationRecorder, Notification, StoredEvent
 
 from application.access.tables import ApiKey, AuditEntry
+from application.projections.item_changes import ItemChange
 from application.projections.movements import Movement
 from application.projections.stock_levels import StockLevel
 from application.projections.table import Table, Write
@@ -215,6 +216,19 @@ class Differences:
         return self.missing + self.surplus + self.changed
 
 
+Change = Movement | ItemChange
+"""An event as those see it who follow the ledger."""
+
+
+class Notices(Protocol):
+    """Hears of what is recorded."""
+
+    def wait(self, seconds: float) -> bool:
+        """Returns True as soon as there may be something new, False when there was nothing for so
+        long. Raises StoreUnavailable."""
+        ...
+
+
 StillHeld = Callable[[], None]
 """Raises StoreUnavailable where the lock has been lost with its connection."""
 
@@ -251,6 +265,21 @@ class LedgerRecorder(ApplicationRecorder):
         self, wanted: MovementFilter, *, before: int | None, limit: int
     ) -> Sequence[Movement]:
         """The journal, newest first, from the position before `before`."""
+
+    @abstractmethod
+    def select_changes(
+        self, locations: frozenset[str] | None, *, after: int, upto: int, limit: int
+    ) -> Sequence[Change]:
+        """What happened at these locations, or at all, in the order of positions, behind `after`
+        and up to `upto`."""
+
+    @abstractmethod
+    def select_last_change(self, *, upto: int) -> Change | None:
+        """What happened last, up to that position."""
+
+    @abstractmethod
+    def notices(self) -> AbstractContextManager[Notices]:
+        """To be told when something is recorded, by whatever process, from now on."""
 
     @abstractmethod
     def select_key(self, key_id: str) -> ApiKey | None:

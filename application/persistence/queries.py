@@ -13,6 +13,7 @@ from uuid import UUID
 from application.access.tables import API_KEYS, AUDIT_LOG, ApiKey, AuditEntry
 from application.persistence.port import (
     AuditFilter,
+    Change,
     Differences,
     ItemFilter,
     LedgerRecorder,
@@ -20,6 +21,7 @@ from application.persistence.port import (
     RejectedFilter,
 )
 from application.persistence.tables import SQLTable
+from application.projections.item_changes import ItemChanges
 from application.projections.movements import Movement, Movements
 from application.projections.stock_levels import StockLevel, StockLevels
 from application.projections.table import Table
@@ -76,6 +78,25 @@ class ReadModelQueries(LedgerRecorder):
         return [
             Movement(*row) for row in self._select(movements, conditions, "position DESC", limit)
         ]
+
+    def select_changes(
+        self, locations: frozenset[str] | None, *, after: int, upto: int, limit: int
+    ) -> list[Change]:
+        found = [
+            *self._select_between(Movements.table, locations, (after, upto), limit),
+            *self._select_between(ItemChanges.table, locations, (after, upto), limit),
+        ]
+        return sorted(found, key=lambda change: change.position)[:limit]
+
+    def select_last_change(self, *, upto: int) -> Change | None:
+        tables = (Movements.table, ItemChanges.table)
+        condition = ("position <= ?", [upto])
+        last: list[Any] = [
+            row
+            for table in tables
+            for row in self._select(self.sql_table(table), [condition], "position DESC", 1)
+        ]
+        return max(last, key=lambda change: change.position, default=None)
 
     def select_key(self, key_id: str) -> ApiKey | None:
         found = self._select(self.sql_table(API_KEYS), [("key_id = ?", [key_id])], "key_id", 1)
@@ -148,6 +169,26 @@ class ReadModelQueries(LedgerRecorder):
                 changed=_count(run, changed, upto),
                 samples=[sample for row in rows for sample in _unequal_values(live, row)],
             )
+
+    def _select_between(
+        self,
+        table: Table,
+        locations: frozenset[str] | None,
+        positions: tuple[int, int],
+        limit: int,
+    ) -> list[Any]:
+        """Each location by itself, from its own place in the index: together, all that lies between
+        the positions would have to be sorted."""
+        target = self.sql_table(table)
+        wanted: list[list[Condition]] = (
+            [[]] if locations is None else [[("location = ?", [name])] for name in locations]
+        )
+        between: Condition = ("position > ? AND position <= ?", positions)
+        return [
+            row
+            for condition in wanted
+            for row in self._select(target, [*condition, between], "position", limit)
+        ]
 
     def _select(
         self, table: SQLTable, conditions: Sequence[Condition], order: str, limit: int

@@ -5,8 +5,9 @@ The commit of the events and a rebuild run the same code.
 
 from typing import Final
 
+from application.projections.item_changes import ItemChanges
 from application.projections.movements import Movements
 from application.projections.stock_levels import StockLevels
 from application.projections.table import Projection
 
-PROJECTIONS: Final[tuple[Projection, ...]] = (StockLevels(), Movements())
+PROJECTIONS: Final[tuple[Projection, ...]] = (StockLevels(), Movements(), ItemChanges())

@@ -1,13 +1,18 @@
 """The API's application."""
 
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+import signal
+import threading
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from importlib.metadata import version
+from types import FrameType
 
 from fastapi import FastAPI
 
+from application.follower import Follower
 from interface.api import (
     audit,
+    changes,
     health,
     items,
     keys,
@@ -19,6 +24,7 @@ from interface.api import (
     rejections,
     sync,
 )
+from interface.api.live import StreamSlots
 from interface.composition import compose
 from interface.settings import Settings
 
@@ -29,7 +35,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        with compose(configured) as services:
+        with compose(configured) as services, _stopped_by_signals(services.follower):
             app.state.services = services
             yield
 
@@ -39,10 +45,33 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         description=openapi.DESCRIPTION,
         lifespan=lifespan,
     )
-    for module in (sync, rejections, items, movements, keys, audit, health):
+    app.state.stream_slots = StreamSlots(configured.max_streams)
+    for module in (sync, changes, rejections, items, movements, keys, audit, health):
         app.include_router(module.router)
     problems.install(app)
     refusals.install(app)
     middleware.install(app, configured)
     openapi.install(app)
     return app
+
+
+@contextmanager
+def _stopped_by_signals(follower: Follower) -> Iterator[None]:
+    """The server ends this block when all requests are answered. Streams and long polls would never
+    be, so they hear of the signal first."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+
+    def stop(number: int, frame: FrameType | None) -> None:
+        follower.stop()
+        handler = before[signal.Signals(number)]
+        if callable(handler):
+            handler(number, frame)
+
+    for number in before:
+        signal.signal(number, stop)
+    yield
+    for number, handler in before.items():
+        signal.signal(number, handler)

@@ -6,7 +6,7 @@ keep the rest of a batch from being recorded, so it is left to the element's own
 
 import json
 from http import HTTPStatus
-from typing import Annotated, Any, Final, NoReturn
+from typing import Annotated, Any, Final, NamedTuple, NoReturn
 
 import msgspec
 from fastapi import Depends, Request
@@ -32,7 +32,16 @@ def _json(body: Body) -> Any:
         return _lenient(body)
 
 
-def _batch(body: Body, settings: Configured) -> list[Any]:
+class Batch(NamedTuple):
+    """A batch as it was sent, each of its parts still to be judged."""
+
+    transactions: list[Any]
+    after: object
+    """None where the sender wants no changes."""
+    limit: object
+
+
+def _batch(body: Body, settings: Configured) -> Batch:
     envelope = _json(body)
     if not isinstance(envelope, dict) or not isinstance(envelope.get("transactions"), list):
         raise _malformed('the body must be an object with a list "transactions"')
@@ -45,14 +54,13 @@ def _batch(body: Body, settings: Configured) -> list[Any]:
             limit=settings.max_batch,
             sent=len(transactions),
         )
-    return transactions
+    return Batch(transactions, envelope.get("after"), envelope.get("limit"))
 
 
 JSONBody = Annotated[Any, Depends(_json)]
 """The body, decoded. Whatever is not JSON is answered with MALFORMED_BODY."""
 
-Batch = Annotated[list[Any], Depends(_batch)]
-"""The elements of a batch, each still to be judged."""
+SentBatch = Annotated[Batch, Depends(_batch)]
 
 
 def _lenient(body: bytes) -> Any:

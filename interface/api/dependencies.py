@@ -11,11 +11,14 @@ from application.access.audit import AuditTrail, Origin
 from application.access.keys import KeyService
 from application.access.principal import Principal
 from application.access.roles import Permission
+from application.changes import ChangeFeed
+from application.follower import Follower
 from application.items import ItemService
 from application.persistence.port import LedgerRecorder
 from application.rejected.review import ReviewService
 from application.status import StatusService
 from application.sync import SyncService
+from interface.api.live import StreamSlots
 from interface.composition import Services
 from interface.settings import Settings
 
@@ -60,6 +63,19 @@ async def _status(services: _Services) -> StatusService:
     return services.status
 
 
+async def _feed(services: _Services) -> ChangeFeed:
+    return services.follower.feed
+
+
+async def _follower(services: _Services) -> Follower:
+    return services.follower
+
+
+async def _slots(request: Request) -> StreamSlots:
+    slots: StreamSlots = request.app.state.stream_slots
+    return slots
+
+
 def origin_of(request: Request) -> Origin:
     """Where the request came from, for the audit trail."""
     principal: Principal = request.state.principal
@@ -102,4 +118,7 @@ Keys = Annotated[KeyService, Depends(_keys)]
 Audit = Annotated[AuditTrail, Depends(_audit)]
 Review = Annotated[ReviewService, Depends(_review)]
 Status = Annotated[StatusService, Depends(_status)]
+Feed = Annotated[ChangeFeed, Depends(_feed)]
+Following = Annotated[Follower, Depends(_follower)]
+Slots = Annotated[StreamSlots, Depends(_slots)]
 From = Annotated[Origin, Depends(_origin)]

@@ -12,7 +12,7 @@ from application.persistence.port import ItemFilter
 from domain.limits import MAX_QUANTITY
 from domain.rejections import Invalid
 from domain.stock_item import ItemDetails
-from interface.api.dependencies import CanManageItems, CanRead, Items, Reader
+from interface.api.dependencies import CanManageItems, CanRead, Feed, Items, Reader
 from interface.api.paging import Cursor, KeyText, Limit, WantedText, cursor_for, parse_cursor
 from interface.api.problems import documented
 from interface.api.schemas import DetailsChange, Item, ItemPage, QueryInstant, Registration
@@ -58,19 +58,31 @@ def register_item(
 
 
 @router.get("", summary="List stock levels", responses=documented(_INVALID))
-def list_items(caller: CanRead, reader: Reader, query: Annotated[StockQuery, Query()]) -> ItemPage:
-    """Stock levels of the caller's locations by location and SKU, as of the last sync."""
+def list_items(
+    caller: CanRead, reader: Reader, feed: Feed, query: Annotated[StockQuery, Query()]
+) -> ItemPage:
+    """Stock levels of the caller's locations by location and SKU, as of the last sync.
+
+    All pages together are a first copy: what is written meanwhile neither hides an item nor shows
+    it twice, and is among the changes behind `nextAfter`, which is the same on each page. Pass over
+    a change whose `version` your copy has already.
+    """
     wanted = ItemFilter(
         locations=caller.visible(query.location),
         sku=query.sku,
         text=query.q,
         below_safety_stock=query.below_safety_stock,
     )
-    after = parse_cursor(query.cursor, tuple[KeyText, KeyText])
+    cursor = parse_cursor(query.cursor, tuple[KeyText, KeyText, KeyText])
+    # Before anything is read, so that what is written from here on comes with the changes.
+    next_after, after = (cursor[0], cursor[1:]) if cursor else (str(feed.head()), None)
     levels = reader.select_items(wanted, after=after, limit=query.limit)
     return ItemPage(
         items=[Item.of_level(level) for level in levels],
-        next_cursor=cursor_for(levels, query.limit, lambda level: (level.location, level.sku)),
+        next_cursor=cursor_for(
+            levels, query.limit, lambda level: (next_after, level.location, level.sku)
+        ),
+        next_after=next_after,
     )
 
 

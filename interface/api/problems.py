@@ -17,6 +17,7 @@ from starlette.types import Receive, Scope, Send
 from application.access import rejections as access
 from application.access.rejections import Unauthenticated
 from application.access.tokens import REFETCH_SECONDS, IdentityProviderUnavailable
+from application.changes import UnknownPosition
 from application.persistence.port import StoreUnavailable
 from application.rejected import rejections as rejected
 from domain import rejections
@@ -35,6 +36,7 @@ STATUS: Final[Mapping[type[Rejection], HTTPStatus]] = {
     access.Forbidden: HTTPStatus.FORBIDDEN,
     access.UnknownKey: HTTPStatus.NOT_FOUND,
     access.KeyNotActive: HTTPStatus.CONFLICT,
+    UnknownPosition: HTTPStatus.GONE,
     rejected.UnknownRejection: HTTPStatus.NOT_FOUND,
     rejected.AlreadyRecorded: HTTPStatus.CONFLICT,
 }

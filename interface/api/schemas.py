@@ -104,6 +104,9 @@ class Item(Wire):
 class ItemPage(Wire):
     items: list[Item]
     next_cursor: str | None
+    next_after: Annotated[
+        str, Field(description="Where GET /sync/changes goes on from the list's first page.")
+    ]
 
 
 class MovementOut(Wire):

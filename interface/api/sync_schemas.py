@@ -13,6 +13,9 @@ from application.rejected.table import RejectedTransaction, Standing
 from application.status import Fate
 from application.sync import StockTake, Synced, SyncResult, stock_take
 from application.transaction_parser import TransactionElement
+from domain.rejections import Rejection
+from interface.api.change_schemas import ChangesOut
+from interface.api.paging import MAX_LIMIT
 from interface.api.problems import wire_details
 from interface.api.schemas import CoveredAt, Timestamp, Wire, example
 
@@ -51,6 +54,11 @@ class SyncRequest(Wire):
     )
 
     transactions: list[TransactionElement]
+    after: Annotated[
+        str | None,
+        Field(description="`nextAfter` of the last answer, to be told what changed since as well."),
+    ] = None
+    limit: Annotated[int, Field(ge=1, le=MAX_LIMIT, description="Changes at the most.")] = 100
 
 
 class StockTakeOut(Wire):
@@ -121,6 +129,22 @@ class FailedOut(Wire):
         )
 
 
+class ChangesProblem(Wire):
+    """Why changes can't be told, in the words of the problem that GET /sync/changes answers."""
+
+    code: str
+    message: str
+    details: dict[str, Any]
+
+    @classmethod
+    def of(cls, rejection: Rejection) -> "ChangesProblem":
+        return cls(
+            code=rejection.code,
+            message=rejection.message,
+            details=wire_details(rejection.details),
+        )
+
+
 class SyncResponse(Wire):
     """What became of a batch."""
 
@@ -130,6 +154,15 @@ class SyncResponse(Wire):
     server_time: Annotated[
         Timestamp, Field(description="For a device to find out by how much its clock is off.")
     ]
+
+    changes: Annotated[
+        ChangesOut | None,
+        Field(exclude_if=_is_none, description="What changed since `after`, where it was sent."),
+    ] = None
+    changes_problem: Annotated[
+        ChangesProblem | None,
+        Field(exclude_if=_is_none, description="Why `changes` can't be told. The batch stands."),
+    ] = None
 
     @classmethod
     def of(cls, result: SyncResult) -> "SyncResponse":

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 import application.access.rejections
+import application.changes
 import application.rejected.rejections  # noqa: F401 -- so that their classes are found
 from domain import rejections
 from domain.rejections import Rejection
@@ -28,6 +29,7 @@ def test_codes_are_these_and_stay_these() -> None:
         "FORBIDDEN",
         "UNKNOWN_KEY",
         "KEY_NOT_ACTIVE",
+        "UNKNOWN_POSITION",
         "UNKNOWN_REJECTION",
         "ALREADY_RECORDED",
     }

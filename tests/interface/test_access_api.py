@@ -29,6 +29,8 @@ KEY_ID = "0123456789"
 
 ROUTES: dict[tuple[str, str], tuple[Permission, int]] = {
     ("POST", "/sync/transactions"): (Permission.SYNC, 200),
+    ("GET", "/sync/changes"): (Permission.READ, 200),
+    ("GET", "/sync/stream"): (Permission.READ, 410),
     ("POST", "/sync/status"): (Permission.READ, 200),
     ("GET", "/sync/rejections"): (Permission.READ, 200),
     ("POST", "/sync/rejections/{local_id}/dismiss"): (Permission.REVIEW_REJECTIONS, 404),
@@ -49,6 +51,9 @@ ROUTES: dict[tuple[str, str], tuple[Permission, int]] = {
     ("GET", "/audit"): (Permission.READ_AUDIT, 200),
 }
 """What each route asks for, and what it answers to who has it."""
+
+NOWHERE = {"after": "9-0123456789ab"}
+"""Where no ledger ever was: with this, a stream ends before it begins."""
 
 ITEM = {"location": "main", "sku": "TEA", "name": "Tea", "unit": "box"}
 
@@ -129,7 +134,13 @@ def test_role_may_do_what_the_table_says(
     caller = key_of(role)
     for (method, path), (permission, good) in ROUTES.items():
         url = path.format(item_id=item_id, key_id=KEY_ID, local_id=uuid4())
-        answer = api.request(method, url, json=body_for(method, path, item_id), headers=caller)
+        answer = api.request(
+            method,
+            url,
+            json=body_for(method, path, item_id),
+            headers=caller,
+            params=NOWHERE if path == "/sync/stream" else None,
+        )
         expected = good if permission in GRANTS[role] else 403
         assert (method, path, answer.status_code) == (method, path, expected)
         if expected == HTTPStatus.FORBIDDEN:
@@ -156,7 +167,7 @@ def test_item_elsewhere_answers_like_none(
         assert texts[0] == texts[1]
 
 
-@pytest.mark.parametrize("path", ["/items", "/movements"])
+@pytest.mark.parametrize("path", ["/items", "/movements", "/sync/changes", "/sync/rejections"])
 def test_lists_show_own_locations_alone(
     path: str, api: TestClient, admin: dict[str, str], key_of: Any
 ) -> None:
@@ -164,7 +175,7 @@ def test_lists_show_own_locations_alone(
         item_id = register(api, admin, location=location)
         api.post(
             "/sync/transactions",
-            json={"transactions": [element("INBOUND", item_id, 1)]},
+            json={"transactions": [element(kind, item_id, 5) for kind in ("OUTBOUND", "INBOUND")]},
             headers=admin,
         ).raise_for_status()
 

@@ -84,6 +84,8 @@ def test_openapi_document_is_whole(api: TestClient) -> None:
     }
     assert operations == {
         "POST /sync/transactions",
+        "GET /sync/changes",
+        "GET /sync/stream",
         "POST /sync/status",
         "GET /sync/rejections",
         "POST /sync/rejections/{local_id}/dismiss",

@@ -52,7 +52,10 @@ def headers_for(role: Role | None, server: Server) -> dict[str, str]:
 )
 def test_every_answer_is_one_that_the_document_names(role: Role | None, server: Server) -> None:
     headers = headers_for(role, server)
-    schema = schemathesis.openapi.from_url(f"{server.url}/openapi.json")
+    # A stream that is opened has no end.
+    schema = schemathesis.openapi.from_url(f"{server.url}/openapi.json").exclude(
+        path="/sync/stream"
+    )
     for found in schema.get_all_operations():
         assert isinstance(found, Ok)
         probe(found.ok(), headers)
@@ -67,6 +70,7 @@ def probe(operation: APIOperation[Any, Any, Any, Any], headers: dict[str, str]) 
     )
     @given(case=st.one_of(good, bad))
     def send(case: schemathesis.Case[Any]) -> None:
+        case.query.pop("wait", None)
         case.call_and_validate(headers=headers, checks=CHECKS)
 
     send()

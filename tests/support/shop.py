@@ -11,6 +11,7 @@ from application.judge import Failed
 from application.ledger import Ledger
 from application.persistence.port import ItemFilter, MovementFilter
 from application.projections import PROJECTIONS
+from application.projections.item_changes import ItemChange
 from application.projections.table import Insert, Recorded
 from application.sync import SyncResult
 from domain.actor import Actor
@@ -84,9 +85,12 @@ def assert_read_models_equal_replay(ledger: Ledger) -> None:
     reader = ledger.recorder
     levels = reader.select_items(ItemFilter(), after=None, limit=EVERYTHING)
     movements = reader.select_movements(MovementFilter(), before=None, limit=EVERYTHING)
+    changes = reader.select_changes(None, after=0, upto=EVERYTHING, limit=EVERYTHING)
+    assert [change.position for change in changes] == positions
     live: dict[str, set[tuple[Any, ...]]] = {
         "stock_levels": set(levels),
         "movements": set(movements),
+        "item_changes": {change for change in changes if isinstance(change, ItemChange)},
     }
     for projection in PROJECTIONS:
         rows = set()

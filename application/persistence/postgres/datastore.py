@@ -5,8 +5,8 @@ may give every transaction another session.
 """
 
 import logging
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from datetime import UTC
 from typing import Any, Final
 
@@ -67,6 +67,23 @@ def execute(
     return cursor.execute(query.encode(), parameters)
 
 
+LISTEN: Final = "LISTEN stockledger_news"
+NOTIFY: Final = "NOTIFY stockledger_news"
+
+
+class PostgresNotices:
+    """Hears of commits on a connection that listens."""
+
+    def __init__(self, connection: Connection[Any]) -> None:
+        self._connection = connection
+
+    def wait(self, seconds: float) -> bool:
+        heard = any(True for _ in self._connection.notifies(timeout=seconds, stop_after=1))
+        if heard:  # All that have come by now are one piece of news.
+            list(self._connection.notifies(timeout=0))
+        return heard
+
+
 class LedgerDatastore(PostgresDatastore):
     """The database at `url`, a connection URI as libpq takes it (PostgreSQL manual, 32.1.1).
 
@@ -119,12 +136,22 @@ class LedgerDatastore(PostgresDatastore):
                         self.pool.check()  # What cut this one may have cut the others too.
 
     @contextmanager
-    def unit_of_work(self) -> Iterator[Connection[DictRow]]:
+    def unit_of_work(
+        self, is_news: Callable[[], bool] = lambda: False
+    ) -> Iterator[Connection[DictRow]]:
         """A connection in a transaction that is committed at the end of the block. Statements are
-        sent when an answer is asked for, several at a time."""
-        with self.get_connection() as connection, connection.pipeline(), connection.transaction():
-            execute(connection, _SETTINGS, [f"{self.lock_timeout}s"] * 2)
-            yield connection
+        sent when an answer is asked for, several at a time. Where it is news, those who listen are
+        told: not within the transaction, whose commit would then queue for a lock on them all."""
+        with self.get_connection() as connection:
+            try:
+                with connection.pipeline(), connection.transaction():
+                    execute(connection, _SETTINGS, [f"{self.lock_timeout}s"] * 2)
+                    yield connection
+            finally:
+                # Also after a failure: it may have kept what others wrote from being followed.
+                if is_news():
+                    with suppress(psycopg.Error):  # They look for themselves now and then.
+                        execute(connection, NOTIFY)
 
     def register_type_adapters(self) -> None:
         """Nothing to do: bulk statements take arrays of plain types."""

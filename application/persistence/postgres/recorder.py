@@ -16,11 +16,19 @@ from eventsourcing.utils import Environment, EnvType
 from application.persistence.port import (
     LedgerTransaction,
     LostRace,
+    Notices,
     RebuildRunning,
     StillHeld,
     lost_race,
 )
-from application.persistence.postgres.datastore import Deadlock, KeyTaken, LedgerDatastore, execute
+from application.persistence.postgres.datastore import (
+    LISTEN,
+    Deadlock,
+    KeyTaken,
+    LedgerDatastore,
+    PostgresNotices,
+    execute,
+)
 from application.persistence.postgres.positions import horizon
 from application.persistence.postgres.tables import postgres_table
 from application.persistence.postgres.transaction import (
@@ -131,7 +139,7 @@ class PostgresLedgerRecorder(PostgresApplicationRecorder, ReadModelQueries):
     def transaction(self) -> Iterator[LedgerTransaction]:
         appended: list[Key] = []
         try:
-            with self.datastore.unit_of_work() as connection:
+            with self.datastore.unit_of_work(lambda: bool(appended)) as connection:
                 yield PostgresLedgerTransaction(connection, appended)
         except Deadlock as error:
             raise LostRace({key.item_id for key in appended}) from error
@@ -148,6 +156,12 @@ class PostgresLedgerRecorder(PostgresApplicationRecorder, ReadModelQueries):
             yield lambda query, parameters: execute(
                 connection, query.replace("?", "%s"), parameters
             ).fetchall()
+
+    @contextmanager
+    def notices(self) -> Iterator[Notices]:
+        with self.datastore.own_connection() as connection:
+            execute(connection, LISTEN)
+            yield PostgresNotices(connection)
 
     @contextmanager
     def rebuild_lock(self) -> Iterator[StillHeld]:

@@ -7,6 +7,7 @@ answered.
 """
 
 import sqlite3
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from threading import Lock
@@ -31,6 +32,10 @@ CHECKPOINT_PAGES = 16_384
 CACHE_KIB = 65_536
 """Pages that a connection may keep, as far as it has read so many: SQLite's 2 MiB do not hold the
 inner pages of a large ledger's indexes."""
+
+
+GLANCE_SECONDS = 0.01
+"""Between two looks at whether something was committed."""
 
 
 class _Transaction(SQLiteTransaction):
@@ -62,6 +67,31 @@ class _Pool(SQLiteConnectionPool):
         return _Connection(connection, max_age=self.max_age)
 
 
+class SQLiteNotices:
+    """Hears of commits by looking at the file: SQLite tells nobody."""
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self._connection = connection
+        self._seen = self._version()
+
+    def wait(self, seconds: float) -> bool:
+        deadline = time.monotonic() + seconds
+        while (version := self._version()) == self._seen:
+            if time.monotonic() >= deadline:
+                return False
+            time.sleep(GLANCE_SECONDS)
+        self._seen = version
+        return True
+
+    def _version(self) -> int:
+        """Another one after a commit by any other connection. Costs some microseconds."""
+        try:
+            version: int = self._connection.execute("PRAGMA data_version").fetchone()[0]
+        except sqlite3.Error as error:
+            raise StoreUnavailable(str(error)) from error
+        return version
+
+
 class LedgerDatastore(SQLiteDatastore):
     """The SQLite file `db_name`. A writer waits `lock_timeout` seconds for its turn."""
 
@@ -77,6 +107,18 @@ class LedgerDatastore(SQLiteDatastore):
             pool_timeout=lock_timeout,
         )
         self._write_lock = Lock()
+
+    @contextmanager
+    def notices(self) -> Iterator[SQLiteNotices]:
+        """On a connection of its own, which never writes."""
+        try:
+            connection = sqlite3.connect(self.db_name, uri=True, isolation_level=None)
+        except sqlite3.Error as error:
+            raise StoreUnavailable(str(error)) from error
+        try:
+            yield SQLiteNotices(connection)
+        finally:
+            connection.close()
 
     @contextmanager
     def transaction(self, *, commit: bool) -> Iterator[SQLiteCursor]:

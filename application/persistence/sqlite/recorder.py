@@ -14,7 +14,7 @@ from eventsourcing.persistence import (
 from eventsourcing.sqlite import SQLiteApplicationRecorder, SQLiteCursor, SQLiteFactory
 from eventsourcing.utils import Environment, EnvType
 
-from application.persistence.port import LedgerTransaction, RebuildRunning, StillHeld
+from application.persistence.port import LedgerTransaction, Notices, RebuildRunning, StillHeld
 from application.persistence.queries import ReadModelQueries, Run
 from application.persistence.sqlite.datastore import LedgerDatastore
 from application.persistence.sqlite.tables import sqlite_table
@@ -84,6 +84,11 @@ class SQLiteLedgerRecorder(SQLiteApplicationRecorder, ReadModelQueries):
                 return [tuple(row) for row in cursor.fetchall()]
 
             yield run
+
+    @contextmanager
+    def notices(self) -> Iterator[Notices]:
+        with self.datastore.notices() as notices:
+            yield notices
 
     @contextmanager
     def rebuild_lock(self) -> Iterator[StillHeld]:

@@ -6,6 +6,7 @@ may do, each route declares (see interface/api/dependencies.py).
 
 import math
 import time
+from functools import partial
 from http import HTTPStatus
 from ipaddress import IPv6Address, IPv6Network, ip_address
 from typing import Final
@@ -49,22 +50,34 @@ class AuthenticationMiddleware:
         await self._app(scope, receive, send)
 
     async def _admit(self, scope: Scope) -> Principal:
+        scope["state"]["identify"] = partial(self._identify, scope)
         if not self._required:
             return ANONYMOUS
         principal = await self._authenticate(scope)
         self._requests.spend(principal.actor.key_id or principal.actor.name)
         return principal
 
+    async def _identify(self, scope: Scope) -> Principal:
+        """Who is calling. A stream asks again from time to time.
+
+        Raises:
+            Unauthenticated, Forbidden, IdentityProviderUnavailable, StoreUnavailable
+        """
+        if not self._required:
+            return ANONYMOUS
+        services: Services = scope["app"].state.services
+        credential = _credential(scope)
+        remembered = services.authenticator.remembered(credential)
+        if remembered is not None:
+            return remembered
+        return await run_in_threadpool(services.authenticator.authenticate, credential)
+
     async def _authenticate(self, scope: Scope) -> Principal:
-        """A credential that was good a moment ago costs no look-up. Failures are told in the trail
+        """Failures are told in the trail
         as far as the limit of their network goes; behind it there may be others who mean well."""
         services: Services = scope["app"].state.services
         try:
-            credential = _credential(scope)
-            remembered = services.authenticator.remembered(credential)
-            if remembered is not None:
-                return remembered
-            return await run_in_threadpool(services.authenticator.authenticate, credential)
+            return await self._identify(scope)
         except (Unauthenticated, Forbidden) as error:
             self._failures.spend(_network(scope))
             await run_in_threadpool(

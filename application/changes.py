@@ -1,0 +1,116 @@
+"""What changed, in the ledger's order: what a device follows that has a copy.
+
+A bookmark is a place in that order: a position, and a mark of the event there. In another ledger,
+or in a backup of this one that went another way since, another event has the position, or none: so
+a bookmark is good exactly where all that led to it is the same.
+"""
+
+import re
+from collections.abc import Sequence
+from hashlib import blake2b
+from typing import Final, NamedTuple, Self
+from uuid import UUID
+
+from application.persistence.port import Change, LedgerRecorder
+from application.projections.movements import Movement
+from domain.limits import MAX_QUANTITY
+from domain.rejections import Invalid, Rejection
+
+_TOKEN: Final = re.compile(r"(\d{1,16})-([0-9a-f]{12})", re.ASCII)
+
+
+class UnknownPosition(Rejection):
+    """The ledger has no such place: whoever followed it up to there has followed another one."""
+
+    code = "UNKNOWN_POSITION"
+
+    def __init__(self, token: str, head: int) -> None:
+        super().__init__(
+            f"this ledger never was at {token}: take a new first copy, from GET /items", head=head
+        )
+
+
+class Bookmark(NamedTuple):
+    """A place in the ledger, behind the event at its position."""
+
+    position: int
+    mark: str
+
+    @classmethod
+    def behind(cls, change: Change) -> Self:
+        local_id = change.local_id if isinstance(change, Movement) else UUID(int=0)
+        moment = int(change.recorded_at.timestamp() * 1_000_000)
+        data = f"{change.item_id} {change.version} {moment} {local_id}".encode()
+        return cls(change.position, blake2b(data, digest_size=6).hexdigest())
+
+    @classmethod
+    def parse(cls, token: str) -> Self:
+        """Raises Invalid."""
+        if token == str(BEGINNING):
+            return cls(*BEGINNING)
+        match = _TOKEN.fullmatch(token)
+        if match is None or int(match[1]) > MAX_QUANTITY:
+            raise Invalid("after", "is not one that this API has given")
+        return cls(int(match[1]), match[2])
+
+    def __str__(self) -> str:
+        return f"{self.position}-{self.mark}" if self.position else "0"
+
+
+BEGINNING: Final = Bookmark(0, "")
+"""Before the first event."""
+
+
+class ChangePage(NamedTuple):
+    """Some of the changes behind a place, in order."""
+
+    changes: Sequence[Change]
+    next_after: Bookmark
+    """Where the next page goes on."""
+    has_more: bool
+    head: int
+    """The ledger's last position when this was read."""
+
+    @classmethod
+    def of(cls, found: Sequence[Change], limit: int, *, head: Bookmark) -> Self:
+        """From what was found up to the head, one more than the limit if there are so many."""
+        if len(found) <= limit:
+            return cls(found, head, has_more=False, head=head.position)
+        changes = found[:limit]
+        return cls(changes, Bookmark.behind(changes[-1]), has_more=True, head=head.position)
+
+
+class ChangeFeed:
+    """Reads changes from the database."""
+
+    def __init__(self, recorder: LedgerRecorder) -> None:
+        self._recorder = recorder
+
+    def head(self) -> Bookmark:
+        """Behind the last event."""
+        last = self._recorder.select_last_change(upto=self._recorder.head())
+        return BEGINNING if last is None else Bookmark.behind(last)
+
+    def known(self, token: str | None) -> Bookmark:
+        """The place that a client names; without a name, the beginning.
+
+        Raises:
+            Invalid: that is no bookmark.
+            UnknownPosition: it is none of this ledger's.
+        """
+        bookmark = BEGINNING if token is None else Bookmark.parse(token)
+        if bookmark == BEGINNING:
+            return bookmark
+        position, head = bookmark.position, self._recorder.head()
+        found = self._recorder.select_changes(None, after=position - 1, upto=position, limit=1)
+        if position > head or not found or Bookmark.behind(found[0]) != bookmark:
+            raise UnknownPosition(str(bookmark), head)
+        return bookmark
+
+    def page(self, after: Bookmark, locations: frozenset[str] | None, limit: int) -> ChangePage:
+        """What changed at these locations, or at all, behind that place of this ledger."""
+        head = self.head()
+        found = self._recorder.select_changes(
+            locations, after=after.position, upto=head.position, limit=limit + 1
+        )
+        return ChangePage.of(found, limit, head=max(head, after))

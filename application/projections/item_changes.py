@@ -1,0 +1,66 @@
+"""What happened to items besides movements: registered, described, discontinued, reactivated."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import ClassVar, NamedTuple
+from uuid import UUID
+
+from application.projections.table import Insert, Recorded, Table
+from domain.events import ItemDetailsChanged, ItemRegistered, MovementRecorded, StockItemEvent
+
+
+class ItemChange(NamedTuple):
+    """One such event."""
+
+    position: int
+    item_id: UUID
+    location: str
+    sku: str
+    version: int
+    kind: str
+    """The event's name."""
+    name: str | None
+    unit: str | None
+    safety_stock: int | None
+    """These three where the event tells them: registered, described."""
+    on_hand: int
+    actor: str
+    key_id: str | None
+    recorded_at: datetime
+
+
+class ItemChanges:
+    """One row an event that is no movement."""
+
+    table: ClassVar = Table(
+        "item_changes", ItemChange, key="position", indexes=(("location", "position"),)
+    )
+
+    def project(self, recorded: Sequence[Recorded[StockItemEvent]]) -> list[Insert]:
+        rows = [
+            _item_change(position, event)
+            for position, event in recorded
+            if not isinstance(event, MovementRecorded)
+        ]
+        return [Insert(rows)] if rows else []
+
+
+def _item_change(position: int, event: StockItemEvent) -> ItemChange:
+    name = unit = safety_stock = None
+    if isinstance(event, ItemRegistered | ItemDetailsChanged):
+        name, unit, safety_stock = event.name, event.unit, event.safety_stock
+    return ItemChange(
+        position=position,
+        item_id=event.originator_id,
+        location=event.location,
+        sku=event.sku,
+        version=event.originator_version,
+        kind=type(event).__name__,
+        name=name,
+        unit=unit,
+        safety_stock=safety_stock,
+        on_hand=event.on_hand,
+        actor=event.actor,
+        key_id=event.key_id,
+        recorded_at=event.timestamp,
+    )

@@ -1,0 +1,186 @@
+"""What goes over the wire about changes."""
+
+from functools import lru_cache
+from typing import Annotated, Final
+from uuid import UUID
+
+from pydantic import BaseModel, Field, TypeAdapter, ValidationError
+
+from application.changes import ChangePage
+from application.persistence.port import Change
+from application.projections.item_changes import ItemChange
+from application.projections.movements import Movement
+from domain.rejections import Invalid
+from domain.transaction import TransactionType
+from interface.api.paging import Limit, WantedText
+from interface.api.schemas import CoveredAt, Timestamp, Wire
+
+REMEMBERED: Final = 10_000
+"""Changes whose JSON is kept, because many follow them."""
+
+MAX_WAIT: Final = 30
+"""Seconds that a request for changes may wait."""
+
+MAX_BOOKMARK: Final = 100
+"""Characters."""
+
+_AFTER = "`nextAfter` of the last answer. Without it, from the beginning."
+
+_EVENT_OF: Final = {
+    TransactionType.INBOUND: "InboundRecorded",
+    TransactionType.OUTBOUND: "OutboundRecorded",
+    TransactionType.ADJUST: "Adjusted",
+    TransactionType.COUNT: "Adjusted",
+}
+
+
+class Wanted(BaseModel):
+    """Which changes are asked for."""
+
+    after: Annotated[str | None, Field(max_length=MAX_BOOKMARK, description=_AFTER)] = None
+    location: WantedText = None
+
+
+class PageWanted(Wanted):
+    """How many of them, and when."""
+
+    limit: Limit = 100
+    wait: Annotated[
+        float, Field(ge=0, le=MAX_WAIT, description="Seconds to wait where there is no change.")
+    ] = 0
+
+
+def parse_page_wanted(after: object, limit: object) -> PageWanted:
+    """What a batch says that it wants to be told. Raises Invalid."""
+    given = {"after": after} | ({} if limit is None else {"limit": limit})
+    try:
+        return PageWanted.model_validate(given, strict=True)
+    except ValidationError as error:
+        first = error.errors()[0]
+        raise Invalid(str(first["loc"][0]), first["msg"]) from None
+
+
+class TransactionOut(Wire):
+    """A recorded transaction, as part of a change."""
+
+    local_id: Annotated[UUID, Field(description="By which a device knows its own.")]
+    type: TransactionType
+    quantity: Annotated[int, Field(description="As it was asked for; what was counted, for COUNT.")]
+    delta: int
+    covered_at: CoveredAt
+    reason: str | None
+    note: str | None
+    reference: str | None
+    device: str | None
+    occurred_at: Timestamp | None
+
+
+class DetailsOut(Wire):
+    """How people know an item."""
+
+    name: str
+    unit: str
+    safety_stock: int
+
+
+class ChangeOut(Wire):
+    """Something that happened to an item."""
+
+    position: int
+    kind: Annotated[
+        str,
+        Field(
+            description="The event: `InboundRecorded`, `OutboundRecorded`, `Adjusted`, "
+            "`ItemRegistered`, `ItemDetailsChanged`, `ItemDiscontinued`, `ItemReactivated`. There "
+            "may be more some day: pass over what you don't know, but take its `onHand`."
+        ),
+    ]
+    item_id: UUID
+    location: str
+    sku: str
+    version: Annotated[int, Field(description="Of the item. Pass over what your copy has already.")]
+    on_hand: Annotated[int, Field(description="After it.")]
+    actor: str
+    key_id: str | None
+    recorded_at: Timestamp
+    transaction: Annotated[
+        TransactionOut | None, Field(description="Where goods moved, or were counted.")
+    ] = None
+    details: Annotated[
+        DetailsOut | None, Field(description="Where they are told: registered, changed.")
+    ] = None
+
+    @classmethod
+    def of(cls, change: Change) -> "ChangeOut":
+        kind = change.kind if isinstance(change, ItemChange) else _EVENT_OF[change.type]
+        return cls.model_construct(
+            position=change.position,
+            kind=kind,
+            item_id=change.item_id,
+            location=change.location,
+            sku=change.sku,
+            version=change.version,
+            on_hand=change.on_hand,
+            actor=change.actor,
+            key_id=change.key_id,
+            recorded_at=change.recorded_at,
+            transaction=_transaction(change) if isinstance(change, Movement) else None,
+            details=_details(change) if isinstance(change, ItemChange) else None,
+        )
+
+
+class ChangesOut(Wire):
+    """A page of changes, in the ledger's order."""
+
+    items: list[ChangeOut]
+    next_after: Annotated[str, Field(description="`after` of the next request. Keep it.")]
+    has_more: bool
+    head: Annotated[int, Field(description="The ledger's last position.")]
+
+    @classmethod
+    def of(cls, page: ChangePage) -> "ChangesOut":
+        return cls.model_construct(
+            items=[ChangeOut.of(change) for change in page.changes],
+            next_after=str(page.next_after),
+            has_more=page.has_more,
+            head=page.head,
+        )
+
+
+_CHANGE: Final = TypeAdapter(ChangeOut)
+
+
+def page_json(page: ChangePage) -> str:
+    """The page as `ChangesOut` writes it, at a fraction of the cost where others have it too."""
+    items = ",".join(_change_json(change) for change in page.changes)
+    has_more = "true" if page.has_more else "false"
+    return (
+        f'{{"items":[{items}],"nextAfter":"{page.next_after}",'
+        f'"hasMore":{has_more},"head":{page.head}}}'
+    )
+
+
+@lru_cache(REMEMBERED)
+def _change_json(change: Change) -> str:
+    return _CHANGE.dump_json(ChangeOut.of(change), by_alias=True).decode()
+
+
+def _transaction(movement: Movement) -> TransactionOut:
+    return TransactionOut.model_construct(
+        local_id=movement.local_id,
+        type=movement.type,
+        quantity=movement.quantity,
+        delta=movement.delta,
+        covered_at=movement.covered_at,
+        reason=movement.reason,
+        note=movement.note,
+        reference=movement.reference,
+        device=movement.device,
+        occurred_at=movement.occurred_at,
+    )
+
+
+def _details(change: ItemChange) -> DetailsOut | None:
+    if change.name is None or change.unit is None or change.safety_stock is None:
+        return None
+    return DetailsOut(name=change.name, unit=change.unit, safety_stock=change.safety_stock)

@@ -1,0 +1,84 @@
+"""/sync/changes and /sync/stream: what a device follows that has a copy."""
+
+from collections.abc import AsyncIterator
+from http import HTTPStatus
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, Header, Query, Request
+from fastapi.responses import Response
+from fastapi.sse import EventSourceResponse, ServerSentEvent
+from starlette.concurrency import run_in_threadpool
+
+from application.changes import ChangePage
+from interface.api.change_schemas import MAX_BOOKMARK, ChangesOut, PageWanted, Wanted, page_json
+from interface.api.dependencies import CanRead, Feed, Following, Slots
+from interface.api.live import still_known, stream_of, wait_for_changes
+from interface.api.problems import documented
+
+router = APIRouter(prefix="/sync", tags=["sync"])
+
+_ANSWERS = documented(
+    HTTPStatus.GONE, HTTPStatus.UNPROCESSABLE_ENTITY, HTTPStatus.TOO_MANY_REQUESTS
+)
+
+
+@router.get("/changes", summary="What changed since", response_model=ChangesOut, responses=_ANSWERS)
+async def list_changes(
+    request: Request,
+    caller: CanRead,
+    feed: Feed,
+    follower: Following,
+    slots: Slots,
+    query: Annotated[PageWanted, Query()],
+) -> Response:
+    """What happened at the caller's locations, in the ledger's order. Nothing is ever skipped. With
+    `wait` the answer comes as soon as there is something.
+
+    410 `UNKNOWN_POSITION` where this ledger never was at `after`: then take a new first copy.
+    """
+    locations = caller.visible(query.location)
+    after = await run_in_threadpool(feed.known, query.after)
+    if query.wait:
+        with slots.taken_by(caller):
+            page = await wait_for_changes(
+                request, follower, after, locations, query.limit, query.wait
+            )
+    else:
+        page = await run_in_threadpool(feed.page, after, locations, query.limit)
+    return Response(page_json(page), media_type="application/json")
+
+
+async def _opened(
+    request: Request,
+    caller: CanRead,
+    feed: Feed,
+    follower: Following,
+    slots: Slots,
+    query: Annotated[Wanted, Query()],
+    last_event_id: Annotated[
+        str | None, Header(max_length=MAX_BOOKMARK, description="Wins over `after`.")
+    ] = None,
+) -> AsyncIterator[AsyncIterator[ChangePage]]:
+    """All that may be refused is refused before the stream begins."""
+    locations = caller.visible(query.location)
+    after = await run_in_threadpool(feed.known, last_event_id or query.after)
+    with slots.taken_by(caller):
+        yield stream_of(follower, after, locations, lambda: still_known(request))
+
+
+@router.get(
+    "/stream",
+    summary="Changes as they happen",
+    response_class=EventSourceResponse,
+    responses=_ANSWERS,
+)
+async def stream_changes(
+    pages: Annotated[AsyncIterator[ChangePage], Depends(_opened)],
+) -> AsyncIterator[ServerSentEvent]:
+    """Server-sent events named `changes`, each a page like those of GET /sync/changes, as soon as
+    there is something, and a comment every 15 seconds where there is nothing. The id of an event is
+    its `nextAfter`: a client that comes back with it as `Last-Event-ID`, as an `EventSource` does
+    by itself, misses nothing. The stream ends when its key is revoked, or the server stops.
+    """
+    async for page in pages:
+        yield ServerSentEvent(raw_data=page_json(page), event="changes", id=str(page.next_after))

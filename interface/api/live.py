@@ -1,0 +1,152 @@
+"""Waiting for changes without holding a thread."""
+
+import asyncio
+from collections import Counter
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import contextmanager, suppress
+from http import HTTPStatus
+from typing import Final
+
+from fastapi import Request
+from starlette.concurrency import run_in_threadpool
+
+from application.access.principal import Principal
+from application.access.rejections import Forbidden, Unauthenticated
+from application.access.tokens import IdentityProviderUnavailable
+from application.changes import Bookmark, ChangePage
+from application.follower import Follower
+from application.persistence.port import StoreUnavailable
+from interface.api.problems import RequestProblem
+
+PAGE: Final = 100
+"""Changes in one event of a stream."""
+
+CHECK_SECONDS: Final = 10
+"""How long a stream goes on at the most after its key was revoked, besides what is remembered."""
+
+PAUSE_SECONDS: Final = 1
+"""Before a stream tries again to read from a database that is away."""
+
+Locations = frozenset[str] | None
+
+
+class StreamSlots:
+    """How many streams and waiting requests each caller has, and may have."""
+
+    def __init__(self, limit: int) -> None:
+        self._limit = limit
+        self._taken: Counter[str] = Counter()
+
+    @contextmanager
+    def taken_by(self, caller: Principal) -> Iterator[None]:
+        """One more, until the end of the block. Raises RequestProblem where all are taken."""
+        who = caller.actor.key_id or caller.actor.name
+        if self._taken[who] >= self._limit:
+            raise RequestProblem(
+                HTTPStatus.TOO_MANY_REQUESTS,
+                "TOO_MANY_STREAMS",
+                f"you are following with {self._limit} requests already",
+                retry_after=1,
+                limit=self._limit,
+            )
+        self._taken[who] += 1
+        try:
+            yield
+        finally:
+            self._taken[who] -= 1
+            if not self._taken[who]:
+                del self._taken[who]
+
+
+async def wait_for_changes(
+    request: Request,
+    follower: Follower,
+    after: Bookmark,
+    locations: Locations,
+    limit: int,
+    seconds: float,
+) -> ChangePage:
+    """The first page that has changes; an empty one when there was none for so long, when the
+    client hung up, and when the server stops."""
+    deadline = asyncio.get_running_loop().time() + seconds
+    with _wake_ups(follower) as woken:
+        gone = asyncio.create_task(_gone(request))
+        gone.add_done_callback(lambda _: woken.set())
+        try:
+            while True:
+                woken.clear()
+                page = await _read(follower, after, locations, limit)
+                if page.changes or gone.done() or follower.stopped:
+                    return page
+                after = page.next_after
+                async with asyncio.timeout_at(deadline):
+                    await woken.wait()
+        except TimeoutError:
+            return page
+        finally:
+            gone.cancel()
+
+
+async def stream_of(
+    follower: Follower,
+    after: Bookmark,
+    locations: Locations,
+    is_known: Callable[[], Awaitable[bool]],
+) -> AsyncIterator[ChangePage]:
+    """Pages with changes, as they come, until the server stops or the caller is no longer known."""
+    loop = asyncio.get_running_loop()
+    checked = loop.time()
+    with _wake_ups(follower) as woken:
+        while not follower.stopped:
+            if loop.time() - checked >= CHECK_SECONDS:
+                if not await is_known():
+                    return
+                checked = loop.time()
+            woken.clear()
+            try:
+                page = await _read(follower, after, locations, PAGE)
+            except StoreUnavailable:
+                await asyncio.sleep(PAUSE_SECONDS)
+                continue
+            if page.changes:
+                yield page
+            after = page.next_after
+            if not page.has_more:
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(CHECK_SECONDS):
+                        await woken.wait()
+
+
+async def still_known(request: Request) -> bool:
+    """Whether the caller would be let in again. Where that can't be told now, they are."""
+    try:
+        await request.state.identify()
+    except (Unauthenticated, Forbidden):
+        return False
+    except (StoreUnavailable, IdentityProviderUnavailable):
+        return True
+    return True
+
+
+@contextmanager
+def _wake_ups(follower: Follower) -> Iterator[asyncio.Event]:
+    """Set whenever there may be something new."""
+    loop, woken = asyncio.get_running_loop(), asyncio.Event()
+    with follower.listener(lambda: loop.call_soon_threadsafe(woken.set)):
+        yield woken
+
+
+async def _read(
+    follower: Follower, after: Bookmark, locations: Locations, limit: int
+) -> ChangePage:
+    """From memory, or else from the database."""
+    page = follower.page(after, locations, limit)
+    if page is None:
+        page = await run_in_threadpool(follower.feed.page, after, locations, limit)
+    return page
+
+
+async def _gone(request: Request) -> None:
+    """Returns when the client has hung up."""
+    while (await request.receive())["type"] != "http.disconnect":
+        pass
