@@ -4,6 +4,7 @@ import json
 import os
 import re
 import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,13 @@ def curl_commands() -> list[str]:
     return [block for block in blocks if block.startswith("curl")]
 
 
-def test_first_sync_works_when_pasted(database_url: str) -> None:
+def python_block() -> str:
+    (block,) = re.findall(r"^```python\n(.*?)^```", README.read_text(), re.DOTALL | re.MULTILINE)
+    assert isinstance(block, str)
+    return block
+
+
+def test_first_sync_works_when_pasted(database_url: str, tmp_path: Path) -> None:
     with running(database_url, auth=True) as server:
         key = server.admin_key
         assert key is not None
@@ -37,11 +44,20 @@ def test_first_sync_works_when_pasted(database_url: str) -> None:
         item = paste(register)
         first, second = paste(sync), paste(sync)
         levels = paste(stock)
+        shown = subprocess.run(
+            [sys.executable, "-c", python_block().replace("http://127.0.0.1:8000", server.url)],
+            env=os.environ | {"STOCKLEDGER_KEY": key},
+            cwd=tmp_path,
+            capture_output=True,
+            text=True,
+            check=True,
+        ).stdout
 
     assert first["synced"][0]["itemId"] == item["itemId"]
     assert [s["status"] for s in first["synced"] + second["synced"]] == ["recorded", "duplicate"]
     assert [f["code"] for f in first["failed"]] == ["INSUFFICIENT_STOCK"]
     assert levels["items"][0]["onHand"] == 24
+    assert shown == "1 recorded, [22] on hand\n[] []\n"
 
 
 def test_every_link_leads_somewhere() -> None:

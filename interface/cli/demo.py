@@ -4,124 +4,170 @@ import tempfile
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
-from uuid import uuid4
+from uuid import UUID
 
 import httpx2
 import uvicorn
 from rich.table import Table
 
-from interface.api.app import create_app
 from interface.cli.terminal import console
+from interface.client import StockClient, SyncReport, Unreachable
 from interface.settings import Settings
 
-SHOP = [
+SHOP: list[dict[str, Any]] = [
     {"location": "shop", "sku": "TEA-250", "name": "Green tea 250 g", "safetyStock": 5},
     {"location": "shop", "sku": "CUP-01", "name": "Tea cup", "safetyStock": 4},
     {"location": "shop", "sku": "POT-07", "name": "Cast iron pot", "safetyStock": 1},
 ]
 
-Batch = list[dict[str, Any]]
-
 
 def demo() -> None:
     """Play two handhelds that went offline, against a real server.
 
-    One sends its backlog twice, the other sold more than there was. Nothing is kept: the ledger
-    lives in a temporary folder.
+    Both use the reference client. One has its answer lost on the way and sends its backlog twice,
+    the other sold more than there was and counted before others sold. Nothing is kept: all files
+    are in a temporary folder.
     """
-    with tempfile.TemporaryDirectory() as folder:
+    with tempfile.TemporaryDirectory() as folder, ExitStack() as cleanup:
         settings = Settings(
             database_url=f"sqlite:///{Path(folder) / 'demo.db'}", port=0, auth=False
         )
-        with _server(settings) as url, httpx2.Client(base_url=url, timeout=30) as api:
-            _play(api)
-
-
-def _play(api: httpx2.Client) -> None:
-    console.rule("A small shop opens")
-    items = [_register(api, entry) for entry in SHOP]
-    names = {item["itemId"]: item["name"] for item in items}
-    tea, cup, pot = (item["itemId"] for item in items)
-    _show_sync("The delivery, recorded at the counter", names, _sync(api, [
-        _transaction("INBOUND", tea, 24, device="counter", reference="po:1182"),
-        _transaction("INBOUND", cup, 10, device="counter", reference="po:1182"),
-        _transaction("INBOUND", pot, 2, device="counter", reference="po:1182"),
-    ]))  # fmt: skip
-
-    console.rule("Two handhelds lose the network and go on working")
-    first = [
-        _transaction("OUTBOUND", tea, 3, device="handheld-1"),
-        _transaction("OUTBOUND", pot, 2, device="handheld-1"),
-        _transaction("ADJUST", cup, -1, device="handheld-1", reason="broken"),
-    ]
-    second = [
-        _transaction("OUTBOUND", pot, 1, device="handheld-2"),
-        _transaction("OUTBOUND", cup, 4, device="handheld-2"),
-        _transaction("COUNT", tea, 20, device="handheld-2"),
-    ]
-    for title, batch in [
-        ("handheld-1 is back, but the answer does not reach it", first),
-        ("so it sends the same batch again: nothing is recorded twice", first),
-        ("handheld-2 is back: the pot that it sold was gone, the rest stands", second),
-    ]:
-        _show_sync(title, names, _sync(api, batch))
-    _show_stock(api)
-
-
-def _register(api: httpx2.Client, entry: dict[str, Any]) -> dict[str, Any]:
-    answer = api.post("/items", json={"unit": "piece", **entry}).raise_for_status()
-    item: dict[str, Any] = answer.json()
-    return item
-
-
-def _transaction(type: str, item_id: str, quantity: int, **more: str) -> dict[str, Any]:
-    return {
-        "localId": str(uuid4()), "type": type, "itemId": item_id, "quantity": quantity, **more
-    }  # fmt: skip
-
-
-def _sync(api: httpx2.Client, batch: Batch) -> list[tuple[dict[str, Any], dict[str, Any]]]:
-    """Each transaction of the batch with what became of it."""
-    answer = api.post("/sync/transactions", json={"transactions": batch}).raise_for_status().json()
-    rows = sorted([*answer["synced"], *answer["failed"]], key=lambda row: int(row["index"]))
-    return list(zip(batch, rows, strict=True))
-
-
-def _show_sync(
-    title: str, names: dict[str, str], fates: list[tuple[dict[str, Any], dict[str, Any]]]
-) -> None:
-    table = Table("transaction", "item", "quantity", "result", "on hand", title=title, min_width=72)
-    for transaction, fate in fates:
-        failed = "code" in fate
-        color = "red" if failed else {"recorded": "green", "duplicate": "yellow"}[fate["status"]]
-        result = f"{fate['code']}: {fate['message']}" if failed else fate["status"]
-        table.add_row(
-            transaction["type"],
-            names[transaction["itemId"]],
-            str(transaction["quantity"]),
-            f"[{color}]{result}[/]",
-            "" if failed else str(fate["onHand"]),
+        url = cleanup.enter_context(_server(settings))
+        counter, *handhelds = (
+            Handheld(name, Path(folder), url) for name in ("counter", "handheld-1", "handheld-2")
         )
+        for device in (counter, *handhelds):
+            cleanup.callback(device.client.close)
+        with httpx2.Client(base_url=url, timeout=30) as api:
+            items = [_register(api, entry) for entry in SHOP]
+            _play(api, counter, handhelds, items)
+
+
+class Handheld(httpx2.BaseTransport):
+    """A device, and its network."""
+
+    def __init__(self, name: str, folder: Path, url: str) -> None:
+        self.name = name
+        self.has_network = True
+        self.loses_an_answer = False
+        self._line = httpx2.HTTPTransport()
+        self.client = StockClient(
+            folder / f"{name}.db", url=url, transport=self, attempts=2, first_pause=0.01
+        )
+
+    def handle_request(self, request: httpx2.Request) -> httpx2.Response:
+        if not self.has_network:
+            raise httpx2.ConnectError("no network")
+        answer = self._line.handle_request(request)
+        if self.loses_an_answer:
+            self.loses_an_answer = False
+            answer.close()
+            raise httpx2.ReadError("the answer got lost")
+        return answer
+
+    def close(self) -> None:
+        self._line.close()
+
+
+def _play(
+    api: httpx2.Client, counter: Handheld, handhelds: list[Handheld], items: list[UUID]
+) -> None:
+    tea, cup, pot = items
+    first, second = handhelds
+    console.rule("A small shop opens")
+    for item, quantity in ((tea, 24), (cup, 10), (pot, 2)):
+        counter.client.record("INBOUND", item, quantity, reference="po:1182")
+    _sync("the counter takes in a delivery", counter)
+    for handheld in handhelds:
+        _sync(f"{handheld.name} takes a first copy", handheld)
+        handheld.has_network = False
+
+    console.rule("Both handhelds lose the network and go on working")
+    second.client.record("COUNT", tea, 23)
+    first.client.record("OUTBOUND", tea, 3)
+    first.client.record("OUTBOUND", pot, 2)
+    first.client.record("ADJUST", cup, -1, reason="broken")
+    second.client.record("OUTBOUND", pot, 1)
+    second.client.record("OUTBOUND", cup, 4)
+    for handheld in handhelds:
+        _sync(f"{handheld.name} tries", handheld)
+        _show_stock(handheld)
+
+    console.rule("The network is back")
+    for handheld in handhelds:
+        handheld.has_network = True
+    first.loses_an_answer = True
+    _sync("handheld-1 sends its backlog; the answer gets lost, so it sends it again", first)
+    _sync("handheld-2 counted the tea before handheld-1 sold some: the sale stands", second)
+    _show_rejected(second)
+    _sync("handheld-1 asks what changed since", first)
+
+    console.rule("Everybody agrees, and everything is recorded once")
+    for handheld in handhelds:
+        _show_stock(handheld)
+    _show_journal(api, dict(zip(items, (entry["name"] for entry in SHOP), strict=True)))
+
+
+def _register(api: httpx2.Client, entry: dict[str, Any]) -> UUID:
+    answer = api.post("/items", json={"unit": "piece", **entry}).raise_for_status()
+    return UUID(answer.json()["itemId"])
+
+
+def _sync(what: str, device: Handheld) -> None:
+    try:
+        result = _told(device.client.sync())
+    except Unreachable as error:
+        result = f"[yellow]{error}[/]: {len(device.client.pending())} pending"
+    console.print(f"[bold]{what}[/]: {result}")
+
+
+def _told(report: SyncReport) -> str:
+    rejected = f", [red]{report.rejected} rejected[/]" if report.rejected else ""
+    return f"[green]{report.recorded} recorded[/]{rejected}, {report.changes} changes fetched"
+
+
+def _show_stock(device: Handheld) -> None:
+    table = Table("SKU", "name", "on hand", "available", title=f"On {device.name}", min_width=60)
+    for item in device.client.stock():
+        below = item.available < item.safety_stock
+        available = f"[red]{item.available}, restock[/]" if below else str(item.available)
+        table.add_row(item.sku, item.name, str(item.on_hand), available)
     console.print(table)
 
 
-def _show_stock(api: httpx2.Client) -> None:
-    table = Table("SKU", "name", "on hand", "safety stock", "version", title="Stock", min_width=72)
-    for item in api.get("/items").raise_for_status().json()["items"]:
-        below = item["onHand"] < item["safetyStock"]
-        on_hand = f"[red]{item['onHand']}, restock[/]" if below else str(item["onHand"])
-        safety_stock, version = str(item["safetyStock"]), str(item["version"])
-        table.add_row(item["sku"], item["name"], on_hand, safety_stock, version)
+def _show_rejected(device: Handheld) -> None:
+    table = Table(
+        "transaction", "quantity", "why", title=f"Rejected, on {device.name}", min_width=60
+    )
+    for one in device.client.rejected():
+        table.add_row(one.type, str(one.quantity), f"[red]{one.code}[/]: {one.message}")
+    console.print(table)
+
+
+def _show_journal(api: httpx2.Client, names: dict[UUID, str]) -> None:
+    table = Table("position", "item", "type", "quantity", "difference", "on hand",
+                  title="The journal", min_width=72)  # fmt: skip
+    for row in reversed(api.get("/movements").raise_for_status().json()["items"]):
+        columns = ("type", "quantity", "delta", "onHand")
+        name = names[UUID(row["itemId"])]
+        table.add_row(str(row["position"]), name, *(str(row[column]) for column in columns))
     console.print(table)
 
 
 @contextmanager
 def _server(settings: Settings) -> Iterator[str]:
     """A server of its own on a free port, stopped at the end of the block."""
-    config = uvicorn.Config(create_app(settings), host=settings.host, port=0, log_level="warning")
+    settings.export()
+    config = uvicorn.Config(
+        "interface.api.app:create_app",
+        factory=True,
+        host=settings.host,
+        port=0,
+        log_level="warning",
+    )
     server = uvicorn.Server(config)
     thread = threading.Thread(target=server.run, daemon=True)
     thread.start()

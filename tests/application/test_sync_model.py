@@ -195,6 +195,10 @@ def new_file() -> Iterator[str]:
         yield f"sqlite:///{Path(folder) / 'ledger.db'}"
 
 
+EXAMPLES = {"sqlite": 40, "postgres": 15}
+"""An empty PostgreSQL database takes its time."""
+
+
 @pytest.mark.parametrize("backend", BACKENDS)
 def test_any_history_ends_as_the_model_says(backend: str, request: pytest.FixtureRequest) -> None:
     new_database: Callable[[], AbstractContextManager[str]] = new_file
@@ -206,7 +210,7 @@ def test_any_history_ends_as_the_model_says(backend: str, request: pytest.Fixtur
     run_state_machine_as_test(
         machine,
         settings=settings(
-            max_examples=40,
+            max_examples=EXAMPLES[backend],
             stateful_step_count=20,
             deadline=None,
             suppress_health_check=list(HealthCheck),

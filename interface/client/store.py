@@ -1,0 +1,261 @@
+"""What the device knows, in a SQLite file: its outbox, and its copy of the stock.
+
+A commit is on the disk when it returns, so what was recorded survives a flat battery.
+"""
+
+import json
+import sqlite3
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from threading import RLock
+from typing import Any, Literal, NamedTuple, cast
+from uuid import UUID
+
+SCHEMA = """
+CREATE TABLE IF NOT EXISTS outbox (
+    number INTEGER PRIMARY KEY AUTOINCREMENT,
+    local_id TEXT NOT NULL UNIQUE,
+    element TEXT NOT NULL,
+    rejection TEXT
+);
+CREATE TABLE IF NOT EXISTS stock (
+    item_id TEXT PRIMARY KEY,
+    location TEXT NOT NULL,
+    sku TEXT NOT NULL,
+    name TEXT NOT NULL,
+    unit TEXT NOT NULL,
+    safety_stock INTEGER NOT NULL,
+    on_hand INTEGER NOT NULL,
+    version INTEGER NOT NULL,
+    active INTEGER NOT NULL
+);
+CREATE TABLE IF NOT EXISTS bookmark (after TEXT NOT NULL);
+"""
+
+PUT_ITEM = """
+INSERT INTO stock VALUES (
+    :itemId, :location, :sku, :name, :unit, :safetyStock, :onHand, :version, :active
+) ON CONFLICT (item_id) DO UPDATE SET
+    name = excluded.name, unit = excluded.unit, safety_stock = excluded.safety_stock
+"""
+
+# What was heard with an answer may be ahead of the changes.
+MOVE_ITEM = """
+UPDATE stock SET on_hand = :onHand, version = :version
+WHERE item_id = :itemId AND version < :version
+"""
+
+ACTIVITY = {"ItemDiscontinued": False, "ItemReactivated": True}
+
+TransactionType = Literal["INBOUND", "OUTBOUND", "ADJUST", "COUNT"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Stock:
+    """An item, as far as the device knows."""
+
+    item_id: UUID
+    location: str
+    sku: str
+    name: str
+    unit: str
+    safety_stock: int
+    active: bool
+    on_hand: int
+    """As the server said last."""
+    available: int
+    """What is on hand after what this device still has to send."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Pending:
+    """A transaction that the server has not answered for yet."""
+
+    local_id: UUID
+    type: TransactionType
+    item_id: UUID
+    quantity: int
+    occurred_at: datetime
+
+
+@dataclass(frozen=True, kw_only=True)
+class Rejected(Pending):
+    """A transaction that the server did not record."""
+
+    code: str
+    message: str
+    details: dict[str, Any]
+
+
+class Outgoing(NamedTuple):
+    """A transaction on its way."""
+
+    number: int
+    """Its place in the outbox."""
+    element: dict[str, Any]
+
+
+class Store:
+    """The file. Threads of one process may share it."""
+
+    def __init__(self, path: str | Path) -> None:
+        self._lock = RLock()
+        self._connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+        self._connection.row_factory = sqlite3.Row
+        self._connection.execute("PRAGMA journal_mode = WAL")
+        self._connection.execute("PRAGMA synchronous = FULL")
+        self._connection.executescript(SCHEMA)
+
+    def close(self) -> None:
+        with self._lock:
+            self._connection.close()
+
+    @contextmanager
+    def transaction(self) -> Iterator[None]:
+        """All that is done in the block is on the disk at its end, or nothing of it."""
+        with self._lock:
+            self._connection.execute("BEGIN IMMEDIATE")
+            try:
+                yield
+            except BaseException:
+                self._connection.execute("ROLLBACK")
+                raise
+            self._connection.execute("COMMIT")
+
+    def put(self, element: dict[str, Any]) -> None:
+        """Takes a transaction into the outbox."""
+        self._run(
+            "INSERT INTO outbox (local_id, element) VALUES (?, ?)",
+            element["localId"],
+            json.dumps(element),
+        )
+
+    def outgoing(self, behind: int, limit: int) -> list[Outgoing]:
+        """What is to be sent, in the order of recording, from behind that place."""
+        rows = self._run(
+            "SELECT number, element FROM outbox "
+            "WHERE rejection IS NULL AND number > ? ORDER BY number LIMIT ?",
+            behind,
+            limit,
+        )
+        return [Outgoing(row["number"], json.loads(row["element"])) for row in rows]
+
+    def forget(self, local_id: str) -> bool:
+        """Takes a transaction out of the outbox; whether it was there."""
+        return bool(self._run("DELETE FROM outbox WHERE local_id = ? RETURNING 1", local_id))
+
+    def reject(self, local_id: str, rejection: dict[str, Any]) -> None:
+        """Keeps a transaction as one that is not to be sent again."""
+        self._run(
+            "UPDATE outbox SET rejection = ? WHERE local_id = ?", json.dumps(rejection), local_id
+        )
+
+    def reopen(self, local_id: str) -> bool:
+        """Makes a rejected transaction the last of those to be sent; whether there was such a
+        one."""
+        found = self._run(
+            "DELETE FROM outbox WHERE local_id = ? AND rejection IS NOT NULL RETURNING element",
+            local_id,
+        )
+        for row in found:
+            self.put(json.loads(row["element"]))
+        return bool(found)
+
+    def pending(self) -> list[Pending]:
+        rows = self._run("SELECT element FROM outbox WHERE rejection IS NULL ORDER BY number")
+        return [Pending(**_fields(row["element"])) for row in rows]
+
+    def rejected(self) -> list[Rejected]:
+        rows = self._run(
+            "SELECT element, rejection FROM outbox WHERE rejection IS NOT NULL ORDER BY number"
+        )
+        return [Rejected(**_fields(row["element"]), **json.loads(row["rejection"])) for row in rows]
+
+    def stock(self) -> list[Stock]:
+        """By location and SKU."""
+        with self._lock:
+            rows = self._run("SELECT * FROM stock ORDER BY location, sku")
+            pending = self.pending()
+        available = {row["item_id"]: row["on_hand"] for row in rows}
+        for transaction in pending:
+            key = str(transaction.item_id)
+            if key in available:
+                available[key] = _after(transaction, available[key])
+        return [_stock(row, available[row["item_id"]]) for row in rows]
+
+    @property
+    def bookmark(self) -> str | None:
+        """Up to where the copy is; None before the first copy."""
+        rows = self._run("SELECT after FROM bookmark")
+        return cast("str", rows[0]["after"]) if rows else None
+
+    @bookmark.setter
+    def bookmark(self, after: str | None) -> None:
+        self._run("DELETE FROM bookmark")
+        if after is not None:
+            self._run("INSERT INTO bookmark VALUES (?)", after)
+
+    def replace_stock(self, items: Iterable[dict[str, Any]]) -> None:
+        """Takes these for all there is."""
+        self._run("DELETE FROM stock")
+        for item in items:
+            self._run(PUT_ITEM, item)
+
+    def move(self, item: dict[str, Any]) -> None:
+        """Takes what is on hand, unless the copy has a later version."""
+        self._run(MOVE_ITEM, item)
+
+    def apply(self, change: dict[str, Any]) -> None:
+        """Takes a change. Changes come in order, and each one once at the least."""
+        transaction, details = change["transaction"], change["details"]
+        if details is not None:
+            self._run(PUT_ITEM, {"active": True, **change, **details})
+        if change["kind"] in ACTIVITY:
+            active = ACTIVITY[change["kind"]]
+            self._run("UPDATE stock SET active = ? WHERE item_id = ?", active, change["itemId"])
+        self.move(change)
+        if transaction is not None:  # It may be one of our own whose answer got lost.
+            self.forget(transaction["localId"])
+
+    def _run(self, statement: str, *parameters: Any) -> Sequence[sqlite3.Row]:
+        bound = parameters[0] if parameters and isinstance(parameters[0], dict) else parameters
+        with self._lock:
+            return self._connection.execute(statement, bound).fetchall()
+
+
+def _fields(element: str) -> dict[str, Any]:
+    sent = json.loads(element)
+    return {
+        "local_id": UUID(sent["localId"]),
+        "type": sent["type"],
+        "item_id": UUID(sent["itemId"]),
+        "quantity": sent["quantity"],
+        "occurred_at": datetime.fromisoformat(sent["occurredAt"]),
+    }
+
+
+def _stock(row: sqlite3.Row, available: int) -> Stock:
+    return Stock(
+        item_id=UUID(row["item_id"]),
+        location=row["location"],
+        sku=row["sku"],
+        name=row["name"],
+        unit=row["unit"],
+        safety_stock=row["safety_stock"],
+        active=bool(row["active"]),
+        on_hand=row["on_hand"],
+        available=available,
+    )
+
+
+def _after(transaction: Pending, on_hand: int) -> int:
+    match transaction.type:
+        case "COUNT":
+            return transaction.quantity
+        case "OUTBOUND":
+            return on_hand - transaction.quantity
+        case _:
+            return on_hand + transaction.quantity

@@ -1,0 +1,294 @@
+"""The reference client: what it keeps, what it sends again, and what it knows of the stock."""
+
+import json
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from uuid import UUID, uuid4
+
+import httpx2
+import pytest
+from fastapi.testclient import TestClient
+
+from interface.client import Refused, StockClient, Unreachable
+from tests.interface.test_sync_api import register, sync
+from tests.support.server import PATIENCE
+from tests.support.shop import element
+
+NewDevice = Callable[..., StockClient]
+
+RECORD_AND_HANG = """
+import sys, time
+from uuid import UUID
+from interface.client import StockClient
+device = StockClient(sys.argv[1], url="http://127.0.0.1:1")
+for quantity in range(1, 4):
+    print(device.record("OUTBOUND", UUID(int=7), quantity), flush=True)
+time.sleep(60)
+"""
+
+
+@pytest.fixture
+def new_device(tmp_path: Path) -> Iterator[NewDevice]:
+    opened: list[StockClient] = []
+
+    def make(transport: httpx2.BaseTransport, name: str = "a", **how: object) -> StockClient:
+        how = {"attempts": 3, "first_pause": 0.001} | how
+        device = StockClient(
+            tmp_path / f"{name}.db",
+            url="http://testserver",
+            transport=transport,
+            **how,  # type: ignore[arg-type]
+        )
+        opened.append(device)
+        return device
+
+    yield make
+    for device in opened:
+        device.close()
+
+
+@pytest.fixture
+def device(api: TestClient, new_device: NewDevice) -> StockClient:
+    return new_device(api._transport)
+
+
+@pytest.fixture
+def tea(api: TestClient) -> UUID:
+    return register(api)
+
+
+def answering(*answers: httpx2.Response | Exception) -> tuple[httpx2.MockTransport, list[str]]:
+    """A server that gives these answers, and the paths that it is asked for."""
+    left, asked = list(answers), []
+
+    def answer(request: httpx2.Request) -> httpx2.Response:
+        asked.append(request.url.path)
+        found = left.pop(0)
+        if isinstance(found, Exception):
+            raise found
+        return found
+
+    return httpx2.MockTransport(answer), asked
+
+
+def problem(status: int, code: str) -> httpx2.Response:
+    return httpx2.Response(status, json={"code": code, "detail": "no", "details": {}})
+
+
+def test_what_is_recorded_survives_a_kill(tmp_path: Path) -> None:
+    file = tmp_path / "handheld.db"
+    with subprocess.Popen(
+        [sys.executable, "-c", RECORD_AND_HANG, str(file)], stdout=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stdout is not None
+        recorded = [UUID(process.stdout.readline().strip()) for _ in range(3)]
+        process.kill()
+        process.wait(PATIENCE)
+    with StockClient(file, url="http://127.0.0.1:1") as device:
+        assert [pending.local_id for pending in device.pending()] == recorded
+        assert [pending.quantity for pending in device.pending()] == [1, 2, 3]
+        synchronous = device._store._run("PRAGMA synchronous")[0][0]
+        assert synchronous == 2  # FULL: a commit is on the disk
+
+
+def test_first_sync_brings_the_stock_and_sends_what_is_pending(
+    api: TestClient, device: StockClient, tea: UUID
+) -> None:
+    sync(api, element("INBOUND", tea, 5))
+    device.record("OUTBOUND", tea, 2, note="gift")
+    report = device.sync()
+    assert (report.recorded, report.rejected, device.pending()) == (1, 0, [])
+    (item,) = device.stock()
+    assert (item.location, item.sku, item.name, item.unit) == ("main", "TEA-250", "Tea", "box")
+    assert (item.on_hand, item.available, item.active) == (3, 3, True)
+    (movement,) = api.get("/movements?type=OUTBOUND").json()["items"]
+    assert (movement["note"], movement["delta"]) == ("gift", -2)
+    assert movement["occurredAt"] is not None
+
+
+def test_one_request_both_ways(api: TestClient, new_device: NewDevice, tea: UUID) -> None:
+    asked: list[str] = []
+
+    class Counting(httpx2.BaseTransport):
+        def handle_request(self, request: httpx2.Request) -> httpx2.Response:
+            asked.append(f"{request.method} {request.url.path}")
+            return api._transport.handle_request(request)
+
+    device = new_device(Counting())
+    device.sync()
+    asked.clear()
+    sync(api, element("INBOUND", tea, 5))
+    device.record("OUTBOUND", tea, 2)
+    report = device.sync()
+    assert asked == ["POST /sync/transactions"]
+    assert (report.recorded, report.changes) == (1, 2)
+    assert device.stock()[0].on_hand == 3
+
+
+def test_stock_takes_what_is_pending_into_account(
+    api: TestClient, device: StockClient, tea: UUID
+) -> None:
+    cup = register(api, "CUP-01")
+    sync(api, element("INBOUND", tea, 5), element("INBOUND", cup, 5))
+    device.sync()
+    device.record("OUTBOUND", tea, 2)
+    device.record("COUNT", cup, 9)
+    device.record("ADJUST", cup, -1)
+    device.record("INBOUND", cup, 3)
+    device.record("OUTBOUND", uuid4(), 3)
+    assert {item.sku: (item.on_hand, item.available) for item in device.stock()} == {
+        "CUP-01": (5, 11),
+        "TEA-250": (5, 3),
+    }
+
+
+def test_copy_follows_what_happens_to_items(
+    api: TestClient, device: StockClient, tea: UUID
+) -> None:
+    device.sync()
+    register(api, "CUP-01")
+    api.patch(f"/items/{tea}", json={"name": "Tee", "safetyStock": 7}).raise_for_status()
+    api.post(f"/items/{tea}/discontinue").raise_for_status()
+    device.sync()
+    cup, item = device.stock()
+    assert (cup.sku, cup.active) == ("CUP-01", True)
+    assert (item.name, item.safety_stock, item.active) == ("Tee", 7, False)
+    api.post(f"/items/{tea}/reactivate").raise_for_status()
+    device.sync()
+    assert device.stock()[1].active
+
+
+def test_rejected_ones_are_listed_and_leave_the_list_when_they_are_recorded_after_all(
+    api: TestClient, device: StockClient, tea: UUID
+) -> None:
+    gone, slip, again = (device.record("OUTBOUND", tea, n) for n in (3, 300, 2))
+    assert device.sync().rejected == 3
+    assert [(one.local_id, one.code) for one in device.rejected()] == [
+        (local_id, "INSUFFICIENT_STOCK") for local_id in (gone, slip, again)
+    ]
+    assert device.rejected()[0].details == {"onHand": 0, "requested": 3}
+    assert device.dismiss(slip)
+    assert not device.dismiss(slip)
+    sync(api, element("INBOUND", tea, 5))
+    api.post(f"/sync/rejections/{gone}/retry").raise_for_status()
+    assert device.retry(again)
+    assert not device.retry(uuid4())
+    assert device.sync().recorded == 1
+    assert device.rejected() == device.pending() == []
+    assert device.stock()[0].on_hand == 0
+
+
+def test_a_batch_that_is_too_large_is_sent_in_parts(
+    api: TestClient, device: StockClient, tea: UUID
+) -> None:
+    """The server of these tests takes 50 at once."""
+    for _ in range(120):
+        device.record("INBOUND", tea, 1)
+    assert device.sync().recorded == 120
+    assert device.stock()[0].on_hand == 120
+
+
+def test_place_that_the_ledger_does_not_know_is_left_for_a_new_copy(
+    api: TestClient, device: StockClient, tea: UUID
+) -> None:
+    for change in (lambda: None, lambda: device.record("INBOUND", tea, 1)):
+        device.sync()
+        device._store.bookmark = "7-0123456789ab"
+        device._store.replace_stock([])
+        change()
+        device.sync()
+        assert [item.item_id for item in device.stock()] == [tea]
+
+
+def test_clock_that_is_off_is_reported(api: TestClient, new_device: NewDevice, tea: UUID) -> None:
+    slow = new_device(api._transport, clock=lambda: datetime.now(UTC) - timedelta(hours=1))
+    assert slow.sync().clock_offset is None
+    slow.record("INBOUND", tea, 1)
+    offset = slow.sync().clock_offset
+    assert offset is not None
+    assert abs(offset - timedelta(hours=1)) < timedelta(minutes=1)
+
+
+@pytest.mark.parametrize(
+    "trouble",
+    [
+        httpx2.ConnectError("no network"),
+        httpx2.ReadTimeout("slow"),
+        httpx2.RemoteProtocolError("cut"),
+        problem(503, "STORE_UNAVAILABLE"),
+        problem(429, "RATE_LIMITED"),
+        problem(408, "REQUEST_TIMEOUT"),
+        httpx2.Response(502, text="<html>"),
+        httpx2.Response(302, headers={"Location": "http://login.example"}),
+        httpx2.Response(200, text="<html>Welcome to our free network"),
+        httpx2.Response(200, json=[]),
+    ],
+    ids=repr,
+)
+def test_what_may_pass_is_tried_again_and_then_left(
+    new_device: NewDevice, trouble: httpx2.Response | Exception
+) -> None:
+    transport, asked = answering(trouble, trouble, trouble)
+    device = new_device(transport)
+    local_id = device.record("INBOUND", uuid4(), 1)
+    with pytest.raises(Unreachable):
+        device.sync()
+    assert asked == ["/sync/transactions"] * 3
+    assert [pending.local_id for pending in device.pending()] == [local_id]
+
+
+@pytest.mark.parametrize(
+    ("status", "code"),
+    [(401, "UNAUTHENTICATED"), (403, "FORBIDDEN"), (404, "NOT_FOUND"), (500, "INTERNAL_ERROR")],
+)
+def test_what_will_not_pass_is_not_tried_again(
+    new_device: NewDevice, status: int, code: str
+) -> None:
+    transport, asked = answering(problem(status, code))
+    device = new_device(transport)
+    device.record("INBOUND", uuid4(), 1)
+    with pytest.raises(Refused) as refused:
+        device.sync()
+    assert (refused.value.status, refused.value.code, len(asked)) == (status, code, 1)
+    assert len(device.pending()) == 1
+
+
+def test_pause_is_as_long_as_the_server_asks_for_at_the_least(
+    new_device: NewDevice, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pauses: list[float] = []
+    monkeypatch.setattr("tenacity.nap.time.sleep", pauses.append)
+    busy = problem(503, "STORE_UNAVAILABLE")
+    busy.headers["Retry-After"] = "7"
+    transport, _ = answering(busy, httpx2.ConnectError("no network"), problem(401, "NO"))
+    with pytest.raises(Refused):
+        new_device(transport, first_pause=0.5).sync()
+    assert 7 <= pauses[0] <= 7.5
+    assert 0 <= pauses[1] <= 1
+
+
+def test_conflict_stays_pending_for_the_next_sync(new_device: NewDevice) -> None:
+    conflict: dict[str, object] = {
+        "index": 0, "itemId": None, "code": "CONFLICT", "message": "busy",
+        "retryable": True, "details": {},
+    }  # fmt: skip
+
+    def answer(request: httpx2.Request) -> httpx2.Response:
+        if request.method == "GET" and request.url.path == "/items":
+            return httpx2.Response(200, json={"items": [], "nextCursor": None, "nextAfter": "0"})
+        changes = {"items": [], "nextAfter": "0", "hasMore": False, "head": 0}
+        if request.method == "GET":
+            return httpx2.Response(200, json=changes)
+        sent = json.loads(request.content)["transactions"]
+        failed = [conflict | {"localId": one["localId"]} for one in sent]
+        body = {"synced": [], "failed": failed, "position": 0, "serverTime": "2026-01-08T09:00:00Z"}
+        return httpx2.Response(200, json=body)
+
+    device = new_device(httpx2.MockTransport(answer))
+    local_id = str(device.record("INBOUND", uuid4(), 1))
+    device.sync()
+    assert [str(pending.local_id) for pending in device.pending()] == [local_id]
+    assert device.rejected() == []
