@@ -11,7 +11,7 @@ serve: .venv/runtime ## Serve the API on http://127.0.0.1:8000
 	$(BIN)/stockledger serve
 
 test: lint ## Lint, types, import rules and all tests
-	$(BIN)/pytest -n auto --maxprocesses 4 --dist worksteal
+	$(BIN)/pytest -n 3 --dist worksteal
 
 lint: .venv/dev
 	$(BIN)/ruff check .

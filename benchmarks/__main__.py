@@ -9,7 +9,7 @@ import platform
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks import access, floor, http, service
+from benchmarks import access, floor, http, service, streams
 from benchmarks.databases import Database, databases
 
 console = Console()
@@ -90,12 +90,27 @@ def authentication(measured: list[Database], *, quick: bool) -> Table:
     return table
 
 
+def following(measured: list[Database], *, quick: bool) -> Table:
+    table = Table("database", "streams", "changes/s", "all/s", "written/s", "ms", "slow ms",
+                  title="Live streams: changes a second to each, and to all; delay")  # fmt: skip
+    rounds = 20 if quick else 100
+    for database in measured:
+        for number in (1, 50):
+            found = streams.delivered(database, number, rounds)
+            figures = (found.rate, found.rate * number, found.written)
+            delays = (f"{found.median:.1f}", f"{found.slowest:.1f}")
+            rates = (f"{figure:,.0f}" for figure in figures)
+            table.add_row(database.name, str(number), *rates, *delays)
+    return table
+
+
 MEASUREMENTS = {
     "rates": rates,
     "contention": contention,
     "growth": growth,
     "rebuilds": rebuilds,
     "authentication": authentication,
+    "streams": following,
 }
 
 

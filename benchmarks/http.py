@@ -21,7 +21,7 @@ from benchmarks.shop import QUANTITY, Batch, shop
 
 def rate(database: Database, size: int, clients: int, rounds: int) -> float:
     """Transactions a second, in batches of `size` from so many connections."""
-    with shop(database, items=1_000) as stock, _server(stock.database_url) as url:
+    with shop(database, items=1_000) as stock, serving(stock.database_url) as url:
         key = stock.key()
         batches = [stock.batch(size, first=n * size) for n in range(rounds * clients)]
         return _rate([url] * clients, [batches[n::clients] for n in range(clients)], key)
@@ -31,7 +31,7 @@ def contention(database: Database, processes: int, rounds: int, *, hot: bool) ->
     """Transactions a second, in batches of 100 through so many server processes: each has items of
     its own, or all have one hot item. Everything must be recorded."""
     with shop(database, items=1_000) as stock, ExitStack() as servers:
-        urls = [servers.enter_context(_server(stock.database_url)) for _ in range(processes)]
+        urls = [servers.enter_context(serving(stock.database_url)) for _ in range(processes)]
         share = len(stock.items) // processes
         work = [
             [
@@ -71,7 +71,8 @@ def _rate(urls: list[str], work: list[list[Batch]], key: str) -> float:
 
 
 @contextmanager
-def _server(database_url: str) -> Iterator[str]:
+def serving(database_url: str, **settings: str) -> Iterator[str]:
+    """The URL of a server in a process of its own."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
@@ -79,7 +80,8 @@ def _server(database_url: str) -> Iterator[str]:
     process = subprocess.Popen(
         [str(command), "serve", "--port", str(port)],
         env=os.environ
-        | {"STOCKLEDGER_DATABASE_URL": database_url, "STOCKLEDGER_RATE_LIMIT": "1000000/second"},
+        | {"STOCKLEDGER_DATABASE_URL": database_url, "STOCKLEDGER_RATE_LIMIT": "1000000/second"}
+        | settings,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
     )

@@ -51,7 +51,8 @@ class Settings(BaseSettings):
     auth: bool = True
     """Whether callers must show who they are. False is for experiments, on loopback only."""
     key_cache: Annotated[int, Field(ge=1, le=300)] = 10
-    """Seconds after which a revoked key is refused by every process, at the latest."""
+    """Seconds after which a revoked key is refused by every process, and its streams end, at the
+    latest."""
     rate_limit: Rate = "600/minute"
     """Requests of one caller to one process."""
     failed_auth_limit: Rate = "30/minute"

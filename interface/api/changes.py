@@ -11,7 +11,7 @@ from starlette.concurrency import run_in_threadpool
 
 from application.changes import ChangePage
 from interface.api.change_schemas import MAX_BOOKMARK, ChangesOut, PageWanted, Wanted, page_json
-from interface.api.dependencies import CanRead, Feed, Following, Slots
+from interface.api.dependencies import CanRead, Configured, Feed, Following, Slots
 from interface.api.live import still_known, stream_of, wait_for_changes
 from interface.api.problems import documented
 
@@ -54,6 +54,7 @@ async def _opened(
     feed: Feed,
     follower: Following,
     slots: Slots,
+    settings: Configured,
     query: Annotated[Wanted, Query()],
     last_event_id: Annotated[
         str | None, Header(max_length=MAX_BOOKMARK, description="Wins over `after`.")
@@ -63,7 +64,9 @@ async def _opened(
     locations = caller.visible(query.location)
     after = await run_in_threadpool(feed.known, last_event_id or query.after)
     with slots.taken_by(caller):
-        yield stream_of(follower, after, locations, lambda: still_known(request))
+        yield stream_of(
+            follower, after, locations, lambda: still_known(request), settings.key_cache
+        )
 
 
 @router.get(

@@ -21,9 +21,6 @@ from interface.api.problems import RequestProblem
 PAGE: Final = 100
 """Changes in one event of a stream."""
 
-CHECK_SECONDS: Final = 10
-"""How long a stream goes on at the most after its key was revoked, besides what is remembered."""
-
 PAUSE_SECONDS: Final = 1
 """Before a stream tries again to read from a database that is away."""
 
@@ -92,13 +89,15 @@ async def stream_of(
     after: Bookmark,
     locations: Locations,
     is_known: Callable[[], Awaitable[bool]],
+    check_seconds: float,
 ) -> AsyncIterator[ChangePage]:
-    """Pages with changes, as they come, until the server stops or the caller is no longer known."""
+    """Pages with changes, as they come, until the server stops or the caller is no longer known,
+    after which is looked so often."""
     loop = asyncio.get_running_loop()
     checked = loop.time()
     with _wake_ups(follower) as woken:
         while not follower.stopped:
-            if loop.time() - checked >= CHECK_SECONDS:
+            if loop.time() - checked >= check_seconds:
                 if not await is_known():
                     return
                 checked = loop.time()
@@ -113,14 +112,15 @@ async def stream_of(
             after = page.next_after
             if not page.has_more:
                 with suppress(TimeoutError):
-                    async with asyncio.timeout(CHECK_SECONDS):
+                    async with asyncio.timeout_at(checked + check_seconds):
                         await woken.wait()
 
 
 async def still_known(request: Request) -> bool:
-    """Whether the caller would be let in again. Where that can't be told now, they are."""
+    """Whether the caller would be let in again, who may have been known until a moment ago. Where
+    that can't be told now, they are."""
     try:
-        await request.state.identify()
+        await request.state.identify(afresh=True)
     except (Unauthenticated, Forbidden):
         return False
     except (StoreUnavailable, IdentityProviderUnavailable):

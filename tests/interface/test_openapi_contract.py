@@ -67,7 +67,7 @@ def probe(operation: APIOperation[Any, Any, Any, Any], headers: dict[str, str]) 
     good, bad = (operation.as_strategy(generation_mode=mode) for mode in GenerationMode)
 
     @settings(
-        max_examples=15, deadline=None, database=None, suppress_health_check=list(HealthCheck)
+        max_examples=10, deadline=None, database=None, suppress_health_check=list(HealthCheck)
     )
     @given(case=st.one_of(good, bad))
     def send(case: schemathesis.Case[Any]) -> None:

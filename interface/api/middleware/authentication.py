@@ -57,8 +57,8 @@ class AuthenticationMiddleware:
         self._requests.spend(principal.actor.key_id or principal.actor.name)
         return principal
 
-    async def _identify(self, scope: Scope) -> Principal:
-        """Who is calling. A stream asks again from time to time.
+    async def _identify(self, scope: Scope, *, afresh: bool = False) -> Principal:
+        """Who is calling, as is remembered, or looked up. A stream asks again from time to time.
 
         Raises:
             Unauthenticated, Forbidden, IdentityProviderUnavailable, StoreUnavailable
@@ -68,7 +68,7 @@ class AuthenticationMiddleware:
         services: Services = scope["app"].state.services
         credential = _credential(scope)
         remembered = services.authenticator.remembered(credential)
-        if remembered is not None:
+        if remembered is not None and not afresh:
             return remembered
         return await run_in_threadpool(services.authenticator.authenticate, credential)
 
