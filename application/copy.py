@@ -15,7 +15,7 @@ from uuid import UUID
 from eventsourcing.persistence import Notification
 
 from application.ledger import KEPT_TABLES, Ledger, local_id
-from application.persistence.port import ItemFilter
+from application.persistence.filters import ItemFilter
 from application.projections import PROJECTIONS
 from application.projections.stock_levels import StockLevel
 from application.projections.table import Insert, Recorded, Table, Update

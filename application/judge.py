@@ -10,7 +10,8 @@ from application.access.principal import Principal
 from application.access.roles import Permission
 from application.projections.table import Recorded
 from domain.events import MovementRecorded
-from domain.history import History, happened_at
+from domain.history import History
+from domain.moments import happened_at
 from domain.rejections import Conflict, LocalIdReused, Rejection, UnknownItem
 from domain.stock_item import StockItem
 from domain.transaction import Transaction, TransactionType

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import httpx2
 
-from application.persistence.port import ItemFilter
+from application.persistence.filters import ItemFilter
 from benchmarks.databases import Database
 from benchmarks.shop import QUANTITY, Batch, shop
 

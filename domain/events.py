@@ -16,7 +16,7 @@ from uuid import UUID
 
 from eventsourcing.domain import Aggregate
 
-from domain.history import happened_at
+from domain.moments import happened_at
 from domain.transaction import Content, TransactionType
 
 if TYPE_CHECKING:

@@ -11,8 +11,9 @@ from eventsourcing.domain import Aggregate
 
 from domain import events
 from domain.actor import Actor
-from domain.history import History, happened_at, require_credible_moment
+from domain.history import History
 from domain.limits import MAX_QUANTITY, require_label, require_quantity
+from domain.moments import happened_at, require_credible_moment
 from domain.rejections import InsufficientStock, ItemDiscontinued, StockLimitExceeded
 from domain.transaction import Transaction, TransactionType
 

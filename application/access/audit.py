@@ -9,7 +9,8 @@ from uuid import UUID
 
 from application.access.tables import AUDIT_LOG, AuditEntry
 from application.clock import Clock, utc_now
-from application.persistence.port import AuditFilter, LedgerRecorder, LedgerTransaction
+from application.persistence.filters import AuditFilter
+from application.persistence.port import LedgerRecorder, LedgerTransaction
 from application.projections.table import Insert
 from domain.actor import Actor
 from domain.limits import printable

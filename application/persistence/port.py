@@ -11,6 +11,7 @@ from uuid import UUID
 from eventsourcing.persistence import ApplicationRecorder, Notification, StoredEvent
 
 from application.access.tables import ApiKey, AuditEntry
+from application.persistence.filters import AuditFilter, ItemFilter, MovementFilter, RejectedFilter
 from application.projections.item_changes import ItemChange
 from application.projections.movements import Movement
 from application.projections.stock_levels import StockLevel
@@ -141,62 +142,6 @@ class LedgerTransaction(Protocol):
     def replace_table(self, live: Table, shadow: Table) -> Table:
         """Puts the shadow in the live table's place; returns where the old one is now."""
         ...
-
-
-@dataclass(frozen=True, kw_only=True)
-class ItemFilter:
-    """Which rows of the stock list are asked for. What is None does not matter."""
-
-    locations: frozenset[str] | None = None
-    sku: str | None = None
-    text: str | None = None
-    """A part of the SKU or the name, in any case."""
-    below_safety_stock: bool = False
-
-
-@dataclass(frozen=True, kw_only=True)
-class MovementFilter:
-    """Which rows of the journal are asked for. What is None does not matter."""
-
-    item_id: UUID | None = None
-    locations: frozenset[str] | None = None
-    type: str | None = None
-    actor: str | None = None
-    device: str | None = None
-    recorded_from: datetime | None = None
-    """Inclusive."""
-    recorded_to: datetime | None = None
-    """Exclusive."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class AuditFilter:
-    """Which entries of the audit trail are asked for. What is None does not matter."""
-
-    action: str | None = None
-    actor: str | None = None
-    recorded_from: datetime | None = None
-    """Inclusive."""
-    recorded_to: datetime | None = None
-    """Exclusive."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class RejectedFilter:
-    """Which rejected transactions are asked for. What is None does not matter."""
-
-    name: UUID | None = None
-    """The transaction's `local_id`, or the rejection's own id."""
-    locations: frozenset[str] | None = None
-    standing: str | None = None
-    code: str | None = None
-    item_id: UUID | None = None
-    actor: str | None = None
-    device: str | None = None
-    rejected_from: datetime | None = None
-    """Inclusive; when it was rejected first."""
-    rejected_to: datetime | None = None
-    """Exclusive."""
 
 
 @dataclass(kw_only=True)

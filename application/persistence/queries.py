@@ -11,15 +11,8 @@ from typing import Any
 from uuid import UUID
 
 from application.access.tables import API_KEYS, AUDIT_LOG, ApiKey, AuditEntry
-from application.persistence.port import (
-    AuditFilter,
-    Change,
-    Differences,
-    ItemFilter,
-    LedgerRecorder,
-    MovementFilter,
-    RejectedFilter,
-)
+from application.persistence.filters import AuditFilter, ItemFilter, MovementFilter, RejectedFilter
+from application.persistence.port import Change, Differences, LedgerRecorder
 from application.persistence.tables import SQLTable
 from application.projections.item_changes import ItemChanges
 from application.projections.movements import Movement, Movements

@@ -10,7 +10,8 @@ from uuid import UUID
 from application.access.audit import Action, AuditTrail, Origin
 from application.access.principal import Principal
 from application.clock import Clock, utc_now
-from application.persistence.port import LedgerRecorder, RejectedFilter
+from application.persistence.filters import RejectedFilter
+from application.persistence.port import LedgerRecorder
 from application.rejected.keeping import RejectionKeeper
 from application.rejected.rejections import AlreadyRecorded, UnknownRejection
 from application.rejected.table import RejectedTransaction, Standing

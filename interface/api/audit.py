@@ -8,7 +8,7 @@ from fastapi import APIRouter, Query
 
 from application.access.audit import Action
 from application.access.roles import Permission
-from application.persistence.port import AuditFilter
+from application.persistence.filters import AuditFilter
 from interface.api.access_schemas import AuditEntryOut, AuditPage
 from interface.api.dependencies import Audit, needs
 from interface.api.paging import Timeline, WantedText, cursor_for, parse_cursor

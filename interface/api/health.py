@@ -4,7 +4,8 @@ from http import HTTPStatus
 
 from fastapi import APIRouter, Response
 
-from application.persistence.port import ItemFilter, StoreUnavailable
+from application.persistence.filters import ItemFilter
+from application.persistence.port import StoreUnavailable
 from interface.api.dependencies import Reader
 from interface.api.schemas import Health
 

@@ -8,7 +8,7 @@ from uuid import UUID
 from fastapi import APIRouter, Query, Response
 from pydantic import BaseModel, Field
 
-from application.persistence.port import ItemFilter
+from application.persistence.filters import ItemFilter
 from domain.limits import MAX_QUANTITY
 from domain.rejections import Invalid
 from domain.stock_item import ItemDetails

@@ -6,7 +6,7 @@ from uuid import UUID
 
 from fastapi import APIRouter, Query, Response
 
-from application.persistence.port import MovementFilter
+from application.persistence.filters import MovementFilter
 from application.transaction_parser import MovementElement
 from domain.rejections import Invalid
 from domain.transaction import TransactionType

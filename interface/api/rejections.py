@@ -7,19 +7,14 @@ from uuid import UUID
 
 from fastapi import APIRouter, Query, Request
 
-from application.persistence.port import RejectedFilter
+from application.persistence.filters import RejectedFilter
 from application.rejected.table import Standing
 from interface.api.dependencies import Audit, CanRead, CanReview, From, Review
 from interface.api.paging import Timeline, WantedText, cursor_for, parse_cursor
 from interface.api.problems import documented
 from interface.api.refusals import record_forbidden
-from interface.api.sync_schemas import (
-    Dismissal,
-    RejectionOut,
-    RejectionPage,
-    Retry,
-    SyncResponse,
-)
+from interface.api.rejection_schemas import Dismissal, RejectionOut, RejectionPage, Retry
+from interface.api.sync_schemas import SyncResponse
 
 router = APIRouter(prefix="/sync/rejections", tags=["sync"])
 

@@ -39,6 +39,11 @@ class Wire(BaseModel):
     model_config = WIRE_CONFIG
 
 
+def is_none(value: object) -> bool:
+    """For fields that are left out where they say nothing."""
+    return value is None
+
+
 def example(**values: Any) -> ConfigDict:
     return WIRE_CONFIG | ConfigDict(json_schema_extra={"examples": [values]})
 

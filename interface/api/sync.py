@@ -13,14 +13,8 @@ from interface.api.dependencies import Audit, CanRead, CanSync, Feed, From, Stat
 from interface.api.openapi import json_body
 from interface.api.problems import documented
 from interface.api.refusals import record_forbidden
-from interface.api.sync_schemas import (
-    ChangesProblem,
-    FateOut,
-    StatusRequest,
-    StatusResponse,
-    SyncRequest,
-    SyncResponse,
-)
+from interface.api.status_schemas import FateOut, StatusRequest, StatusResponse
+from interface.api.sync_schemas import ChangesProblem, SyncRequest, SyncResponse
 
 router = APIRouter(tags=["sync"])
 

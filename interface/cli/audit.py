@@ -6,7 +6,7 @@ import typer
 
 from application.access.audit import Action
 from application.access.tables import AuditEntry
-from application.persistence.port import AuditFilter
+from application.persistence.filters import AuditFilter
 from interface.cli.terminal import Database, console, failures_explained, settings_with
 from interface.composition import compose
 

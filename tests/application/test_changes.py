@@ -1,11 +1,13 @@
 """What followers of the ledger get: everything, once, in order."""
 
+import random
 import threading
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, nullcontext
 from itertools import pairwise
+from typing import Any
 from uuid import UUID
 
 import pytest
@@ -19,6 +21,7 @@ from application.ledger import Ledger
 from application.persistence import environment
 from application.projections.item_changes import ItemChange
 from application.projections.movements import Movement
+from application.rejected.keeping import RejectionKeeper
 from application.sync import SyncService
 from domain.rejections import Invalid
 from domain.stock_item import ItemDetails
@@ -26,6 +29,7 @@ from tests.support.shop import CLERK, all_events, element, register
 
 MAIN, ANNEX = frozenset({"main"}), frozenset({"annex"})
 PATIENCE = 30
+COMMITS = 50
 
 
 @pytest.fixture
@@ -158,6 +162,15 @@ class Followed:
         self._stopped.set()
 
 
+class Dawdling(RejectionKeeper):
+    """Takes its time between the writing of events and their commit, so that commits come in
+    another order than positions."""
+
+    def keep(self, *refused: Any) -> None:
+        time.sleep(random.random() / 50)
+        super().keep(*refused)
+
+
 def test_nothing_is_skipped_while_many_write_at_once(
     database_url: str, ledger: Ledger, feed: ChangeFeed, items: ItemService
 ) -> None:
@@ -166,9 +179,9 @@ def test_nothing_is_skipped_while_many_write_at_once(
 
     def write(own: list[UUID]) -> None:
         with Ledger(environment(database_url, lock_timeout=30)) as mine:
-            sync = SyncService(mine)
-            for size in range(1, 21):
-                sync.sync([element("INBOUND", own[n % 2], 1) for n in range(size)], CLERK)
+            sync = SyncService(mine, keeper=Dawdling())
+            for turn in range(COMMITS):
+                sync.sync([element("INBOUND", own[n % 2], 1) for n in range(1 + turn % 5)], CLERK)
 
     with ThreadPoolExecutor(6) as pool:
         following = [pool.submit(one.run) for one in followed]
@@ -180,7 +193,7 @@ def test_nothing_is_skipped_while_many_write_at_once(
         for future in following:
             future.result()
     expected = [event.position for event in all_events(ledger)]
-    assert len(expected) == 8 + 4 * 210
+    assert len(expected) == 8 + 4 * COMMITS * 3
     assert [one.positions for one in followed] == [expected] * 2
 
 

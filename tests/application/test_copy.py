@@ -12,7 +12,7 @@ from application.copy import Copied, NotACopy, copy
 from application.items import ItemService
 from application.ledger import Ledger
 from application.persistence import environment
-from application.persistence.port import RejectedFilter
+from application.persistence.filters import RejectedFilter
 from application.persistence.sqlite.recorder import SQLiteLedgerRecorder
 from application.rejected.table import RejectedTransaction
 from application.sync import SyncService

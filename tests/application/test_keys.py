@@ -18,7 +18,7 @@ from application.access.roles import Role
 from application.copy import copy
 from application.ledger import Ledger
 from application.persistence import environment
-from application.persistence.port import AuditFilter
+from application.persistence.filters import AuditFilter
 from domain.rejections import Invalid
 from tests.support.access import ADMIN
 from tests.support.shop import Clock

@@ -8,10 +8,9 @@ import pytest
 from application.items import ItemService
 from application.ledger import Ledger
 from application.persistence import environment
+from application.persistence.filters import ItemFilter, MovementFilter
 from application.persistence.port import (
-    ItemFilter,
     LostRace,
-    MovementFilter,
     RebuildRunning,
     StoreUnavailable,
     UnsupportedDatabase,

@@ -16,7 +16,8 @@ from application.copy import copy
 from application.items import ItemService
 from application.ledger import Ledger
 from application.persistence import environment
-from application.persistence.port import MovementFilter, StoreUnavailable, UnsupportedDatabase
+from application.persistence.filters import MovementFilter
+from application.persistence.port import StoreUnavailable, UnsupportedDatabase
 from application.projections import PROJECTIONS
 from application.rebuild import rebuild
 from application.sync import SyncService

@@ -8,7 +8,7 @@ import pytest
 
 from application.items import ItemService
 from application.ledger import Ledger
-from application.persistence.port import ItemFilter
+from application.persistence.filters import ItemFilter
 from application.projections import PROJECTIONS
 from application.projections.movements import Movements
 from application.projections.stock_levels import StockLevels

@@ -12,7 +12,7 @@ from application.access.principal import Principal
 from application.access.roles import Role
 from application.items import ItemService
 from application.ledger import Ledger
-from application.persistence.port import AuditFilter, RejectedFilter
+from application.persistence.filters import AuditFilter, RejectedFilter
 from application.projections import PROJECTIONS
 from application.projections.table import Recorded
 from application.rebuild import rebuild

@@ -10,7 +10,7 @@ import pytest
 from application import ledger as ledger_module
 from application.items import ItemService
 from application.ledger import Ledger
-from application.persistence.port import MovementFilter
+from application.persistence.filters import MovementFilter
 from application.sync import StockTake, SyncService
 from tests.support.shop import CLERK, Clock, codes, element, on_hand, register
 

@@ -7,7 +7,7 @@ import pytest
 
 from application.items import ItemService
 from application.ledger import Ledger
-from application.persistence.port import MovementFilter
+from application.persistence.filters import MovementFilter
 from application.sync import SyncService
 from domain.rejections import InsufficientStock, LocalIdReused, UnknownItem
 from tests.support.shop import (

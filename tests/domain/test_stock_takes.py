@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 
 from domain.actor import Actor
 from domain.events import Adjusted, MovementRecorded
-from domain.history import CLOCK_TOLERANCE, LONGEST_OFFLINE, History
+from domain.history import History
+from domain.moments import CLOCK_TOLERANCE, LONGEST_OFFLINE
 from domain.rejections import InsufficientStock, Invalid
 from domain.stock_item import StockItem
 from domain.transaction import Transaction, TransactionType

@@ -9,7 +9,7 @@ from application.access.roles import Role
 from application.items import ItemService
 from application.judge import Failed
 from application.ledger import Ledger
-from application.persistence.port import ItemFilter, MovementFilter
+from application.persistence.filters import ItemFilter, MovementFilter
 from application.projections import PROJECTIONS
 from application.projections.item_changes import ItemChange
 from application.projections.table import Insert, Recorded
