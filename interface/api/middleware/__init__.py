@@ -33,7 +33,7 @@ def install(app: FastAPI, settings: Settings) -> None:
             CORSMiddleware,
             allow_origins=settings.cors_origins,
             allow_methods=["GET", "POST", "PATCH"],
-            allow_headers=["Authorization", "Content-Type", "Content-Encoding"],
+            allow_headers=["Authorization", "Content-Type", "Content-Encoding", "Last-Event-ID"],
             expose_headers=["Retry-After", "X-Request-Id"],
         )
     app.add_middleware(SecurityHeadersMiddleware)
