@@ -101,10 +101,10 @@ class ChangeFeed:
         bookmark = BEGINNING if token is None else Bookmark.parse(token)
         if bookmark == BEGINNING:
             return bookmark
-        position, head = bookmark.position, self._recorder.head()
+        position = bookmark.position
         found = self._recorder.select_changes(None, after=position - 1, upto=position, limit=1)
-        if position > head or not found or Bookmark.behind(found[0]) != bookmark:
-            raise UnknownPosition(str(bookmark), head)
+        if not found or Bookmark.behind(found[0]) != bookmark:
+            raise UnknownPosition(str(bookmark), self._recorder.head())
         return bookmark
 
     def page(self, after: Bookmark, locations: frozenset[str] | None, limit: int) -> ChangePage:

@@ -131,6 +131,9 @@ class Follower:
             except StoreUnavailable as error:
                 _LOG.warning("changes can't be followed now: %s", error)
                 time.sleep(PAUSE_SECONDS)
+            except Exception:  # noqa: BLE001 -- without this thread, all would wait for nothing
+                _LOG.exception("changes can't be followed now")
+                time.sleep(PAUSE_SECONDS)
 
     def _somebody_listens(self) -> bool:
         """Waits until somebody does. False when the follower is stopped."""

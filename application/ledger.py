@@ -72,17 +72,16 @@ class Ledger(Application[UUID]):
 
     def history(self, transaction: LedgerTransaction, item: StockItem, since: datetime) -> History:
         """The item's movements that were recorded after that moment, pending ones included."""
-        history = History(_movements(item.pending_events))
+        found = [*item.pending_events]
         version = item.version - len(item.pending_events) + 1
         while chunk := transaction.events_before(item.id, version, HISTORY_CHUNK):
             for stored in chunk:
                 event = cast("StockItemEvent", self.mapper.to_domain_event(stored))
                 if event.timestamp <= since:
-                    return history
-                if isinstance(event, MovementRecorded):
-                    history.add(event)
+                    return History(_movements(found))
+                found.append(event)
             version = chunk[-1].originator_version
-        return history
+        return History(_movements(found))
 
     def append(
         self, transaction: LedgerTransaction, events: Sequence[AnyEvent_co]

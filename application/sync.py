@@ -97,21 +97,27 @@ class SyncService:
         self._clock = clock
         self._keeper = keeper or RejectionKeeper()
 
-    def sync(self, elements: Sequence[object], principal: Principal) -> SyncResult:
+    def sync(
+        self, elements: Sequence[object], principal: Principal, *, together: bool = False
+    ) -> SyncResult:
         """Records those elements that can be recorded, and says why the others can't.
 
         Args:
             elements: the batch as it was decoded from JSON; anything may stand in it.
             principal: who sent it.
+            together: record all of it or nothing: where an element can't be recorded, or is
+                already, no other one is.
 
         Raises:
             StoreUnavailable: the database can't be reached. The same batch is to be sent again:
                 all of it may be recorded, where the answer to the commit was lost, or none.
         """
         batch = _parse(elements)
-        return until_won(lambda given_up: self._record(batch, given_up, principal))
+        return until_won(lambda given_up: self._record(batch, given_up, principal, together))
 
-    def _record(self, batch: _Batch, given_up: set[UUID], principal: Principal) -> SyncResult:
+    def _record(
+        self, batch: _Batch, given_up: set[UUID], principal: Principal, together: bool
+    ) -> SyncResult:
         """One attempt: lock, look up, load, judge, append. Raises LostRace."""
         ledger = self._ledger
         transactions = batch.transactions.values()
@@ -125,6 +131,8 @@ class SyncService:
             history = partial(ledger.history, unit_of_work)
             judge = Judge(known, items, given_up, principal, now, history)
             judge.judge_all(batch.transactions)
+            if together:
+                judge.withdraw_unless_all_are_new()
             failed = sorted([*batch.malformed, *judge.failed], key=attrgetter("index"))
             appended = ledger.append(unit_of_work, judge.accepted) if judge.accepted else []
             self._keeper.keep(unit_of_work, batch.refused(failed, items), principal, now)

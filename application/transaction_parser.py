@@ -1,7 +1,7 @@
 """From an element of a batch, whatever it holds, to a transaction, or to what is wrong with it."""
 
 from datetime import UTC, datetime
-from typing import Annotated
+from typing import Annotated, Final
 from uuid import UUID
 
 from pydantic import (
@@ -16,7 +16,7 @@ from pydantic import (
 )
 from pydantic.alias_generators import to_camel
 
-from domain.limits import MAX_NOTE_LENGTH, MAX_QUANTITY, MAX_TEXT_LENGTH
+from domain.limits import MAX_NOTE_LENGTH, MAX_QUANTITY, MAX_TEXT_LENGTH, printable
 from domain.rejections import Invalid
 from domain.transaction import Transaction, TransactionType
 
@@ -89,12 +89,16 @@ def parse_transaction(element: object) -> Transaction:
     return Transaction(**parsed.__dict__)
 
 
+MAX_PROBLEM: Final = 200
+"""Characters."""
+
 _PROBLEMS = {"model_type": "must be an object", "missing": "is required"}
 
 
 def _invalid(error: ValidationError) -> Invalid:
     first = error.errors(include_url=False, include_input=False, include_context=False)[0]
     problem = _PROBLEMS.get(first["type"], first["msg"].removeprefix("Value error, "))
+    problem = printable(problem[:MAX_PROBLEM])  # It may quote what was sent.
     # Where no field is to blame, the element itself is.
     field = to_camel(str(first["loc"][0])) if first["loc"] else "transaction"
     return Invalid(field, problem)

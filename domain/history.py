@@ -13,9 +13,8 @@ in docs/stock-takes.md.
 """
 
 from bisect import bisect_right, insort
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from datetime import datetime
-from operator import itemgetter
 
 from domain.events import MovementRecorded
 from domain.transaction import TransactionType
@@ -26,26 +25,39 @@ class History:
 
     def __init__(self, movements: Iterable[MovementRecorded]) -> None:
         """`movements` are those recorded after that moment, in any order."""
-        self._changes: list[tuple[datetime, int]] = []
-        self._counts: list[datetime] = []
-        for movement in movements:
-            self.add(movement)
+        recorded = list(movements)
+        changes = sorted(change for movement in recorded for change in _changes(movement))
+        self._moments = [moment for moment, _ in changes]
+        self._deltas = [delta for _, delta in changes]
+        self._counts = sorted(filter(None, map(_count, recorded)))
 
     def add(self, movement: MovementRecorded) -> None:
         """One that was recorded just now."""
-        insort(self._changes, (movement.happened_at, movement.delta))
-        if movement.covered_at is not None:
-            # What the stock-take found to differ was, in part, this movement.
-            insort(self._changes, (movement.covered_at, -movement.delta))
-        if movement.type is TransactionType.COUNT:
-            insort(self._counts, movement.happened_at)
+        for moment, delta in _changes(movement):
+            place = bisect_right(self._moments, moment)
+            self._moments.insert(place, moment)
+            self._deltas.insert(place, delta)
+        counted_at = _count(movement)
+        if counted_at is not None:
+            insort(self._counts, counted_at)
 
     def change_after(self, moment: datetime) -> int:
         """By how much the quantity on hand has changed since."""
-        first = bisect_right(self._changes, moment, key=itemgetter(0))
-        return sum(delta for _, delta in self._changes[first:])
+        return sum(self._deltas[bisect_right(self._moments, moment) :])
 
     def next_count_after(self, moment: datetime) -> datetime | None:
         """When the first stock-take behind that moment was, if there was one."""
         first = bisect_right(self._counts, moment)
         return self._counts[first] if first < len(self._counts) else None
+
+
+def _changes(movement: MovementRecorded) -> Iterator[tuple[datetime, int]]:
+    """When the movement changed what was on hand, and by how much."""
+    yield movement.happened_at, movement.delta
+    if movement.covered_at is not None:
+        # What the stock-take found to differ was, in part, this movement.
+        yield movement.covered_at, -movement.delta
+
+
+def _count(movement: MovementRecorded) -> datetime | None:
+    return movement.happened_at if movement.type is TransactionType.COUNT else None

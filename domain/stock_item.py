@@ -169,9 +169,8 @@ class StockItem(Aggregate, created_event_name="ItemRegistered"):
         self._require_active()
         past = history or _NOTHING_LATER
         moment = self._moment(transaction, recorded_at)
-        expected = self.on_hand - past.change_after(moment)
+        event_class, delta, fact = self._movement(transaction, moment, past)
         covered_at = past.next_count_after(moment)
-        event_class, delta, fact = _movement(transaction, expected)
         change = delta if covered_at is None else 0
         self._require_room(change)
         self._trigger(
@@ -190,6 +189,28 @@ class StockItem(Aggregate, created_event_name="ItemRegistered"):
             **fact,
         )
         return self.pending_events[-1]  # type: ignore[return-value]
+
+    def _movement(
+        self, transaction: Transaction, moment: datetime, past: History
+    ) -> tuple[type[events.MovementRecorded], int, dict[str, int]]:
+        """The event that the transaction makes, how many more or fewer it says there are, and what
+        the event says of that."""
+        quantity = transaction.quantity
+        match transaction.type:
+            case TransactionType.INBOUND:
+                return events.InboundRecorded, quantity, {"quantity": quantity}
+            case TransactionType.OUTBOUND:
+                return events.OutboundRecorded, -quantity, {"quantity": quantity}
+            case TransactionType.ADJUST:
+                return events.Adjusted, quantity, {"delta": quantity}
+            case TransactionType.COUNT:
+                expected = self.on_hand - past.change_after(moment)
+                delta = quantity - expected
+                if max(abs(expected), abs(delta)) > MAX_QUANTITY:
+                    raise StockLimitExceeded(
+                        on_hand=self.on_hand, requested=quantity, limit=MAX_QUANTITY
+                    )
+                return events.Adjusted, delta, {"delta": delta, "counted": quantity}
 
     def _moment(self, transaction: Transaction, recorded_at: datetime) -> datetime:
         return happened_at(transaction.occurred_at, self._in_order(recorded_at))
@@ -231,21 +252,3 @@ class StockItem(Aggregate, created_event_name="ItemRegistered"):
             key_id=by.key_id,
             **{"counted_at": self.counted_at, **facts},
         )
-
-
-def _movement(
-    transaction: Transaction, expected: int
-) -> tuple[type[events.MovementRecorded], int, dict[str, int]]:
-    """The event that the transaction makes, how many more or fewer it says there are, and what the
-    event says of that. `expected` is what was on hand at its moment."""
-    quantity = transaction.quantity
-    match transaction.type:
-        case TransactionType.INBOUND:
-            return events.InboundRecorded, quantity, {"quantity": quantity}
-        case TransactionType.OUTBOUND:
-            return events.OutboundRecorded, -quantity, {"quantity": quantity}
-        case TransactionType.ADJUST:
-            return events.Adjusted, quantity, {"delta": quantity}
-        case TransactionType.COUNT:
-            delta = quantity - expected
-            return events.Adjusted, delta, {"delta": delta, "counted": quantity}

@@ -123,6 +123,11 @@ class LedgerTransaction(Protocol):
         """Brings a table up to date."""
         ...
 
+    def rejected(self, name: UUID) -> Sequence[RejectedTransaction]:
+        """What was rejected under this `local_id`, or has this id of its own. Nobody else changes
+        it until this unit of work has ended."""
+        ...
+
     def delete_before(self, table: Table, column: str, instant: datetime) -> None:
         """Removes the rows that have an earlier instant in that column."""
         ...

@@ -69,6 +69,10 @@ class SQLTable(ABC):
             case Update(columns, values):
                 return self.update(columns), self.arrange((*columns, self.table.key), values)
 
+    def select(self, condition: str) -> str:
+        """The statement that reads all columns of some rows."""
+        return f"SELECT {self.columns} FROM {self.table.name} WHERE {condition}"  # noqa: S608
+
     def column_type(self, name: str) -> str:
         return self._dialect.types[self._types[name]]
 

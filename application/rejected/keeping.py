@@ -1,6 +1,7 @@
 """Keeping what was rejected, in the commit that answers it, and closing it."""
 
 import json
+from collections import defaultdict
 from collections.abc import Iterable
 from datetime import datetime, timedelta
 from hashlib import blake2b
@@ -12,11 +13,14 @@ from application.persistence.port import LedgerTransaction
 from application.projections.table import Update, Upsert
 from application.rejected.table import CLOSING, REJECTED, RejectedTransaction, Standing
 from domain.actor import Actor
-from domain.rejections import Rejection
+from domain.rejections import LocalIdReused, Rejection
 from domain.transaction import Content, Transaction
 
 RETENTION: Final = timedelta(days=90)
 """How long a rejection is kept after it was closed, unless the settings say otherwise."""
+
+_FIRST: Final = ("first_rejected_at",)
+_ALWAYS_NEW: Final = frozenset({"rejection_id", "rejected_at"})
 
 MAX_EXCERPT: Final = 4_000
 """Characters kept of a malformed element."""
@@ -49,12 +53,15 @@ class RejectionKeeper:
         now: datetime,
     ) -> None:
         """Keeps these, and forgets what was closed long ago."""
-        rows = {row.rejection_id: row for row in (_row(one, principal, now) for one in refused)}
-        if rows:
+        rows: defaultdict[tuple[str, ...], dict[UUID, RejectedTransaction]] = defaultdict(dict)
+        for one in refused:
+            row = _row(one, principal, now)
+            rows[_kept(one, principal)][row.rejection_id] = row
+        for kept, found in sorted(rows.items()):
             # In one order, so that two units of work can't wait for each other.
-            ordered = sorted(rows.values(), key=lambda row: row.rejection_id)
-            kept = ("first_rejected_at", *CLOSING)
+            ordered = sorted(found.values(), key=lambda row: row.rejection_id)
             unit_of_work.write(REJECTED, [Upsert(ordered, kept)])
+        if rows:
             unit_of_work.delete_before(REJECTED, "closed_at", now - self._retention)
 
     def resolve(
@@ -94,6 +101,16 @@ def rejection_id(local_id: UUID, content: Content) -> UUID:
     return _digest(local_id.bytes + content.item_id.bytes + text)
 
 
+def _kept(refused: Refused, principal: Principal) -> tuple[str, ...]:
+    """What stays of the row where the same was rejected before. Whoever does not know the item's
+    place changes nothing but the time: their word must not hide it from those who do."""
+    if refused.transaction is None:
+        return _FIRST  # Nothing tells a new one from one that was dismissed, so it opens again.
+    if refused.item is not None and principal.may_enter(refused.item.location):
+        return (*_FIRST, *CLOSING)
+    return tuple(column for column in REJECTED.columns if column not in _ALWAYS_NEW)
+
+
 def _digest(data: bytes) -> UUID:
     return UUID(bytes=blake2b(data, digest_size=16).digest())
 
@@ -102,11 +119,16 @@ def _row(refused: Refused, principal: Principal, now: datetime) -> RejectedTrans
     transaction = refused.transaction
     if transaction is None:
         element = _json(refused.element)
-        identity, excerpt, device = _digest(element.encode()), element[:MAX_EXCERPT], None
+        sender = principal.actor.key_id or principal.actor.name
+        identity = _digest(f"{sender} {element}".encode())
+        excerpt, device = element[:MAX_EXCERPT], None
     else:
         device = principal.device_for(transaction.device)
         identity = rejection_id(transaction.local_id, transaction.content)
         excerpt = _json(_element(transaction, device))
+    rejection = refused.rejection
+    if isinstance(rejection, LocalIdReused):  # The other transaction may be elsewhere.
+        rejection = LocalIdReused.undisclosed()
     return RejectedTransaction(
         rejection_id=identity,
         local_id=refused.local_id,
@@ -114,9 +136,9 @@ def _row(refused: Refused, principal: Principal, now: datetime) -> RejectedTrans
         location=_place(refused.item, principal),
         element=excerpt,
         malformed=transaction is None,
-        code=refused.rejection.code,
-        message=refused.rejection.message,
-        detail_object=json.dumps(refused.rejection.details),
+        code=rejection.code,
+        message=rejection.message,
+        detail_object=json.dumps(rejection.details),
         actor=principal.actor.name,
         key_id=principal.actor.key_id,
         device=device or principal.device,

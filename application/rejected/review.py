@@ -1,7 +1,7 @@
 """What people do with rejected transactions: look at them, try them again, dismiss them."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -10,6 +10,7 @@ from uuid import UUID
 from application.access.audit import Action, AuditTrail, Origin
 from application.access.principal import Principal
 from application.clock import Clock, utc_now
+from application.lost_races import until_won
 from application.persistence.filters import RejectedFilter
 from application.persistence.port import LedgerRecorder
 from application.rejected.keeping import RejectionKeeper
@@ -73,48 +74,69 @@ class ReviewService:
             AlreadyRecorded: it was recorded after all.
         """
         require_label("reason", reason)
-        found = self._found(name, principal)
-        opened = [row for row in found if row.standing == Standing.OPEN]
-        if opened:
-            detail = f"{name}, {opened[0].code}: {reason}"
-            with self._recorder.transaction() as transaction:
-                self._keeper.dismiss(transaction, opened, reason, principal.actor, self._clock())
-                self._audit.append(transaction, Action.REJECTION_DISMISSED, origin, detail)
-        elif found[0].standing == Standing.RESOLVED:
-            raise AlreadyRecorded(name)
-        return self._found(name, principal)[0]
+        return until_won(lambda _: self._dismiss(name, reason, principal, origin))
 
     def retry(
         self, name: UUID, principal: Principal, correction: Correction | None = None
     ) -> SyncResult:
-        """Sends it again, as it was sent; before that, the correction, if one is given.
+        """Sends it again, as it was sent; with a correction, both are recorded or neither.
 
         Raises:
             UnknownRejection: nothing that the caller may see was rejected under that name.
-            Invalid: it is malformed, and can't be recorded whatever is on hand.
+            AlreadyRecorded: it was recorded after all.
+            Invalid: it is malformed, and can't be recorded whatever is on hand; or the correction
+                bears its `local_id`.
         """
-        row = self._found(name, principal)[0]
+        wanted = RejectedFilter(name=name, locations=principal.visible(None))
+        found = self._recorder.select_rejected(wanted, before=None, limit=MAX_UNDER_ONE_NAME)
+        row = _latest(name, found)
+        if row.standing == Standing.RESOLVED:
+            raise AlreadyRecorded(name)
         if row.malformed:
             raise Invalid("transaction", "is malformed: it can only be dismissed")
+        if correction is not None and correction.local_id == row.local_id:
+            raise Invalid("localId", "of the adjustment must be one of its own")
         element = json.loads(row.element)
         before = [] if correction is None else [_adjustment(correction, element["itemId"])]
-        result = self._sync.sync([*before, element], principal)
+        result = self._sync.sync([*before, element], principal, together=True)
         if any(one.status == "duplicate" and one.local_id == row.local_id for one in result.synced):
             self._resolve(row.rejection_id, principal)
         return result
+
+    def _dismiss(
+        self, name: UUID, reason: str, principal: Principal, origin: Origin
+    ) -> RejectedTransaction:
+        now = self._clock()
+        with self._recorder.transaction() as transaction:
+            found = _visible(transaction.rejected(name), principal)
+            latest = _latest(name, found)
+            opened = [row for row in found if row.standing == Standing.OPEN]
+            if opened:
+                detail = f"{name}, {opened[0].code}: {reason}"
+                self._keeper.dismiss(transaction, opened, reason, principal.actor, now)
+                self._audit.append(transaction, Action.REJECTION_DISMISSED, origin, detail)
+            elif latest.standing == Standing.RESOLVED:
+                raise AlreadyRecorded(name)
+            return _latest(name, _visible(transaction.rejected(name), principal))
 
     def _resolve(self, rejection_id: UUID, principal: Principal) -> None:
         """For what was recorded while its rejection was being kept."""
         with self._recorder.transaction() as transaction:
             self._keeper.resolve(transaction, [rejection_id], principal.actor, self._clock())
 
-    def _found(self, name: UUID, principal: Principal) -> Sequence[RejectedTransaction]:
-        """What the caller may see of it, what was rejected last first."""
-        wanted = RejectedFilter(name=name, locations=principal.visible(None))
-        found = self._recorder.select_rejected(wanted, before=None, limit=MAX_UNDER_ONE_NAME)
-        if not found:
-            raise UnknownRejection(name)
-        return sorted(found, key=lambda row: row.rejected_at, reverse=True)
+
+def _visible(
+    rows: Iterable[RejectedTransaction], principal: Principal
+) -> list[RejectedTransaction]:
+    places = principal.visible(None)
+    return [row for row in rows if places is None or row.location in places]
+
+
+def _latest(name: UUID, found: Sequence[RejectedTransaction]) -> RejectedTransaction:
+    """What was rejected last, what is open first. Raises UnknownRejection."""
+    if not found:
+        raise UnknownRejection(name)
+    return max(found, key=lambda row: (row.standing == Standing.OPEN, row.rejected_at))
 
 
 def _adjustment(correction: Correction, item_id: str) -> dict[str, Any]:

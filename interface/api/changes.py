@@ -45,7 +45,8 @@ async def list_changes(
             )
     else:
         page = await run_in_threadpool(feed.page, after, locations, query.limit)
-    return Response(page_json(page), media_type="application/json")
+    content = await run_in_threadpool(page_json, page)
+    return Response(content, media_type="application/json")
 
 
 async def _opened(
@@ -63,9 +64,9 @@ async def _opened(
     """All that may be refused is refused before the stream begins."""
     locations = caller.visible(query.location)
     after = await run_in_threadpool(feed.known, last_event_id or query.after)
-    with slots.taken_by(caller):
+    with slots.taken_by(caller) as slot:
         yield stream_of(
-            follower, after, locations, lambda: still_known(request), settings.key_cache
+            follower, after, locations, slot, lambda: still_known(request), settings.key_cache
         )
 
 

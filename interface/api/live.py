@@ -1,7 +1,8 @@
 """Waiting for changes without holding a thread."""
 
 import asyncio
-from collections import Counter
+import time
+from collections import defaultdict
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import contextmanager, suppress
 from http import HTTPStatus
@@ -21,38 +22,64 @@ from interface.api.problems import RequestProblem
 PAGE: Final = 100
 """Changes in one event of a stream."""
 
+YOUNG_SECONDS: Final = 30
+"""A stream that is younger is not ended for a newer one."""
+
 PAUSE_SECONDS: Final = 1
 """Before a stream tries again to read from a database that is away."""
 
 Locations = frozenset[str] | None
 
 
+class Slot:
+    """The right to one stream, until it is taken away."""
+
+    def __init__(self) -> None:
+        self.taken_away = False
+        self.wake: Callable[[], object] = lambda: None
+        """To be called when it is taken away."""
+        self.since = time.monotonic()
+
+
 class StreamSlots:
-    """How many streams and waiting requests each caller has, and may have."""
+    """How many streams and waiting requests each caller has, and may have.
+
+    A device that loses its network says no goodbye, and its connection may seem alive for a quarter
+    of an hour. So whoever has all that they may have gets the oldest one's place, unless that is so
+    young that they seem to have opened them all at once.
+    """
 
     def __init__(self, limit: int) -> None:
         self._limit = limit
-        self._taken: Counter[str] = Counter()
+        self._taken: defaultdict[str, list[Slot]] = defaultdict(list)
 
     @contextmanager
-    def taken_by(self, caller: Principal) -> Iterator[None]:
+    def taken_by(self, caller: Principal) -> Iterator[Slot]:
         """One more, until the end of the block. Raises RequestProblem where all are taken."""
-        who = caller.actor.key_id or caller.actor.name
-        if self._taken[who] >= self._limit:
+        slots = self._taken[caller.actor.key_id or caller.actor.name]
+        if len(slots) >= self._limit:
+            self._take_away(slots)
+        slot = Slot()
+        slots.append(slot)
+        try:
+            yield slot
+        finally:
+            if slot in slots:
+                slots.remove(slot)
+
+    def _take_away(self, slots: list[Slot]) -> None:
+        oldest = slots[0]
+        if time.monotonic() - oldest.since < YOUNG_SECONDS:
             raise RequestProblem(
                 HTTPStatus.TOO_MANY_REQUESTS,
                 "TOO_MANY_STREAMS",
                 f"you are following with {self._limit} requests already",
-                retry_after=1,
+                retry_after=YOUNG_SECONDS,
                 limit=self._limit,
             )
-        self._taken[who] += 1
-        try:
-            yield
-        finally:
-            self._taken[who] -= 1
-            if not self._taken[who]:
-                del self._taken[who]
+        slots.remove(oldest)
+        oldest.taken_away = True
+        oldest.wake()
 
 
 async def wait_for_changes(
@@ -88,15 +115,17 @@ async def stream_of(
     follower: Follower,
     after: Bookmark,
     locations: Locations,
+    slot: Slot,
     is_known: Callable[[], Awaitable[bool]],
     check_seconds: float,
 ) -> AsyncIterator[ChangePage]:
-    """Pages with changes, as they come, until the server stops or the caller is no longer known,
-    after which is looked so often."""
+    """Pages with changes, as they come, until the server stops, the slot is taken away, or the
+    caller is no longer known, after which is looked so often."""
     loop = asyncio.get_running_loop()
     checked = loop.time()
     with _wake_ups(follower) as woken:
-        while not follower.stopped:
+        slot.wake = woken.set
+        while not (follower.stopped or slot.taken_away):
             if loop.time() - checked >= check_seconds:
                 if not await is_known():
                     return

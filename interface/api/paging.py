@@ -2,6 +2,7 @@
 
 import base64
 from collections.abc import Callable, Sequence
+from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any, Final, TypeVar
 
 import msgspec
@@ -24,6 +25,20 @@ KeyText = Annotated[str, msgspec.Meta(pattern=r"^[^\x00]*$")]
 
 Position = Annotated[int, msgspec.Meta(ge=0, le=MAX_QUANTITY)]
 """The key of a list that is ordered by the ledger's positions."""
+
+
+Milliseconds = Annotated[int, msgspec.Meta(ge=0, le=253_402_300_799_999)]
+"""The key of a list that is ordered by time: since 1970, up to the last year that can be stored."""
+
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+def to_milliseconds(instant: datetime) -> int:
+    return (instant - _EPOCH) // timedelta(milliseconds=1)
+
+
+def from_milliseconds(milliseconds: int) -> datetime:
+    return _EPOCH + timedelta(milliseconds=milliseconds)
 
 
 class Timeline(BaseModel):

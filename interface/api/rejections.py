@@ -1,6 +1,5 @@
 """/sync/rejections: what was not recorded, for people to work through."""
 
-from datetime import datetime
 from http import HTTPStatus
 from typing import Annotated
 from uuid import UUID
@@ -10,7 +9,15 @@ from fastapi import APIRouter, Query, Request
 from application.persistence.filters import RejectedFilter
 from application.rejected.table import Standing
 from interface.api.dependencies import Audit, CanRead, CanReview, From, Review
-from interface.api.paging import Timeline, WantedText, cursor_for, parse_cursor
+from interface.api.paging import (
+    Milliseconds,
+    Timeline,
+    WantedText,
+    cursor_for,
+    from_milliseconds,
+    parse_cursor,
+    to_milliseconds,
+)
 from interface.api.problems import documented
 from interface.api.refusals import record_forbidden
 from interface.api.rejection_schemas import Dismissal, RejectionOut, RejectionPage, Retry
@@ -52,12 +59,15 @@ def list_rejections(
         rejected_from=query.recorded_from,
         rejected_to=query.recorded_to,
     )
-    before = parse_cursor(query.cursor, tuple[datetime, UUID])
+    cursor = parse_cursor(query.cursor, tuple[Milliseconds, UUID])
+    before = cursor and (from_milliseconds(cursor[0]), cursor[1])
     rows = review.rejected(wanted, before=before, limit=query.limit)
     return RejectionPage(
         items=[RejectionOut.of(row) for row in rows],
         next_cursor=cursor_for(
-            rows, query.limit, lambda row: (row.first_rejected_at, row.rejection_id)
+            rows,
+            query.limit,
+            lambda row: (to_milliseconds(row.first_rejected_at), row.rejection_id),
         ),
     )
 

@@ -63,7 +63,7 @@ class Server:
     def get(self, path: str, **params: Any) -> dict[str, Any]:
         """Raises Unreachable, Refused."""
         given = {name: value for name, value in params.items() if value is not None}
-        return self._request("GET", path, params=given)
+        return self._request("GET", path, "items", params=given)
 
     def post(self, path: str, body: dict[str, Any]) -> dict[str, Any]:
         """Raises Unreachable, Refused."""
@@ -71,18 +71,19 @@ class Server:
         headers = {"Content-Type": "application/json"}
         if len(content) >= PACK_FROM:
             content, headers["Content-Encoding"] = gzip.compress(content), "gzip"
-        return self._request("POST", path, content=content, headers=headers)
+        return self._request("POST", path, "synced", content=content, headers=headers)
 
-    def _request(self, method: str, path: str, **how: Any) -> dict[str, Any]:
+    def _request(self, method: str, path: str, has: str, **how: Any) -> dict[str, Any]:
+        """The answer, known as the ledger's by a field that it has."""
         try:
-            return self._retrying.copy()(self._attempt, method, path, **how)
+            return self._retrying.copy()(self._attempt, method, path, has, **how)
         except _Later as error:
             raise Unreachable(str(error)) from error
 
-    def _attempt(self, method: str, path: str, **how: Any) -> dict[str, Any]:
+    def _attempt(self, method: str, path: str, has: str, **how: Any) -> dict[str, Any]:
         try:
             answer = self._http.request(method, path, **how)
-        except httpx2.TransportError as error:
+        except httpx2.RequestError as error:
             raise _Later(f"{type(error).__name__}: {error}") from error
         if answer.status_code in RETRYABLE:
             raise _Later(f"the server answered {answer.status_code}", _retry_after(answer))
@@ -90,7 +91,7 @@ class Server:
             raise _Later("the answer is not the ledger's")
         if not answer.is_success:
             raise _refused(answer)
-        return _object(answer)
+        return _object(answer, has)
 
     def _pause(self, state: RetryCallState) -> float:
         """What the server asked for at the least, and some more, so that not all devices of a shop
@@ -105,12 +106,12 @@ def _retry_after(answer: httpx2.Response) -> float:
     return min(float(asked), LONGEST_PAUSE) if asked.isdigit() else 0
 
 
-def _object(answer: httpx2.Response) -> dict[str, Any]:
+def _object(answer: httpx2.Response, has: str) -> dict[str, Any]:
     try:
         found = answer.json()
     except ValueError as error:
         raise _Later("the answer is not the ledger's") from error
-    if not isinstance(found, dict):
+    if not isinstance(found, dict) or has not in found:
         raise _Later("the answer is not the ledger's")
     return found
 

@@ -120,17 +120,18 @@ class Store:
             self._connection.execute("BEGIN IMMEDIATE")
             try:
                 yield
+                self._connection.execute("COMMIT")
             except BaseException:
                 self._connection.execute("ROLLBACK")
                 raise
-            self._connection.execute("COMMIT")
 
     def put(self, element: dict[str, Any]) -> None:
-        """Takes a transaction into the outbox."""
+        """Takes a transaction into the outbox. Raises ValueError, TypeError for what is no JSON: it
+        would keep all others from being sent."""
         self._run(
             "INSERT INTO outbox (local_id, element) VALUES (?, ?)",
             element["localId"],
-            json.dumps(element),
+            json.dumps(element, allow_nan=False),
         )
 
     def outgoing(self, behind: int, limit: int) -> list[Outgoing]:

@@ -1,6 +1,7 @@
 """What is rejected is kept until somebody closes it, and devices learn what became of what they
 sent."""
 
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 from uuid import UUID, uuid4
@@ -22,6 +23,7 @@ from application.rejected.review import Correction, ReviewService
 from application.rejected.table import RejectedTransaction
 from application.status import StatusService
 from application.sync import SyncService
+from domain.actor import Actor
 from domain.rejections import Invalid
 from tests.support.access import ADMIN, caller
 from tests.support.shop import CLERK, Clock, codes, element, on_hand, register
@@ -130,6 +132,62 @@ def test_a_place_that_the_sender_may_not_know_is_not_told(
     assert (row.code, row.location) == ("FORBIDDEN", "main")
 
 
+def test_whoever_has_no_business_there_does_not_take_a_rejection_away(
+    ledger: Ledger, sync: SyncService, tea: UUID
+) -> None:
+    sale = element("OUTBOUND", tea, 3)
+    sync.sync([sale], DEVICE)
+    sync.sync([sale], caller(Role.DEVICE, "annex"))
+    (row,) = kept(ledger)
+    assert (row.location, row.code, row.actor) == ("main", "INSUFFICIENT_STOCK", "a device")
+
+
+def test_who_has_business_there_takes_it_over(ledger: Ledger, sync: SyncService, tea: UUID) -> None:
+    sale = element("OUTBOUND", tea, 3)
+    sync.sync([sale], caller(Role.DEVICE, "annex"))
+    assert [row.location for row in kept(ledger)] == ["annex"]
+    sync.sync([sale], DEVICE)
+    assert [(row.location, row.code) for row in kept(ledger)] == [("main", "INSUFFICIENT_STOCK")]
+
+
+def test_malformed_ones_of_two_senders_are_two_and_come_back_when_they_were_dismissed(
+    ledger: Ledger, sync: SyncService, review: ReviewService
+) -> None:
+    other = Principal(Actor("another", "k2"), Role.DEVICE, frozenset({"annex"}))
+    for sender in (DEVICE, other):
+        sync.sync([{}, {}], sender)
+    assert sorted(str(row.location) for row in kept(ledger)) == ["annex", "main"]
+    (mine,) = kept(ledger, locations=frozenset({"main"}))
+    review.dismiss(mine.rejection_id, "a test", MANAGER, ADMIN)
+    sync.sync([{}], DEVICE)
+    assert len(kept(ledger, standing="open")) == 2
+
+
+@pytest.mark.parametrize("field", ["localId", "itemId", "occurredAt", "type", "reason"])
+@pytest.mark.parametrize("text", ["\0", "\ud800", "x" * 1_000_000], ids=["NUL", "half", "long"])
+def test_nothing_that_is_sent_keeps_the_rest_from_being_recorded(
+    ledger: Ledger, sync: SyncService, tea: UUID, field: str, text: str
+) -> None:
+    result = sync.sync(
+        [element("INBOUND", tea, 1), element("INBOUND", tea, 1) | {field: text}], CLERK
+    )
+    assert len(result.synced) == 1
+    assert codes(result) == ["INVALID"]
+    (row,) = kept(ledger)
+    assert len(row.message) + len(row.detail_object) < 1_000
+
+
+def test_other_transaction_under_the_same_name_is_not_told(
+    ledger: Ledger, sync: SyncService, items: ItemService, tea: UUID
+) -> None:
+    there = register(items, location="annex")
+    sent = element("INBOUND", there, 7)
+    sync.sync([sent, sent | {"itemId": str(tea)}], CLERK)
+    (row,) = kept(ledger)
+    assert (row.location, row.code, row.details) == ("main", "LOCAL_ID_REUSED", {})
+    assert str(there) not in row.message
+
+
 def test_a_rejection_can_be_dismissed_once_with_a_reason(
     ledger: Ledger, sync: SyncService, review: ReviewService, tea: UUID
 ) -> None:
@@ -194,10 +252,44 @@ def test_retry_may_come_after_an_adjustment(
     sale = element("OUTBOUND", tea, 3)
     sync.sync([sale], DEVICE)
     found = Correction(local_id=uuid4(), quantity=4, reason="found in the back room")
-    for status in ("recorded", "duplicate"):
-        result = review.retry(name(sale), MANAGER, found)
-        assert [synced.status for synced in result.synced] == [status] * 2
+    result = review.retry(name(sale), MANAGER, found)
+    assert [synced.status for synced in result.synced] == ["recorded"] * 2
+    for again in (found, replace(found, local_id=uuid4())):
+        with pytest.raises(AlreadyRecorded):
+            review.retry(name(sale), MANAGER, again)
     assert on_hand(ledger, tea) == 1
+
+
+def test_adjustment_that_does_not_help_is_not_recorded(
+    ledger: Ledger, sync: SyncService, review: ReviewService, tea: UUID
+) -> None:
+    sale = element("OUTBOUND", tea, 3)
+    sync.sync([sale], DEVICE)
+    too_few = Correction(local_id=uuid4(), quantity=2)
+    result = review.retry(name(sale), MANAGER, too_few)
+    assert (codes(result), result.synced) == (["INSUFFICIENT_STOCK"], [])
+    with pytest.raises(Invalid):
+        review.retry(name(sale), MANAGER, replace(too_few, local_id=name(sale)))
+    assert on_hand(ledger, tea) == 0
+
+
+def test_adjustment_is_not_recorded_where_the_transaction_is_already(
+    ledger: Ledger,
+    sync: SyncService,
+    review: ReviewService,
+    tea: UUID,
+    keeper: RejectionKeeper,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """As when two people work on the same rejection at once."""
+    sale = element("OUTBOUND", tea, 3)
+    sync.sync([sale], DEVICE)
+    with monkeypatch.context() as patched:
+        patched.setattr(keeper, "resolve", lambda *_: None)
+        sync.sync([element("INBOUND", tea, 3), sale], DEVICE)
+    result = review.retry(name(sale), MANAGER, Correction(local_id=uuid4(), quantity=3))
+    assert [synced.status for synced in result.synced] == ["duplicate"]
+    assert on_hand(ledger, tea) == 0
 
 
 def test_retry_of_what_was_recorded_meanwhile_resolves_it(

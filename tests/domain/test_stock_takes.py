@@ -11,8 +11,9 @@ from hypothesis import strategies as st
 from domain.actor import Actor
 from domain.events import Adjusted, MovementRecorded
 from domain.history import History
+from domain.limits import MAX_QUANTITY
 from domain.moments import CLOCK_TOLERANCE, LONGEST_OFFLINE
-from domain.rejections import InsufficientStock, Invalid
+from domain.rejections import InsufficientStock, Invalid, StockLimitExceeded
 from domain.stock_item import StockItem
 from domain.transaction import Transaction, TransactionType
 from tests.support.scenario import DETAILS, NOON
@@ -140,6 +141,15 @@ def test_more_may_be_counted_than_was_expected_to_be_there(shelf: Shelf) -> None
     shelf.record("OUTBOUND", 25, at(9), arrived=at(11.5))
     count = shelf.count(0, at(10))
     assert (count.expected, count.delta, shelf.on_hand) == (-5, 5, 10)
+
+
+def test_a_count_can_not_find_more_than_can_be_counted(shelf: Shelf) -> None:
+    shelf.count(0, at(10), arrived=at(10))
+    for _ in range(2):
+        shelf.record("INBOUND", MAX_QUANTITY, at(8.5), arrived=at(11))
+    with pytest.raises(StockLimitExceeded):
+        shelf.count(1, at(9))
+    assert shelf.on_hand == 0
 
 
 @pytest.mark.parametrize(

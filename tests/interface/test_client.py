@@ -60,7 +60,20 @@ def tea(api: TestClient) -> UUID:
     return register(api)
 
 
-def answering(*answers: httpx2.Response | Exception) -> tuple[httpx2.MockTransport, list[str]]:
+Answer = httpx2.Response | Exception | Callable[[], httpx2.Response]
+
+
+class Unpacked(httpx2.SyncByteStream):
+    def __iter__(self) -> Iterator[bytes]:
+        yield b"not packed at all"
+
+
+def torn() -> httpx2.Response:
+    """A body that is not what its head says."""
+    return httpx2.Response(200, headers={"Content-Encoding": "gzip"}, stream=Unpacked())
+
+
+def answering(*answers: Answer) -> tuple[httpx2.MockTransport, list[str]]:
     """A server that gives these answers, and the paths that it is asked for."""
     left, asked = list(answers), []
 
@@ -69,7 +82,7 @@ def answering(*answers: httpx2.Response | Exception) -> tuple[httpx2.MockTranspo
         found = left.pop(0)
         if isinstance(found, Exception):
             raise found
-        return found
+        return found() if callable(found) else found
 
     return httpx2.MockTransport(answer), asked
 
@@ -92,6 +105,12 @@ def test_what_is_recorded_survives_a_kill(tmp_path: Path) -> None:
         assert [pending.quantity for pending in device.pending()] == [1, 2, 3]
         synchronous = device._store._run("PRAGMA synchronous")[0][0]
         assert synchronous == 2  # FULL: a commit is on the disk
+
+
+def test_what_is_no_json_is_not_taken_for_it_would_block_the_rest(device: StockClient) -> None:
+    with pytest.raises(ValueError, match="JSON"):
+        device.record("INBOUND", uuid4(), float("nan"))  # type: ignore[arg-type]
+    assert device.pending() == []
 
 
 def test_first_sync_brings_the_stock_and_sends_what_is_pending(
@@ -225,12 +244,12 @@ def test_clock_that_is_off_is_reported(api: TestClient, new_device: NewDevice, t
         httpx2.Response(302, headers={"Location": "http://login.example"}),
         httpx2.Response(200, text="<html>Welcome to our free network"),
         httpx2.Response(200, json=[]),
+        httpx2.Response(200, json={"login": "please"}),
+        torn,
     ],
-    ids=repr,
+    ids=lambda trouble: getattr(trouble, "__name__", repr(trouble)),
 )
-def test_what_may_pass_is_tried_again_and_then_left(
-    new_device: NewDevice, trouble: httpx2.Response | Exception
-) -> None:
+def test_what_may_pass_is_tried_again_and_then_left(new_device: NewDevice, trouble: Answer) -> None:
     transport, asked = answering(trouble, trouble, trouble)
     device = new_device(transport)
     local_id = device.record("INBOUND", uuid4(), 1)

@@ -1,5 +1,6 @@
 """/sync/rejections and /sync/status."""
 
+import base64
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -55,7 +56,16 @@ def test_lists_are_paged_and_filtered(api: TestClient, tea: UUID) -> None:
     assert len(rejected(api)) == 6
     assert len(rejected(api, code="INSUFFICIENT_STOCK", itemId=str(tea), location="main")) == 5
     assert rejected(api, status="dismissed") == rejected(api, device="scanner-7") == []
-    assert api.get("/sync/rejections", params={"cursor": "WzEsMl0="}).status_code == 422
+
+
+@pytest.mark.parametrize(
+    "key",
+    ["[1,2]", f'["0001-01-01T00:00:00+14:00","{UUID(int=7)}"]', f'[{10**15},"{UUID(int=7)}"]'],
+)
+def test_forged_cursor_is_invalid(api: TestClient, key: str) -> None:
+    cursor = base64.urlsafe_b64encode(key.encode()).decode()
+    answer = api.get("/sync/rejections", params={"cursor": cursor})
+    assert (answer.status_code, answer.json()["details"]["field"]) == (422, "cursor")
 
 
 def test_a_person_works_through_them(api: TestClient, tea: UUID) -> None:

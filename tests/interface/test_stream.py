@@ -1,6 +1,8 @@
 """/sync/stream on a real server: what is recorded arrives, whatever happens in between."""
 
+import re
 import signal
+import socket
 import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
@@ -10,11 +12,17 @@ import httpx2
 import psycopg
 import pytest
 
+from application.access.principal import ANONYMOUS
 from application.access.roles import Role
+from interface.api.live import YOUNG_SECONDS, StreamSlots
+from interface.api.problems import RequestProblem
 from tests.support.postgres import CUT_CONNECTIONS
 from tests.support.server import PATIENCE, Server, get, post, post_batch, register, running
 from tests.support.shop import element
 from tests.support.stream import following
+
+MORE_THAN_BUFFERS_HOLD = 10_000
+"""Changes, of half a kilobyte each."""
 
 
 def record(server: Server, item: str, number: int = 1) -> None:
@@ -117,6 +125,21 @@ def test_only_so_many_streams_a_caller(database_url: str, monkeypatch: pytest.Mo
             time.sleep(0.05)
 
 
+def test_new_stream_takes_the_place_of_an_old_one() -> None:
+    """A device without network says no goodbye."""
+    slots, who = StreamSlots(2), ANONYMOUS
+    woken: list[bool] = []
+    with slots.taken_by(who) as old, slots.taken_by(who) as young:
+        old.wake = lambda: woken.append(True)
+        with pytest.raises(RequestProblem), slots.taken_by(who):
+            pass
+        old.since -= YOUNG_SECONDS
+        with slots.taken_by(who):
+            assert (old.taken_away, young.taken_away, woken) == (True, False, [True])
+    with slots.taken_by(who), slots.taken_by(who):
+        pass
+
+
 def test_who_hangs_up_waits_no_longer(database_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("STOCKLEDGER_MAX_STREAMS", "1")
     with running(database_url) as server:
@@ -129,6 +152,27 @@ def test_who_hangs_up_waits_no_longer(database_url: str, monkeypatch: pytest.Mon
             while not get(f"{server.url}/sync/changes?after={after}&wait=0.01").is_success:
                 assert time.monotonic() < deadline
                 time.sleep(0.05)
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+def test_reader_that_does_not_read_keeps_nobody_waiting_and_misses_nothing(
+    database_url: str,
+) -> None:
+    with running(database_url) as server, socket.socket() as slow:
+        slow.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4_096)
+        slow.settimeout(PATIENCE)
+        slow.connect(("127.0.0.1", server.port))
+        tea = register(server.url)
+        slow.sendall(b"GET /sync/stream HTTP/1.1\r\nHost: localhost\r\n\r\n")
+        for _ in range(MORE_THAN_BUFFERS_HOLD // 5_000):
+            record(server, tea, 5_000)
+        with following(server.url) as quick:
+            quick.wait_for(MORE_THAN_BUFFERS_HOLD + 1)
+        received = bytearray()
+        while received.count(b'"position":') < MORE_THAN_BUFFERS_HOLD + 1:
+            received += slow.recv(2**24)
+        positions = [int(found) for found in re.findall(rb'"position":(\d+)', received)]
+        assert positions == quick.positions()
 
 
 def test_server_that_is_told_to_stop_waits_for_no_stream(database_url: str) -> None:

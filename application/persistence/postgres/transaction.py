@@ -18,6 +18,7 @@ from application.persistence.postgres.positions import (
 )
 from application.persistence.postgres.tables import postgres_table
 from application.projections.table import Table, Write
+from application.rejected.table import REJECTED, RejectedTransaction
 
 # In one order, so that two units of work can't wait for each other.
 LOCK = """
@@ -133,6 +134,12 @@ class PostgresLedgerTransaction:
         target = postgres_table(table)
         for write in writes:
             self._execute(*target.statement(write))
+
+    def rejected(self, name: UUID) -> list[RejectedTransaction]:
+        target = postgres_table(REJECTED)
+        condition = "local_id = %s OR rejection_id = %s ORDER BY rejection_id FOR UPDATE"
+        rows = self._execute(target.select(condition), [name, name])
+        return [RejectedTransaction(*target.decode(row)) for row in rows]
 
     def delete_before(self, table: Table, column: str, instant: datetime) -> None:
         self._execute(f"DELETE FROM {table.name} WHERE {column} < %s", [instant])  # noqa: S608

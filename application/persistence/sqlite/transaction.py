@@ -14,6 +14,7 @@ from eventsourcing.sqlite import SQLiteCursor
 from application.persistence.port import Latest, LevelState, lost_race
 from application.persistence.sqlite.tables import sqlite_table
 from application.projections.table import Table, Write
+from application.rejected.table import REJECTED, RejectedTransaction
 
 RECORDED = """
 SELECT e.rowid, e.originator_id, e.originator_version, e.topic, e.state
@@ -101,6 +102,12 @@ class SQLiteLedgerTransaction:
         target = sqlite_table(table)
         for write in writes:
             self._cursor.executemany(*target.statement(write))
+
+    def rejected(self, name: UUID) -> list[RejectedTransaction]:
+        target = sqlite_table(REJECTED)
+        key = target.encode_value("local_id", name)
+        self._cursor.execute(target.select("local_id = ? OR rejection_id = ?"), (key, key))
+        return [RejectedTransaction(*target.decode(row)) for row in self._cursor.fetchall()]
 
     def delete_before(self, table: Table, column: str, instant: datetime) -> None:
         value = sqlite_table(table).encode_value(column, instant)
