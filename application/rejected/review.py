@@ -100,7 +100,7 @@ class ReviewService:
         before = [] if correction is None else [_adjustment(correction, element["itemId"])]
         result = self._sync.sync([*before, element], principal, together=True)
         if any(one.status == "duplicate" and one.local_id == row.local_id for one in result.synced):
-            self._resolve(row.rejection_id, principal)
+            until_won(lambda _: self._resolve(row.rejection_id, principal))
         return result
 
     def _dismiss(

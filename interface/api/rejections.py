@@ -91,8 +91,8 @@ def retry_rejection(
     origin: From,
     retry: Retry | None = None,
 ) -> SyncResponse:
-    """Sends the transaction again, as it was sent, and before it the adjustment, if one is given.
-    It is judged like any batch: what is recorded is resolved."""
+    """Sends the transaction again, as it was sent. With an adjustment, which comes first, both are
+    recorded or neither. What is recorded is resolved."""
     result = review.retry(local_id, caller, retry.correction if retry else None)
     request.state.outcome = f"{len(result.synced)} synced, {len(result.failed)} failed"
     record_forbidden(audit, origin, result)
