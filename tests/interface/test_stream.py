@@ -182,6 +182,7 @@ def test_server_that_is_told_to_stop_waits_for_no_stream(database_url: str) -> N
         waiting = pool.submit(get, f"{server.url}/sync/changes?after={after}&wait=30")
         with following(server.url) as stream:
             stream.wait_for(1)
+            time.sleep(0.5)  # The other request says nothing when it has arrived.
             server.terminate()
             assert server.wait() in {0, -signal.SIGTERM}
             assert waiting.result().json()["items"] == []
