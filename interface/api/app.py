@@ -72,6 +72,8 @@ def _stopped_by_signals(follower: Follower) -> Iterator[None]:
 
     for number in before:
         signal.signal(number, stop)
-    yield
-    for number, handler in before.items():
-        signal.signal(number, handler)
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

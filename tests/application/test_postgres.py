@@ -18,6 +18,8 @@ from application.ledger import Ledger
 from application.persistence import environment
 from application.persistence.filters import MovementFilter
 from application.persistence.port import StoreUnavailable, UnsupportedDatabase
+from application.persistence.postgres.datastore import LISTEN, NOTIFY
+from application.persistence.postgres.recorder import PostgresLedgerRecorder
 from application.projections import PROJECTIONS
 from application.rebuild import rebuild
 from application.sync import SyncService
@@ -260,3 +262,13 @@ def test_one_connection_is_enough(database_url: str, tmp_path: Path) -> None:
             SyncService(old).sync([element("INBOUND", tea, 1)], CLERK)
             copy(old, ledger, lambda *_: None)
         assert on_hand(ledger, tea) == 4
+
+
+def test_what_a_shared_session_hears_is_not_kept(ledger: Ledger) -> None:
+    """A pooler may hand out the session of somebody who listens."""
+    recorder = ledger.recorder
+    assert isinstance(recorder, PostgresLedgerRecorder)
+    with recorder.datastore.get_connection() as connection:
+        for statement in (LISTEN, NOTIFY, "SELECT 1"):
+            connection.execute(statement)
+        assert not connection._notifies_backlog

@@ -196,6 +196,9 @@ class UTCLoader(TimestamptzBinaryLoader):
 
 def _configure(connection: Connection[DictRow]) -> None:
     connection.adapters.register_loader("timestamptz", UTCLoader)
+    # Behind a pooler, this may get a session that somebody listened on: psycopg would keep all that
+    # it hears there, for ever.
+    connection.add_notify_handler(lambda _: None)
     # Who reads after waiting for a lock must see what others did meanwhile, whatever the database
     # has as its default.
     connection.isolation_level = IsolationLevel.READ_COMMITTED
