@@ -64,12 +64,15 @@ class Judge:
                 failure = Failed(index, transaction.local_id, transaction.item_id, rejection)
                 self.failed.append(failure)
 
-    def withdraw_unless_all_are_new(self) -> None:
-        """Accepts nothing where something failed, or is recorded already."""
-        if self.failed or "duplicate" in self.statuses.values():
-            self.accepted.clear()
-            known = (pair for pair in self.statuses.items() if pair[1] == "duplicate")
-            self.statuses = dict(known)
+    @property
+    def found_duplicates(self) -> bool:
+        return "duplicate" in self.statuses.values()
+
+    def withdraw(self) -> None:
+        """Accepts nothing after all."""
+        self.accepted.clear()
+        known = (pair for pair in self.statuses.items() if pair[1] == "duplicate")
+        self.statuses = dict(known)
 
     def _judge(self, transaction: Transaction) -> Status:
         item = self._items.get(transaction.item_id)

@@ -131,9 +131,9 @@ class SyncService:
             history = partial(ledger.history, unit_of_work)
             judge = Judge(known, items, given_up, principal, now, history)
             judge.judge_all(batch.transactions)
-            if together:
-                judge.withdraw_unless_all_are_new()
             failed = sorted([*batch.malformed, *judge.failed], key=attrgetter("index"))
+            if together and (failed or judge.found_duplicates):
+                judge.withdraw()
             appended = ledger.append(unit_of_work, judge.accepted) if judge.accepted else []
             self._keeper.keep(unit_of_work, batch.refused(failed, items), principal, now)
             recorded = [rejection_id(event.local_id, event.content) for event in judge.accepted]

@@ -273,6 +273,17 @@ def test_adjustment_that_does_not_help_is_not_recorded(
     assert on_hand(ledger, tea) == 0
 
 
+def test_transaction_is_not_recorded_without_the_adjustment_that_it_came_with(
+    ledger: Ledger, sync: SyncService, review: ReviewService, tea: UUID
+) -> None:
+    sale = element("OUTBOUND", tea, 3)
+    sync.sync([sale], DEVICE)
+    sync.sync([element("INBOUND", tea, 3)], DEVICE)
+    result = review.retry(name(sale), MANAGER, Correction(local_id=uuid4(), quantity=0))
+    assert (codes(result), result.synced) == (["INVALID"], [])
+    assert on_hand(ledger, tea) == 3
+
+
 def test_adjustment_is_not_recorded_where_the_transaction_is_already(
     ledger: Ledger,
     sync: SyncService,

@@ -139,6 +139,7 @@ def test_both_ways_in_one_request(api: TestClient, tea: UUID) -> None:
     assert [change["onHand"] for change in page["items"]] == [5, 4]
     assert page["items"][1]["transaction"]["localId"] == mine["localId"]
     assert not page["hasMore"]
+    assert page == changes(api, after=after)
     body = {"transactions": [], "after": after, "limit": 1}
     answer = api.post("/sync/transactions", json=body).raise_for_status().json()
     assert (len(answer["changes"]["items"]), answer["changes"]["hasMore"]) == (1, True)
