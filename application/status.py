@@ -31,11 +31,10 @@ class StatusService:
         self, local_ids: Sequence[UUID], principal: Principal
     ) -> dict[UUID, RejectedTransaction]:
         """Of each, the last rejection."""
-        visible = principal.visible(None)
         found = [
             row
             for row in self._ledger.recorder.select_rejected_of(local_ids)
-            if row.standing != Standing.RESOLVED and (visible is None or row.location in visible)
+            if row.standing != Standing.RESOLVED and principal.may_enter(row.location)
         ]
         return {cast("UUID", row.local_id): row for row in _oldest_first(found)}
 

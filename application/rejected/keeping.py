@@ -58,7 +58,8 @@ class RejectionKeeper:
             row = _row(one, principal, now)
             rows[_kept(one, principal)][row.rejection_id] = row
         for kept, found in sorted(rows.items()):
-            # In one order, so that two units of work can't wait for each other.
+            # In one order, so that two of these seldom wait for each other in a circle. Where they
+            # do, the database undoes one, which is then tried again.
             ordered = sorted(found.values(), key=lambda row: row.rejection_id)
             unit_of_work.write(REJECTED, [Upsert(ordered, kept)])
         if rows:
@@ -106,7 +107,7 @@ def _kept(refused: Refused, principal: Principal) -> tuple[str, ...]:
     place changes nothing but the time: their word must not hide it from those who do."""
     if refused.transaction is None:
         return _FIRST  # Nothing tells a new one from one that was dismissed, so it opens again.
-    if refused.item is not None and principal.may_enter(refused.item.location):
+    if _known_place(refused, principal) is not None:
         return (*_FIRST, *CLOSING)
     return tuple(column for column in REJECTED.columns if column not in _ALWAYS_NEW)
 
@@ -133,7 +134,7 @@ def _row(refused: Refused, principal: Principal, now: datetime) -> RejectedTrans
         rejection_id=identity,
         local_id=refused.local_id,
         item_id=refused.item_id,
-        location=_place(refused.item, principal),
+        location=_known_place(refused, principal) or min(principal.locations, default=None),
         element=excerpt,
         malformed=transaction is None,
         code=rejection.code,
@@ -151,10 +152,10 @@ def _row(refused: Refused, principal: Principal, now: datetime) -> RejectedTrans
     )
 
 
-def _place(item: Located | None, principal: Principal) -> str | None:
-    if item is not None and principal.may_enter(item.location):
-        return item.location
-    return min(principal.locations, default=None)
+def _known_place(refused: Refused, principal: Principal) -> str | None:
+    """Where the item is, as far as the sender may know."""
+    item = refused.item
+    return item.location if item is not None and principal.may_enter(item.location) else None
 
 
 def _element(transaction: Transaction, device: str | None) -> dict[str, Any]:

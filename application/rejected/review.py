@@ -3,7 +3,6 @@
 import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -55,12 +54,6 @@ class ReviewService:
         self._keeper = keeper
         self._audit = audit
         self._clock = clock
-
-    def rejected(
-        self, wanted: RejectedFilter, *, before: tuple[datetime, UUID] | None, limit: int
-    ) -> Sequence[RejectedTransaction]:
-        """Rejected transactions, the newest first, from before that one."""
-        return self._recorder.select_rejected(wanted, before=before, limit=limit)
 
     def dismiss(
         self, name: UUID, reason: str, principal: Principal, origin: Origin
@@ -128,8 +121,7 @@ class ReviewService:
 def _visible(
     rows: Iterable[RejectedTransaction], principal: Principal
 ) -> list[RejectedTransaction]:
-    places = principal.visible(None)
-    return [row for row in rows if places is None or row.location in places]
+    return [row for row in rows if principal.may_enter(row.location)]
 
 
 def _latest(name: UUID, found: Sequence[RejectedTransaction]) -> RejectedTransaction:

@@ -56,7 +56,8 @@ class StreamSlots:
     @contextmanager
     def taken_by(self, caller: Principal) -> Iterator[Slot]:
         """One more, until the end of the block. Raises RequestProblem where all are taken."""
-        slots = self._taken[caller.actor.key_id or caller.actor.name]
+        who = caller.actor.key_id or caller.actor.name
+        slots = self._taken[who]
         if len(slots) >= self._limit:
             self._take_away(slots)
         slot = Slot()
@@ -66,6 +67,8 @@ class StreamSlots:
         finally:
             if slot in slots:
                 slots.remove(slot)
+            if not self._taken[who]:
+                del self._taken[who]
 
     def _take_away(self, slots: list[Slot]) -> None:
         oldest = slots[0]

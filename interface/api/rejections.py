@@ -8,7 +8,7 @@ from fastapi import APIRouter, Query, Request
 
 from application.persistence.filters import RejectedFilter
 from application.rejected.table import Standing
-from interface.api.dependencies import Audit, CanRead, CanReview, From, Review
+from interface.api.dependencies import Audit, CanRead, CanReview, From, Reader, Review
 from interface.api.paging import (
     Milliseconds,
     Timeline,
@@ -44,7 +44,7 @@ class RejectionQuery(Timeline):
 
 @router.get("", summary="What was rejected", responses=documented(_INVALID))
 def list_rejections(
-    caller: CanRead, review: Review, query: Annotated[RejectionQuery, Query()]
+    caller: CanRead, reader: Reader, query: Annotated[RejectionQuery, Query()]
 ) -> RejectionPage:
     """Transactions at the caller's locations that were not recorded, the newest first. Each is kept
     until it is recorded under its `localId` after all, or somebody dismisses it, and for some time
@@ -61,7 +61,7 @@ def list_rejections(
     )
     cursor = parse_cursor(query.cursor, tuple[Milliseconds, UUID])
     before = cursor and (from_milliseconds(cursor[0]), cursor[1])
-    rows = review.rejected(wanted, before=before, limit=query.limit)
+    rows = reader.select_rejected(wanted, before=before, limit=query.limit)
     return RejectionPage(
         items=[RejectionOut.of(row) for row in rows],
         next_cursor=cursor_for(

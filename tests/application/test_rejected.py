@@ -354,7 +354,7 @@ def test_they_are_listed_the_newest_first_and_filtered(
     sync.sync([element("OUTBOUND", cup, 7), element("OUTBOUND", uuid4(), 8)], CLERK)
     found: list[RejectedTransaction] = []
     before = None
-    while page := review.rejected(RejectedFilter(), before=before, limit=2):
+    while page := ledger.recorder.select_rejected(RejectedFilter(), before=before, limit=2):
         found += page
         before = (page[-1].first_rejected_at, page[-1].rejection_id)
     assert found == kept(ledger)
