@@ -35,7 +35,7 @@ def serve(
 
     The first start on a database makes an admin's key and shows it once. The API is described at
     /docs. SIGTERM and Ctrl-C stop the server in order: requests that were accepted are finished
-    and answered first.
+    and answered first, streams end.
     """
     settings = settings_with(
         database_url=database,
@@ -50,6 +50,11 @@ def serve(
         first = services.keys.create_first() if settings.auth else None
     if first is not None:
         _show_first(first, settings)
+    _run(settings)
+
+
+def _run(settings: Settings) -> None:
+    """Until a signal ends it."""
     settings.export()
     uvicorn.run(
         "interface.api.app:create_app",

@@ -1,5 +1,4 @@
-"""What is rejected is kept until somebody closes it, and devices learn what became of what they
-sent."""
+"""What is rejected is kept until somebody closes it."""
 
 from dataclasses import replace
 from datetime import timedelta
@@ -365,43 +364,3 @@ def test_they_are_listed_the_newest_first_and_filtered(
     assert len(kept(ledger, actor="clerk")) == 2
     assert len(kept(ledger, device="a device")) == 5
     assert len(kept(ledger, rejected_from=found[0].first_rejected_at)) == 2
-
-
-class TestStatus:
-    def test_tells_what_became_of_each(
-        self, ledger: Ledger, sync: SyncService, clock: Clock, tea: UUID
-    ) -> None:
-        came, went = element("INBOUND", tea, 3), element("OUTBOUND", tea, 4)
-        result = sync.sync([came, went], DEVICE)
-        never = uuid4()
-        fates = StatusService(ledger).fates([never, name(went), name(came), never], DEVICE)
-        assert fates[0] is fates[3] is None
-        assert isinstance(fates[1], RejectedTransaction)
-        assert (fates[1].code, fates[1].rejected_at) == ("INSUFFICIENT_STOCK", clock.now)
-        assert isinstance(fates[2], Recorded)
-        assert fates[2].position == result.synced[0].position
-
-    def test_recorded_after_all_is_recorded(
-        self, ledger: Ledger, sync: SyncService, tea: UUID
-    ) -> None:
-        went = element("OUTBOUND", tea, 3)
-        sync.sync([went, element("INBOUND", tea, 4), went], DEVICE)
-        (fate,) = StatusService(ledger).fates([name(went)], DEVICE)
-        assert isinstance(fate, Recorded)
-
-    @pytest.mark.parametrize("who", [caller(Role.DEVICE, "annex"), caller(Role.DEVICE)])
-    def test_what_is_elsewhere_was_never_seen(
-        self, ledger: Ledger, sync: SyncService, tea: UUID, who: Principal
-    ) -> None:
-        came, went = element("INBOUND", tea, 3), element("OUTBOUND", tea, 4)
-        sync.sync([came, went], DEVICE)
-        assert StatusService(ledger).fates([name(came), name(went)], who) == [None, None]
-
-    def test_of_as_many_as_a_batch_holds(
-        self, ledger: Ledger, sync: SyncService, tea: UUID
-    ) -> None:
-        batch = [element("OUTBOUND" if n % 5 == 0 else "INBOUND", tea, 1) for n in range(2_500)]
-        sync.sync(batch, CLERK)
-        fates = StatusService(ledger).fates([name(sent) for sent in batch], CLERK)
-        assert sum(isinstance(fate, RejectedTransaction) for fate in fates) == 1
-        assert None not in fates
