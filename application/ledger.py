@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
-from typing import Any, Final, cast
+from typing import Any, Final, NamedTuple, cast
 from uuid import UUID
 
 from eventsourcing.application import Application, ProcessingEvent, project_aggregate
@@ -24,6 +24,17 @@ KEPT_TABLES: Final = (*ACCESS_TABLES, REJECTED)
 
 HISTORY_CHUNK: Final = 200
 """Events of an item's past that are read at a time."""
+
+
+class Known(NamedTuple):
+    """What the ledger knows of some `local_id`s and items."""
+
+    recorded: dict[UUID, Recorded[MovementRecorded]]
+    """What is recorded under those `local_id`s."""
+    items: dict[UUID, StockItem]
+    """Those that exist, as the last commit left them."""
+    rejected: set[UUID]
+    """Those `local_id`s under which something was rejected."""
 
 
 class Ledger(Application[UUID]):
@@ -57,18 +68,24 @@ class Ledger(Application[UUID]):
         self, transaction: LedgerTransaction, item_ids: Sequence[UUID]
     ) -> dict[UUID, StockItem]:
         """Those of the items that exist, as the last commit left them."""
-        items = [self._restore(transaction, latest) for latest in transaction.latest(item_ids)]
-        return {item.id: item for item in items}
+        return self._restored(transaction, transaction.latest(item_ids))
 
-    def recorded(
-        self, transaction: LedgerTransaction, local_ids: Sequence[UUID]
-    ) -> dict[UUID, Recorded[MovementRecorded]]:
-        """What is recorded already under these `local_id`s."""
-        recorded = [
+    def look_up(
+        self, transaction: LedgerTransaction, local_ids: Sequence[UUID], item_ids: Sequence[UUID]
+    ) -> Known:
+        """All that a batch is judged by. Everything is asked for before any of it is awaited."""
+        recorded = transaction.recorded(local_ids)
+        rejected = transaction.rejected_among(local_ids)
+        latest = transaction.latest(item_ids)
+        found = (
             cast("Recorded[MovementRecorded]", self.to_recorded(notification))
-            for notification in transaction.recorded(local_ids)
-        ]
-        return {found.event.local_id: found for found in recorded}
+            for notification in recorded
+        )
+        return Known(
+            recorded={one.event.local_id: one for one in found},
+            items=self._restored(transaction, latest),
+            rejected=set(rejected),
+        )
 
     def history(self, transaction: LedgerTransaction, item: StockItem, since: datetime) -> History:
         """The item's movements that were recorded after that moment, pending ones included."""
@@ -101,6 +118,12 @@ class Ledger(Application[UUID]):
         """The event in a notification, with its position."""
         event = cast("StockItemEvent", self.mapper.to_domain_event(notification))
         return Recorded(notification.id, event)
+
+    def _restored(
+        self, transaction: LedgerTransaction, found: Iterable[Latest]
+    ) -> dict[UUID, StockItem]:
+        items = [self._restore(transaction, latest) for latest in list(found)]
+        return {item.id: item for item in items}
 
     def _restore(self, transaction: LedgerTransaction, latest: Latest) -> StockItem:
         """The event store decides: the stock list's row serves only where it agrees with the

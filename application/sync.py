@@ -1,29 +1,34 @@
-"""Recording a batch: the one way in for movements.
+"""Recording batches: the one way in for movements.
 
 Each element is judged by itself, in the order of the request; what is accepted is recorded in one
-commit. A rejection is decided before anything is written, so there is never anything to undo.
+commit, together with what other batches arrived meanwhile. A rejection is decided before anything
+is written, so there is never anything to undo.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import Future
 from datetime import datetime
 from functools import partial
 from operator import attrgetter
-from typing import NamedTuple
+from typing import Final, NamedTuple
 from uuid import UUID
 
+import msgspec
+
 from application.access.principal import Principal
+from application.batch import Batch, Failed, parse_batch
 from application.clock import Clock, utc_now
-from application.judge import Failed, Judge, Status
+from application.group_commit import GroupCommit
+from application.judge import Decided, Judge, Status, Verdict
 from application.ledger import Ledger
 from application.lost_races import until_won
-from application.projections.table import Recorded
+from application.persistence.port import LedgerTransaction
 from application.rejected.keeping import Refused, RejectionKeeper, rejection_id
-from application.transaction_parser import parse_transaction
 from domain.events import Adjusted, MovementRecorded
-from domain.rejections import Rejection
 from domain.stock_item import StockItem
-from domain.transaction import Transaction
+
+MAX_WAITING: Final = 100_000
+"""Transactions that may wait to be recorded, unless the settings say otherwise."""
 
 
 class StockTake(NamedTuple):
@@ -35,8 +40,7 @@ class StockTake(NamedTuple):
     delta: int
 
 
-@dataclass(frozen=True, slots=True)
-class Synced:
+class Synced(msgspec.Struct, frozen=True):
     """An element that is recorded: now, or before."""
 
     index: int
@@ -59,43 +63,48 @@ class SyncResult(NamedTuple):
     synced: list[Synced]
     failed: list[Failed]
     position: int
-    """The ledger's last position when the batch was judged, its own events included."""
+    """The ledger's last position when the batch was recorded, its own events included."""
     server_time: datetime
     """When it was judged."""
 
 
-class _Batch(NamedTuple):
-    """A batch as it was understood."""
+class _Request(NamedTuple):
+    """A batch, and who sent it."""
 
-    elements: Sequence[object]
-    transactions: dict[int, Transaction]
-    """The well-formed ones, by their place."""
-    malformed: list[Failed]
+    batch: Batch
+    principal: Principal
+    together: bool = False
 
-    def refused(
-        self, failed: Iterable[Failed], items: Mapping[UUID, StockItem]
-    ) -> Iterator[Refused]:
-        """What is worth keeping of these."""
-        for failure in failed:
-            yield Refused(
-                element=self.elements[failure.index],
-                local_id=failure.local_id,
-                item_id=failure.item_id,
-                transaction=self.transactions.get(failure.index),
-                item=items.get(failure.item_id) if failure.item_id is not None else None,
-                rejection=failure.rejection,
-            )
+    @property
+    def weight(self) -> int:
+        return len(self.batch.elements)
 
 
 class SyncService:
     """Records batches of transactions exactly once."""
 
     def __init__(
-        self, ledger: Ledger, clock: Clock = utc_now, keeper: RejectionKeeper | None = None
+        self,
+        ledger: Ledger,
+        clock: Clock = utc_now,
+        keeper: RejectionKeeper | None = None,
+        max_waiting: int = MAX_WAITING,
     ) -> None:
         self._ledger = ledger
         self._clock = clock
         self._keeper = keeper or RejectionKeeper()
+        self._group_commit = GroupCommit(self._record, max_waiting)
+
+    def submit(self, batch: Batch, principal: Principal) -> Future[SyncResult]:
+        """Has those of the transactions recorded that can be, and says why the others can't.
+
+        The future raises StoreUnavailable where the database can't be reached. The same batch is to
+        be sent again: all of it may be recorded, where the answer to the commit was lost, or none.
+
+        Raises:
+            Overloaded: too much is waiting to be recorded.
+        """
+        return self._group_commit.submit(_Request(batch, principal))
 
     def sync(
         self, elements: Sequence[object], principal: Principal, *, together: bool = False
@@ -109,54 +118,107 @@ class SyncService:
                 already, no other one is.
 
         Raises:
-            StoreUnavailable: the database can't be reached. The same batch is to be sent again:
-                all of it may be recorded, where the answer to the commit was lost, or none.
+            StoreUnavailable: as the future of `submit`.
+            Overloaded: too much is waiting to be recorded.
         """
-        batch = _parse(elements)
-        return until_won(lambda given_up: self._record(batch, given_up, principal, together))
+        batch = parse_batch(elements)
+        if together:  # Judged by itself: others must not be judged by what may be withdrawn.
+            return self._record([_Request(batch, principal, together)])[0]
+        return self.submit(batch, principal).result()
 
-    def _record(
-        self, batch: _Batch, given_up: set[UUID], principal: Principal, together: bool
-    ) -> SyncResult:
-        """One attempt: lock, look up, load, judge, append. Raises LostRace."""
+    def _record(self, requests: Sequence[_Request]) -> list[SyncResult]:
+        return until_won(lambda given_up: self._attempt(requests, given_up))
+
+    def _attempt(self, requests: Sequence[_Request], given_up: set[UUID]) -> list[SyncResult]:
+        """Lock, look up, judge, append. Raises LostRace."""
         ledger = self._ledger
-        transactions = batch.transactions.values()
+        batches = [request.batch for request in requests]
+        transactions = [one for batch in batches for one in batch.transactions.values()]
         local_ids = list({transaction.local_id for transaction in transactions})
         item_ids = list({transaction.item_id for transaction in transactions})
         with ledger.recorder.transaction() as unit_of_work:
             unit_of_work.lock(item_ids)
-            known = ledger.recorded(unit_of_work, local_ids)
-            items = ledger.load(unit_of_work, item_ids)
+            known, items, rejected = ledger.look_up(unit_of_work, local_ids, item_ids)
             now = self._clock()
             history = partial(ledger.history, unit_of_work)
-            judge = Judge(known, items, given_up, principal, now, history)
-            judge.judge_all(batch.transactions)
-            failed = sorted([*batch.malformed, *judge.failed], key=attrgetter("index"))
-            if together and (failed or judge.found_duplicates):
-                judge.withdraw()
-            appended = ledger.append(unit_of_work, judge.accepted) if judge.accepted else []
-            self._keeper.keep(unit_of_work, batch.refused(failed, items), principal, now)
-            recorded = [rejection_id(event.local_id, event.content) for event in judge.accepted]
-            self._keeper.resolve(unit_of_work, recorded, principal.actor, now)
+            judge = Judge(batches, known, items, given_up, now, history)
+            verdicts = [_judged(judge, request) for request in requests]
+            accepted = [event for verdict in verdicts for event in verdict.accepted]
+            appended = ledger.append(unit_of_work, accepted) if accepted else []
+            for request, verdict in zip(requests, verdicts, strict=True):
+                self._keep_rejections(unit_of_work, request, verdict, items, rejected, now)
         position = appended[-1].position if appended else ledger.recorder.head()
-        known.update((found.event.local_id, found) for found in appended)
-        synced = [
-            _synced(index, status, known[batch.transactions[index].local_id])
-            for index, status in judge.statuses.items()
+        positions = {local_id: found.position for local_id, found in known.items()}
+        positions.update((found.event.local_id, found.position) for found in appended)
+        return [
+            SyncResult(
+                [_synced(one, positions) for one in verdict.decided],
+                _failed(request, verdict),
+                position,
+                now,
+            )
+            for request, verdict in zip(requests, verdicts, strict=True)
         ]
-        return SyncResult(synced, failed, position, now)
+
+    def _keep_rejections(
+        self,
+        unit_of_work: LedgerTransaction,
+        request: _Request,
+        verdict: Verdict,
+        items: Mapping[UUID, StockItem],
+        rejected: set[UUID],
+        now: datetime,
+    ) -> None:
+        """`rejected` are those `local_id`s under which something was rejected before; it takes up
+        those of this batch."""
+        failed = _failed(request, verdict)
+        refused = _refused(request.batch, failed, items)
+        self._keeper.keep(unit_of_work, refused, request.principal, now)
+        rejected.update(failure.local_id for failure in failed if failure.local_id is not None)
+        if rejected:
+            recorded = [
+                rejection_id(event.local_id, event.content)
+                for event in verdict.accepted
+                if event.local_id in rejected
+            ]
+            self._keeper.resolve(unit_of_work, recorded, request.principal.actor, now)
 
 
-def _synced(index: int, status: Status, recorded: Recorded[MovementRecorded]) -> Synced:
-    event = recorded.event
+def _judged(judge: Judge, request: _Request) -> Verdict:
+    verdict = judge.judge(request.batch, request.principal)
+    stands_whole = verdict.stands_whole and not request.batch.malformed
+    return verdict.without_accepting() if request.together and not stands_whole else verdict
+
+
+def _failed(request: _Request, verdict: Verdict) -> list[Failed]:
+    return sorted([*request.batch.malformed, *verdict.rejected], key=attrgetter("index"))
+
+
+def _refused(
+    batch: Batch, failed: Sequence[Failed], items: Mapping[UUID, StockItem]
+) -> Iterator[Refused]:
+    """What is worth keeping of these."""
+    for failure in failed:
+        yield Refused(
+            element=batch.elements[failure.index],
+            local_id=failure.local_id,
+            item_id=failure.item_id,
+            transaction=batch.transactions.get(failure.index),
+            item=items.get(failure.item_id) if failure.item_id is not None else None,
+            rejection=failure.rejection,
+        )
+
+
+def _synced(decided: Decided, positions: Mapping[UUID, int]) -> Synced:
+    event = decided.event
     return Synced(
-        index,
+        decided.place,
         event.local_id,
         event.originator_id,
-        status,
+        decided.status,
         event.on_hand,
         event.originator_version,
-        recorded.position,
+        positions[event.local_id],
         event.timestamp,
         stock_take(event),
         event.covered_at,
@@ -168,26 +230,3 @@ def stock_take(event: MovementRecorded) -> StockTake | None:
     if not isinstance(event, Adjusted) or event.counted is None or event.expected is None:
         return None
     return StockTake(event.expected, event.counted, event.delta)
-
-
-def _parse(elements: Sequence[object]) -> _Batch:
-    transactions: dict[int, Transaction] = {}
-    malformed: list[Failed] = []
-    for index, element in enumerate(elements):
-        try:
-            transactions[index] = parse_transaction(element)
-        except Rejection as rejection:
-            local_id, item_id = (_readable_id(element, field) for field in ("localId", "itemId"))
-            malformed.append(Failed(index, local_id, item_id, rejection))
-    return _Batch(elements, transactions, malformed)
-
-
-def _readable_id(element: object, field: str) -> UUID | None:
-    """What a malformed element says of its id, so that its sender finds it again."""
-    if not isinstance(element, dict):
-        return None
-    text = element.get(field) or element.get({"localId": "local_id", "itemId": "item_id"}[field])
-    try:
-        return UUID(text)
-    except (AttributeError, TypeError, ValueError):
-        return None

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from dataclasses import KW_ONLY
 from datetime import datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Self
 from uuid import UUID
 
 from eventsourcing.domain import Aggregate
@@ -36,6 +36,15 @@ class StockItemEvent(Aggregate.Event):
     """The API key that the actor showed, where it was one."""
     counted_at: datetime | None = None
     """The moment of the item's latest stock-take so far, by the order in which goods moved."""
+
+    @classmethod
+    def of(cls, values: dict[str, Any]) -> Self:
+        """The event that says this, and must say all that has no default. As the constructor's,
+        without the call that a frozen dataclass spends on each field (docs/decisions/0013).
+        """
+        event = object.__new__(cls)
+        vars(event).update(values)
+        return event
 
 
 class ItemRegistered(StockItemEvent, Aggregate.Created):

@@ -1,7 +1,7 @@
 """What the application asks of a database. Adapters differ in SQL alone."""
 
 from abc import abstractmethod
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -72,7 +72,8 @@ class LedgerTransaction(Protocol):
     """A unit of work: all of it is committed, or nothing.
 
     A method may leave its statement to be sent with a later one: what the database says against it
-    is raised by then, at the latest by the commit.
+    is raised by then, at the latest by the commit. What returns an Iterable may be asked for before
+    what was asked earlier is read: the answers come in one trip.
     """
 
     def lock(self, item_ids: Sequence[UUID]) -> None:
@@ -85,11 +86,15 @@ class LedgerTransaction(Protocol):
         this one has ended."""
         ...
 
-    def recorded(self, local_ids: Sequence[UUID]) -> Sequence[Notification]:
+    def recorded(self, local_ids: Sequence[UUID]) -> Iterable[Notification]:
         """Those events that took one of these `local_id`s, in one query."""
         ...
 
-    def latest(self, item_ids: Sequence[UUID]) -> Sequence[Latest]:
+    def rejected_among(self, local_ids: Sequence[UUID]) -> Iterable[UUID]:
+        """Those of these `local_id`s under which something was rejected, in one query."""
+        ...
+
+    def latest(self, item_ids: Sequence[UUID]) -> Iterable[Latest]:
         """How the last commit left those of these items that exist, in one query."""
         ...
 

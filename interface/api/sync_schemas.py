@@ -5,7 +5,8 @@ from uuid import UUID
 
 from pydantic import Field
 
-from application.judge import Failed, Status
+from application.batch import Failed
+from application.judge import Status
 from application.sync import StockTake, Synced, SyncResult
 from application.transaction_parser import TransactionElement
 from domain.rejections import Rejection

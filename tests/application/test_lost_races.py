@@ -5,7 +5,7 @@ lock away: the service reads first, and rivals commit between its reading and it
 races are lost on the real constraints of the real database.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from uuid import UUID
 
@@ -38,7 +38,7 @@ class StaleReads:
     def __getattr__(self, name: str) -> object:
         return getattr(self._inner, name)
 
-    def latest(self, item_ids: Sequence[UUID]) -> Sequence[Latest]:
+    def latest(self, item_ids: Sequence[UUID]) -> Iterable[Latest]:
         return self._early.latest(item_ids)
 
 

@@ -6,8 +6,8 @@ from uuid import UUID, uuid4
 
 from application.access.principal import Principal
 from application.access.roles import Role
+from application.batch import Failed
 from application.items import ItemService
-from application.judge import Failed
 from application.ledger import Ledger
 from application.persistence.filters import ItemFilter, MovementFilter
 from application.projections import PROJECTIONS

@@ -148,7 +148,7 @@ class PostgresLedgerRecorder(PostgresApplicationRecorder, ReadModelQueries):
 
     def select_recorded(self, local_ids: Sequence[UUID]) -> Sequence[Notification]:
         with self.datastore.get_connection() as connection:
-            return PostgresLedgerTransaction(connection, []).recorded(local_ids)
+            return list(PostgresLedgerTransaction(connection, []).recorded(local_ids))
 
     @contextmanager
     def reading(self) -> Iterator[Run]:

@@ -1,8 +1,9 @@
 """The unit of work on PostgreSQL. It locks the items that it judges, and nothing else."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from datetime import datetime
+from itertools import starmap
 from typing import Any, NamedTuple, cast
 from uuid import UUID
 
@@ -31,6 +32,10 @@ EXCLUDE_WRITERS = "LOCK TABLE stock_levels, stored_events IN EXCLUSIVE MODE"
 RECORDED = """
 SELECT originator_id, originator_version, topic, state, notification_id
 FROM stored_events WHERE local_id = ANY(%b)
+"""
+
+REJECTED_AMONG = """
+SELECT DISTINCT local_id FROM rejected_transactions WHERE local_id = ANY(%b)
 """
 
 LATEST = """
@@ -98,11 +103,14 @@ class PostgresLedgerTransaction:
         self._execute(EXCLUDE_WRITERS)
         self._await_answers()
 
-    def recorded(self, local_ids: Sequence[UUID]) -> list[Notification]:
-        return [Notification(*row) for row in self._execute(RECORDED, [list(local_ids)])]
+    def recorded(self, local_ids: Sequence[UUID]) -> Iterable[Notification]:
+        return starmap(Notification, self._execute(RECORDED, [list(local_ids)]))
 
-    def latest(self, item_ids: Sequence[UUID]) -> list[Latest]:
-        return [_latest(row) for row in self._execute(LATEST, [list(item_ids)])]
+    def rejected_among(self, local_ids: Sequence[UUID]) -> Iterable[UUID]:
+        return (local_id for (local_id,) in self._execute(REJECTED_AMONG, [list(local_ids)]))
+
+    def latest(self, item_ids: Sequence[UUID]) -> Iterable[Latest]:
+        return map(_latest, self._execute(LATEST, [list(item_ids)]))
 
     def events_of(self, item_id: UUID) -> list[StoredEvent]:
         return [StoredEvent(*row) for row in self._execute(EVENTS_OF, [item_id])]

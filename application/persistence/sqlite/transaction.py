@@ -21,6 +21,11 @@ SELECT e.rowid, e.originator_id, e.originator_version, e.topic, e.state
 FROM json_each(?) AS wanted JOIN stored_events AS e ON e.local_id = wanted.value
 """
 
+REJECTED_AMONG = """
+SELECT DISTINCT r.local_id
+FROM json_each(?) AS wanted JOIN rejected_transactions AS r ON r.local_id = wanted.value
+"""
+
 LATEST = """
 SELECT e.originator_id, e.originator_version, e.topic, e.state,
        l.name, l.unit, l.safety_stock, l.on_hand, l.version, l.active
@@ -70,6 +75,10 @@ class SQLiteLedgerTransaction:
 
     def recorded(self, local_ids: Sequence[UUID]) -> list[Notification]:
         return self._notifications(RECORDED, [_json_ids(local_ids)])
+
+    def rejected_among(self, local_ids: Sequence[UUID]) -> list[UUID]:
+        self._cursor.execute(REJECTED_AMONG, (_json_ids(local_ids),))
+        return [UUID(row[0]) for row in self._cursor.fetchall()]
 
     def latest(self, item_ids: Sequence[UUID]) -> list[Latest]:
         self._cursor.execute(LATEST, (_json_ids(item_ids),))
