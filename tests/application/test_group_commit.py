@@ -1,0 +1,296 @@
+"""What arrives while a commit is in flight is committed together, and nobody notices."""
+
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from threading import Event
+from typing import Any
+from uuid import UUID
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from application.access.principal import Principal
+from application.access.roles import Role
+from application.batch import parse_batch
+from application.group_commit import MAX_GROUP, GroupCommit, Overloaded
+from application.items import ItemService
+from application.ledger import Ledger
+from application.persistence.filters import ItemFilter, MovementFilter
+from application.persistence.port import LedgerTransaction, StoreUnavailable
+from application.sync import SyncResult, SyncService
+from domain.actor import Actor
+from tests.support.shop import (
+    CLERK,
+    EVERYTHING,
+    Clock,
+    assert_read_models_equal_replay,
+    element,
+    on_hand,
+    register,
+)
+
+DEVICE = Principal(Actor("scanner-7"), Role.DEVICE, frozenset({"main"}), "scanner-7")
+
+
+@dataclass(frozen=True)
+class Job:
+    name: str
+    weight: int = 1
+
+
+@dataclass
+class Disk:
+    """Commits jobs, the first one only when it may."""
+
+    has_begun: Event = field(default_factory=Event)
+    may_go_on: Event = field(default_factory=Event)
+    groups: list[list[str]] = field(default_factory=list)
+    faults: dict[str, Exception] = field(default_factory=dict)
+
+    def __call__(self, jobs: Sequence[Job]) -> list[str]:
+        self.groups.append([job.name for job in jobs])
+        if len(self.groups) == 1:
+            self.has_begun.set()
+            assert self.may_go_on.wait(10)
+        for job in jobs:
+            if job.name in self.faults:
+                raise self.faults[job.name]
+        return [f"{job.name} is done" for job in jobs]
+
+
+@pytest.fixture
+def disk() -> Disk:
+    return Disk()
+
+
+def busy_with_another(disk: Disk, max_waiting: int = 1_000_000) -> GroupCommit[Job, str]:
+    """While the job `first` is in flight."""
+    commits = GroupCommit(disk, max_waiting)
+    commits.submit(Job("first"))
+    assert disk.has_begun.wait(10)
+    return commits
+
+
+def commit_behind_another(disk: Disk, *jobs: Job) -> list[Future[str]]:
+    """All that arrived meanwhile."""
+    commits = busy_with_another(disk)
+    futures = [commits.submit(job) for job in jobs]
+    disk.may_go_on.set()
+    return futures
+
+
+def test_what_arrives_during_a_commit_goes_into_the_next_in_order(disk: Disk) -> None:
+    futures = commit_behind_another(disk, *(Job(name) for name in "abc"))
+    assert [future.result(10) for future in futures] == ["a is done", "b is done", "c is done"]
+    assert disk.groups == [["first"], ["a", "b", "c"]]
+
+
+def test_group_is_bounded_and_the_rest_comes_next(disk: Disk) -> None:
+    futures = commit_behind_another(
+        disk, Job("a", MAX_GROUP - 1), Job("large", 2 * MAX_GROUP), Job("b"), Job("c")
+    )
+    assert len([future.result(10) for future in futures]) == 4
+    assert disk.groups == [["first"], ["a", "large"], ["b", "c"]]
+
+
+def test_fault_of_one_is_not_the_others(disk: Disk) -> None:
+    disk.faults = {"b": ValueError("b")}
+    a, b, c = commit_behind_another(disk, *(Job(name) for name in "abc"))
+    assert (a.result(10), c.result(10)) == ("a is done", "c is done")
+    assert isinstance(b.exception(10), ValueError)
+
+
+def test_database_that_is_away_is_asked_once_for_all(disk: Disk) -> None:
+    disk.faults = {"b": StoreUnavailable("gone")}
+    futures = commit_behind_another(disk, *(Job(name) for name in "abc"))
+    assert {type(future.exception(10)) for future in futures} == {StoreUnavailable}
+    assert disk.groups == [["first"], ["a", "b", "c"]]
+
+
+def test_request_whose_sender_has_gone_is_not_committed(disk: Disk) -> None:
+    commits = busy_with_another(disk)
+    gone, stays = commits.submit(Job("gone")), commits.submit(Job("stays"))
+    assert gone.cancel()
+    disk.may_go_on.set()
+    assert stays.result(10) == "stays is done"
+    assert disk.groups == [["first"], ["stays"]]
+
+
+def test_what_is_too_much_is_turned_away_and_may_come_again(disk: Disk) -> None:
+    commits = busy_with_another(disk, max_waiting=10)
+    large = commits.submit(Job("larger than may wait", 11))
+    with pytest.raises(Overloaded):
+        commits.submit(Job("refused"))
+    disk.may_go_on.set()
+    assert large.result(10) == "larger than may wait is done"
+    assert commits.submit(Job("refused")).result(10) == "refused is done"
+
+
+class HeldClock(Clock):
+    """A clock that is looked at, for the first time, only when it may be."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.is_asked, self.may_tell = Event(), Event()
+
+    def __call__(self) -> Any:
+        self.is_asked.set()
+        assert self.may_tell.wait(10)
+        return super().__call__()
+
+
+Sent = tuple[list[dict[str, Any]], Principal]
+
+
+def sync_behind_another(ledger: Ledger, sent: Sequence[Sent]) -> list[Future[SyncResult]]:
+    """Batches that arrive while an empty one is in flight."""
+    clock = HeldClock()
+    sync = SyncService(ledger, clock)
+    sync.submit(parse_batch([]), CLERK)
+    assert clock.is_asked.wait(10)
+    futures = [sync.submit(parse_batch(elements), principal) for elements, principal in sent]
+    clock.may_tell.set()
+    return futures
+
+
+@pytest.fixture
+def commits(ledger: Ledger, monkeypatch: pytest.MonkeyPatch) -> list[LedgerTransaction]:
+    """The units of work from now on."""
+    begun: list[LedgerTransaction] = []
+    begin = ledger.recorder.transaction
+
+    @contextmanager
+    def transaction() -> Iterator[LedgerTransaction]:
+        with begin() as unit_of_work:
+            begun.append(unit_of_work)
+            yield unit_of_work
+
+    monkeypatch.setattr(ledger.recorder, "transaction", transaction)
+    return begun
+
+
+def test_batches_share_a_commit_and_each_gets_its_own_answer(
+    ledger: Ledger, items: ItemService, commits: list[LedgerTransaction]
+) -> None:
+    tea = register(items)
+    commits.clear()
+    delivery = element("INBOUND", tea, 3)
+    sent: list[Sent] = [
+        ([delivery], CLERK),
+        ([element("OUTBOUND", tea, 2, device="scanner-1")], DEVICE),
+        ([element("OUTBOUND", tea, 2), {"localId": "nonsense"}], CLERK),
+        ([delivery], CLERK),
+        ([element("COUNT", tea, 7)], DEVICE),
+    ]
+    results = [future.result(10) for future in sync_behind_another(ledger, sent)]
+
+    assert len(commits) == 2  # That of the empty batch, and one for all of these.
+    statuses = [[(s.status, s.on_hand) for s in result.synced] for result in results]
+    assert statuses == [[("recorded", 3)], [("recorded", 1)], [], [("duplicate", 3)], []]
+    codes = [[failed.rejection.code for failed in result.failed] for result in results]
+    assert codes == [[], [], ["INSUFFICIENT_STOCK", "INVALID"], [], ["FORBIDDEN"]]
+    assert results[0].synced[0].position == results[3].synced[0].position
+    assert {movement.actor for movement in _journal(ledger)} == {"clerk", "scanner-7"}
+    assert_read_models_equal_replay(ledger)
+
+
+def test_batch_that_no_code_foresaw_fails_alone(ledger: Ledger, items: ItemService) -> None:
+    class Impostor(Principal):
+        def device_for(self, named: str | None) -> str | None:
+            raise LookupError("a fault in the code")
+
+    tea = register(items)
+    impostor = Impostor(Actor("impostor"), Role.ADMIN)
+    sent = [([element("INBOUND", tea, 1)], who) for who in (CLERK, impostor, CLERK)]
+    first, fault, last = sync_behind_another(ledger, sent)
+    assert isinstance(fault.exception(10), LookupError)
+    assert [s.on_hand for one in (first, last) for s in one.result(10).synced] == [1, 2]
+    assert on_hand(ledger, tea) == 2
+    assert_read_models_equal_replay(ledger)
+
+
+def test_full_queue_refuses_whole_batches(ledger: Ledger, items: ItemService) -> None:
+    tea = register(items)
+    clock = HeldClock()
+    sync = SyncService(ledger, clock, max_waiting=2)
+    sync.submit(parse_batch([]), CLERK)
+    assert clock.is_asked.wait(10)
+    taken = sync.submit(parse_batch([element("INBOUND", tea, 1)] * 2), CLERK)
+    refused = [element("INBOUND", tea, 1)]
+    with pytest.raises(Overloaded):
+        sync.submit(parse_batch(refused), CLERK)
+    clock.may_tell.set()
+    assert len(taken.result(10).synced) == 2
+    assert on_hand(ledger, tea) == 1
+    assert sync.sync(refused, CLERK).synced[0].status == "recorded"
+
+
+TYPES = ["INBOUND", "OUTBOUND", "ADJUST", "COUNT", "NONSENSE"]
+
+
+@st.composite
+def _element(draw: Callable[..., Any]) -> dict[str, Any]:
+    return {
+        "key": draw(st.integers(1, 7)),
+        "type": draw(st.sampled_from(TYPES)),
+        "sku": draw(st.sampled_from(["TEA-250", "CUP-01", "UNKNOWN"])),
+        "quantity": draw(st.integers(-3, 6)),
+    }
+
+
+@given(
+    st.lists(
+        st.tuples(st.lists(_element(), max_size=4), st.sampled_from([CLERK, DEVICE])), max_size=6
+    )
+)
+@settings(
+    max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+def test_batches_of_one_commit_are_judged_as_if_one_came_after_the_other(
+    ledger: Ledger, drawn: list[tuple[list[dict[str, Any]], Principal]]
+) -> None:
+    """At another location each time, so that one ledger serves all examples."""
+    alone, together = (_play(ledger, drawn, in_one_commit=flag) for flag in (False, True))
+    assert alone == together
+
+
+def _play(
+    ledger: Ledger, drawn: list[tuple[list[dict[str, Any]], Principal]], *, in_one_commit: bool
+) -> list[Any]:
+    number = len(ledger.recorder.select_items(ItemFilter(), after=None, limit=EVERYTHING))
+    shop = f"shop-{number}"
+    items = ItemService(ledger, Clock())
+    ids = {sku: register(items, sku, shop) for sku in ("TEA-250", "CUP-01")}
+    sent = [
+        ([_in_shop(one, number, ids) for one in elements], _in(shop, principal))
+        for elements, principal in drawn
+    ]
+    if in_one_commit:
+        results = [future.result(10) for future in sync_behind_another(ledger, sent)]
+    else:
+        sync = SyncService(ledger, Clock())
+        results = [sync.sync(elements, principal) for elements, principal in sent]
+    return [_told(result) for result in results] + [on_hand(ledger, one) for one in ids.values()]
+
+
+def _in_shop(drawn: dict[str, Any], number: int, ids: dict[str, UUID]) -> dict[str, Any]:
+    key = UUID(int=number << 32 | drawn["key"])
+    item_id = ids.get(drawn["sku"], UUID(int=7))
+    return drawn | {"localId": str(key), "itemId": str(item_id)}
+
+
+def _in(shop: str, principal: Principal) -> Principal:
+    return Principal(principal.actor, principal.role, frozenset({shop}), principal.device)
+
+
+def _told(result: SyncResult) -> Any:
+    synced = [(s.index, s.status, s.on_hand, s.version, s.count) for s in result.synced]
+    failed = [(f.index, f.rejection.code) for f in result.failed]
+    return synced, failed
+
+
+def _journal(ledger: Ledger) -> Sequence[Any]:
+    return ledger.recorder.select_movements(MovementFilter(), before=None, limit=100)
