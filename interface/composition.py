@@ -61,7 +61,7 @@ def compose(settings: Settings, *, must_exist: bool = False) -> Iterator[Service
     with Ledger(env) as ledger, closing(Follower(ledger.recorder)) as follower:
         audit = AuditTrail(ledger.recorder)
         keeper = RejectionKeeper(timedelta(days=settings.rejection_retention))
-        sync = SyncService(ledger, keeper=keeper)
+        sync = SyncService(ledger, keeper=keeper, max_waiting=settings.max_waiting)
         yield Services(
             settings=settings,
             ledger=ledger,

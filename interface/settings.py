@@ -11,6 +11,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from application.access.roles import Role
 from application.access.tokens import ALGORITHMS
+from application.sync import MAX_WAITING
 
 MIB = 1024 * 1024
 
@@ -37,6 +38,9 @@ class Settings(BaseSettings):
     """Server processes."""
     max_batch: Annotated[int, Field(ge=1)] = 10_000
     """Transactions in one batch."""
+    max_waiting: Annotated[int, Field(ge=1)] = MAX_WAITING
+    """Transactions that may wait, in one process, to be recorded. Who sends more is told to come
+    back."""
     lock_timeout: Annotated[int, Field(ge=1)] = 30
     """Seconds that a writer waits for its turn before the caller is told to come back."""
     pool_size: Annotated[int, Field(ge=1, le=1_000)] = 10

@@ -5,62 +5,78 @@ keep the rest of a batch from being recorded, so it is left to the element's own
 """
 
 import json
+from collections.abc import Callable
+from functools import partial
 from http import HTTPStatus
-from typing import Annotated, Any, Final, NamedTuple, NoReturn
+from typing import Annotated, Any, Final, NamedTuple, NoReturn, TypeVar
 
 import msgspec
 from fastapi import Depends, Request
+from starlette.concurrency import run_in_threadpool
 
+from application.batch import Batch, parse_batch
 from interface.api.dependencies import Configured
 from interface.api.problems import RequestProblem
 
 LONGEST_INTEGER: Final = 20
 """Digits. A longer number is out of every bound of the API, whatever it is."""
 
+LARGE: Final = 32_768
+"""Bytes. A body from this size on is read in a thread, so that others need not wait for it; the
+trip there would cost more than reading a smaller one."""
 
-async def _bytes(request: Request) -> bytes:
-    return await request.body()
+Read = TypeVar("Read")
 
 
-Body = Annotated[bytes, Depends(_bytes)]
+class SentBatch(NamedTuple):
+    """A batch, and what its sender wants to be told besides, which is still to be judged."""
+
+    batch: Batch
+    after: object
+    """None where the sender wants no changes."""
+    limit: object
 
 
-def _json(body: Body) -> Any:
+async def _read_json(request: Request) -> Any:
+    return await _read(request, _json)
+
+
+async def _read_batch(request: Request, settings: Configured) -> SentBatch:
+    return await _read(request, partial(_batch, max_batch=settings.max_batch))
+
+
+JSONBody = Annotated[Any, Depends(_read_json)]
+"""The body, decoded. Whatever is not JSON is answered with MALFORMED_BODY."""
+
+BatchBody = Annotated[SentBatch, Depends(_read_batch)]
+
+
+async def _read(request: Request, read: Callable[[bytes], Read]) -> Read:
+    body = await request.body()
+    return read(body) if len(body) < LARGE else await run_in_threadpool(read, body)
+
+
+def _json(body: bytes) -> Any:
     try:
         return msgspec.json.decode(body)
     except (ValueError, RecursionError):
         return _lenient(body)
 
 
-class Batch(NamedTuple):
-    """A batch as it was sent, each of its parts still to be judged."""
-
-    transactions: list[Any]
-    after: object
-    """None where the sender wants no changes."""
-    limit: object
-
-
-def _batch(body: Body, settings: Configured) -> Batch:
+def _batch(body: bytes, max_batch: int) -> SentBatch:
     envelope = _json(body)
     if not isinstance(envelope, dict) or not isinstance(envelope.get("transactions"), list):
         raise _malformed('the body must be an object with a list "transactions"')
-    transactions: list[Any] = envelope["transactions"]
-    if len(transactions) > settings.max_batch:
+    elements: list[Any] = envelope["transactions"]
+    if len(elements) > max_batch:
         raise RequestProblem(
             HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
             "BATCH_TOO_LARGE",
-            f"a batch holds at most {settings.max_batch} transactions: send it in parts",
-            limit=settings.max_batch,
-            sent=len(transactions),
+            f"a batch holds at most {max_batch} transactions: send it in parts",
+            limit=max_batch,
+            sent=len(elements),
         )
-    return Batch(transactions, envelope.get("after"), envelope.get("limit"))
-
-
-JSONBody = Annotated[Any, Depends(_json)]
-"""The body, decoded. Whatever is not JSON is answered with MALFORMED_BODY."""
-
-SentBatch = Annotated[Batch, Depends(_batch)]
+    return SentBatch(parse_batch(elements), envelope.get("after"), envelope.get("limit"))
 
 
 def _lenient(body: bytes) -> Any:

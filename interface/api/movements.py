@@ -1,11 +1,13 @@
 """Movements: one at a time, online, and the journal of all."""
 
+import asyncio
 from http import HTTPStatus
 from typing import Annotated, Any
 from uuid import UUID
 
 from fastapi import APIRouter, Query, Response
 
+from application.batch import parse_batch
 from application.persistence.filters import MovementFilter
 from application.transaction_parser import MovementElement
 from domain.rejections import Invalid
@@ -16,7 +18,7 @@ from interface.api.openapi import json_body
 from interface.api.paging import Position, Timeline, WantedText, cursor_for, parse_cursor
 from interface.api.problems import documented
 from interface.api.schemas import MovementOut, MovementPage
-from interface.api.sync_schemas import SyncedOut
+from interface.api.sync_schemas import SyncedOut, synced_answer
 
 router = APIRouter(tags=["movements"])
 
@@ -45,26 +47,23 @@ class JournalQuery(ItemJournalQuery):
     "/items/{item_id}/movements",
     summary="Record one movement",
     status_code=HTTPStatus.CREATED,
+    response_model=SyncedOut,
     responses={
         200: {"model": SyncedOut, "description": "Recorded before: a duplicate"},
         **documented(HTTPStatus.NOT_FOUND, HTTPStatus.CONFLICT, _INVALID),
     },
     openapi_extra=json_body(MovementElement),
 )
-def record_movement(
-    item_id: UUID, body: JSONBody, sync: Sync, caller: CanRecord, response: Response
-) -> SyncedOut:
+async def record_movement(item_id: UUID, body: JSONBody, sync: Sync, caller: CanRecord) -> Response:
     """Records one movement of the item in the path, by the same rules as a batch of one."""
     if not isinstance(body, dict):
         raise Invalid("transaction", "must be an object")
     fields = {name: value for name, value in body.items() if name not in {"itemId", "item_id"}}
-    result = sync.sync([{**fields, "itemId": str(item_id)}], caller)
+    batch = parse_batch([{**fields, "itemId": str(item_id)}])
+    result = await asyncio.wrap_future(sync.submit(batch, caller))
     if result.failed:
         raise result.failed[0].rejection
-    synced = result.synced[0]
-    if synced.status == "duplicate":
-        response.status_code = HTTPStatus.OK
-    return SyncedOut.of(synced)
+    return synced_answer(result.synced[0])
 
 
 @router.get("/movements", summary="The journal", responses=documented(_INVALID))

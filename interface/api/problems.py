@@ -18,6 +18,7 @@ from application.access import rejections as access
 from application.access.rejections import Unauthenticated
 from application.access.tokens import REFETCH_SECONDS, IdentityProviderUnavailable
 from application.changes import UnknownPosition
+from application.group_commit import Overloaded
 from application.persistence.port import StoreUnavailable
 from application.rejected import rejections as rejected
 from domain import rejections
@@ -105,6 +106,7 @@ def install(app: FastAPI) -> None:
         RequestProblem,
         RequestValidationError,
         StoreUnavailable,
+        Overloaded,
         IdentityProviderUnavailable,
         HTTPException,
     )
@@ -180,6 +182,16 @@ def _store_unavailable(error: StoreUnavailable) -> ProblemResponse:
         HTTPStatus.SERVICE_UNAVAILABLE,
         "STORE_UNAVAILABLE",
         "the database can't be reached now: send this again, what is recorded stays recorded once",
+        retry_after=RETRY_AFTER_SECONDS,
+    )
+
+
+@answer_to.register
+def _overloaded(_: Overloaded) -> ProblemResponse:
+    return _problem(
+        HTTPStatus.SERVICE_UNAVAILABLE,
+        "OVERLOADED",
+        "too much is waiting to be recorded: send this again, nothing of it was recorded",
         retry_after=RETRY_AFTER_SECONDS,
     )
 

@@ -19,12 +19,18 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(Forbidden, _forbidden)
 
 
+def forbidden_in(result: SyncResult) -> list[Forbidden]:
+    """Why the caller may not have had some of a batch recorded."""
+    rejections = (failed.rejection for failed in result.failed)
+    return [rejection for rejection in rejections if isinstance(rejection, Forbidden)]
+
+
 def record_forbidden(audit: AuditTrail, origin: Origin, result: SyncResult) -> None:
-    """One entry for all transactions of a batch that the caller may not have recorded."""
-    forbidden = [failed for failed in result.failed if isinstance(failed.rejection, Forbidden)]
-    if forbidden:
-        first = forbidden[0].rejection.message
-        detail = f"{len(forbidden)} transactions of a batch, the first because {first}"
+    """One entry for all such transactions of a batch."""
+    if forbidden := forbidden_in(result):
+        detail = (
+            f"{len(forbidden)} transactions of a batch, the first because {forbidden[0].message}"
+        )
         audit.record(Action.WRITE_REFUSED, origin, detail)
 
 

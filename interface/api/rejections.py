@@ -4,7 +4,7 @@ from http import HTTPStatus
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, Query, Request
+from fastapi import APIRouter, Query, Request, Response
 
 from application.persistence.filters import RejectedFilter
 from application.rejected.table import Standing
@@ -21,7 +21,7 @@ from interface.api.paging import (
 from interface.api.problems import documented
 from interface.api.refusals import record_forbidden
 from interface.api.rejection_schemas import Dismissal, RejectionOut, RejectionPage, Retry
-from interface.api.sync_schemas import SyncResponse
+from interface.api.sync_schemas import SyncResponse, sync_answer
 
 router = APIRouter(prefix="/sync/rejections", tags=["sync"])
 
@@ -81,7 +81,9 @@ def dismiss_rejection(
     return RejectionOut.of(review.dismiss(local_id, dismissal.reason, caller, origin))
 
 
-@router.post("/{local_id}/retry", summary="Try it again", responses=_CLOSING)
+@router.post(
+    "/{local_id}/retry", summary="Try it again", response_model=SyncResponse, responses=_CLOSING
+)
 def retry_rejection(
     request: Request,
     local_id: UUID,
@@ -90,10 +92,10 @@ def retry_rejection(
     audit: Audit,
     origin: From,
     retry: Retry | None = None,
-) -> SyncResponse:
+) -> Response:
     """Sends the transaction again, as it was sent. With an adjustment, which comes first, both are
     recorded or neither. What is recorded is resolved."""
     result = review.retry(local_id, caller, retry.correction if retry else None)
     request.state.outcome = f"{len(result.synced)} synced, {len(result.failed)} failed"
     record_forbidden(audit, origin, result)
-    return SyncResponse.of(result)
+    return sync_answer(result)

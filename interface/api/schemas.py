@@ -1,6 +1,7 @@
 """What goes over the wire."""
 
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Annotated, Any
 from uuid import UUID
 
@@ -13,11 +14,13 @@ from domain.stock_item import StockItem
 from domain.transaction import TransactionType
 
 
-def _to_wire(instant: datetime) -> str:
+@lru_cache(maxsize=1024)
+def wire_time(instant: datetime) -> str:
+    """In UTC, to the millisecond. Cached: what is recorded together bears one instant."""
     return instant.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
-Timestamp = Annotated[datetime, PlainSerializer(_to_wire, return_type=str, when_used="json")]
+Timestamp = Annotated[datetime, PlainSerializer(wire_time, return_type=str, when_used="json")]
 
 QueryInstant = Annotated[
     Instant,

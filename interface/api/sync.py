@@ -1,20 +1,22 @@
 """/sync: the backlog of a device, and what became of it."""
 
+import asyncio
 from http import HTTPStatus
 
-from fastapi import APIRouter, Request
+from fastapi import APIRouter, Request, Response
+from starlette.concurrency import run_in_threadpool
 
 from application.access.principal import Principal
-from application.changes import ChangeFeed
+from application.changes import ChangeFeed, ChangePage
 from domain.rejections import Rejection
-from interface.api.body import Batch, SentBatch
-from interface.api.change_schemas import ChangesOut, parse_page_wanted
+from interface.api.body import BatchBody, SentBatch
+from interface.api.change_schemas import parse_page_wanted
 from interface.api.dependencies import Audit, CanRead, CanSync, Feed, From, Status, Sync
 from interface.api.openapi import json_body
 from interface.api.problems import documented
-from interface.api.refusals import record_forbidden
+from interface.api.refusals import forbidden_in, record_forbidden
 from interface.api.status_schemas import FateOut, StatusRequest, StatusResponse
-from interface.api.sync_schemas import ChangesProblem, SyncRequest, SyncResponse
+from interface.api.sync_schemas import SyncRequest, SyncResponse, sync_answer
 
 router = APIRouter(tags=["sync"])
 
@@ -22,18 +24,19 @@ router = APIRouter(tags=["sync"])
 @router.post(
     "/sync/transactions",
     summary="Record a batch",
+    response_model=SyncResponse,
     responses=documented(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, HTTPStatus.UNPROCESSABLE_ENTITY),
     openapi_extra=json_body(SyncRequest),
 )
-def sync_transactions(
+async def sync_transactions(
     request: Request,
     caller: CanSync,
-    batch: SentBatch,
+    sent: BatchBody,
     sync: Sync,
     feed: Feed,
     audit: Audit,
     origin: From,
-) -> SyncResponse:
+) -> Response:
     """Records each transaction exactly once, in the order of the list.
 
     A transaction that can't be recorded is listed under `failed` with its reason and does not keep
@@ -41,23 +44,22 @@ def sync_transactions(
     already is answered as a `duplicate`. With `after` the answer also tells what changed since, as
     GET /sync/changes does.
     """
-    result = sync.sync(batch.transactions, caller)
+    result = await asyncio.wrap_future(sync.submit(sent.batch, caller))
     request.state.outcome = f"{len(result.synced)} synced, {len(result.failed)} failed"
-    record_forbidden(audit, origin, result)
-    response = SyncResponse.of(result)
-    if batch.after is not None:
-        _add_changes(response, feed, caller, batch)
-    return response
+    if forbidden_in(result):
+        await run_in_threadpool(record_forbidden, audit, origin, result)
+    if sent.after is None:
+        return sync_answer(result)
+    return sync_answer(result, await run_in_threadpool(_changes, feed, caller, sent))
 
 
-def _add_changes(response: SyncResponse, feed: ChangeFeed, caller: Principal, batch: Batch) -> None:
+def _changes(feed: ChangeFeed, caller: Principal, sent: SentBatch) -> ChangePage | Rejection:
     """The batch is recorded by now, so what is wrong here is told beside it."""
     try:
-        wanted = parse_page_wanted(batch.after, batch.limit)
-        page = feed.page(feed.known(wanted.after), caller.visible(None), wanted.limit)
-        response.changes = ChangesOut.of(page)
+        wanted = parse_page_wanted(sent.after, sent.limit)
+        return feed.page(feed.known(wanted.after), caller.visible(None), wanted.limit)
     except Rejection as rejection:
-        response.changes_problem = ChangesProblem.of(rejection)
+        return rejection
 
 
 @router.post(

@@ -1,19 +1,23 @@
 """What goes over the wire about batches."""
 
+from http import HTTPStatus
 from typing import Annotated, Any
 from uuid import UUID
 
+import msgspec
+from fastapi import Response
 from pydantic import Field
 
 from application.batch import Failed
+from application.changes import ChangePage
 from application.judge import Status
 from application.sync import StockTake, Synced, SyncResult
 from application.transaction_parser import TransactionElement
 from domain.rejections import Rejection
-from interface.api.change_schemas import ChangesOut
+from interface.api.change_schemas import ChangesOut, page_json
 from interface.api.paging import MAX_LIMIT
 from interface.api.problems import wire_details
-from interface.api.schemas import CoveredAt, Timestamp, Wire, example, is_none
+from interface.api.schemas import CoveredAt, Timestamp, Wire, example, is_none, wire_time
 
 EXAMPLE_ITEM_ID = "a3c0b4a6-27f4-5d0b-8bf0-0f1d5b5f1d11"
 
@@ -78,21 +82,6 @@ class SyncedOut(Wire):
     ] = None
     covered_at: Annotated[CoveredAt, Field(exclude_if=is_none)] = None
 
-    @classmethod
-    def of(cls, synced: Synced) -> "SyncedOut":
-        return cls.model_construct(
-            index=synced.index,
-            local_id=synced.local_id,
-            item_id=synced.item_id,
-            status=synced.status,
-            on_hand=synced.on_hand,
-            version=synced.version,
-            position=synced.position,
-            synced_at=synced.synced_at,
-            count=StockTakeOut.of(synced.count),
-            covered_at=synced.covered_at,
-        )
-
 
 class FailedOut(Wire):
     """An element that is not recorded, and why."""
@@ -105,18 +94,6 @@ class FailedOut(Wire):
     retryable: bool
     details: dict[str, Any]
 
-    @classmethod
-    def of(cls, failed: Failed) -> "FailedOut":
-        return cls.model_construct(
-            index=failed.index,
-            local_id=failed.local_id,
-            item_id=failed.item_id,
-            code=failed.rejection.code,
-            message=failed.rejection.message,
-            retryable=failed.rejection.retryable,
-            details=wire_details(failed.rejection.details),
-        )
-
 
 class ChangesProblem(Wire):
     """Why changes can't be told, in the words of the problem that GET /sync/changes answers."""
@@ -124,14 +101,6 @@ class ChangesProblem(Wire):
     code: str
     message: str
     details: dict[str, Any]
-
-    @classmethod
-    def of(cls, rejection: Rejection) -> "ChangesProblem":
-        return cls(
-            code=rejection.code,
-            message=rejection.message,
-            details=wire_details(rejection.details),
-        )
 
 
 class SyncResponse(Wire):
@@ -153,11 +122,68 @@ class SyncResponse(Wire):
         Field(exclude_if=is_none, description="Why `changes` can't be told. The batch stands."),
     ] = None
 
-    @classmethod
-    def of(cls, result: SyncResult) -> "SyncResponse":
-        return cls.model_construct(
-            synced=[SyncedOut.of(synced) for synced in result.synced],
-            failed=[FailedOut.of(failed) for failed in result.failed],
-            position=result.position,
-            server_time=result.server_time,
-        )
+
+# The answers themselves are written without these models, at a twentieth of the cost: batches have
+# thousands of rows. A test holds that both say the same.
+
+
+def sync_answer(result: SyncResult, changes: ChangePage | Rejection | None = None) -> Response:
+    """What became of a batch, as `SyncResponse`."""
+    answer: dict[str, Any] = {
+        "synced": [_synced(synced) for synced in result.synced],
+        "failed": [_failed(failed) for failed in result.failed],
+        "position": result.position,
+        "serverTime": wire_time(result.server_time),
+    }
+    match changes:
+        case Rejection():
+            answer["changesProblem"] = _reason(changes)
+        case ChangePage():
+            answer["changes"] = msgspec.Raw(page_json(changes).encode())
+    return _answer(answer)
+
+
+def synced_answer(synced: Synced) -> Response:
+    """One recorded transaction, as `SyncedOut`: 201, or 200 for a duplicate."""
+    status = HTTPStatus.CREATED if synced.status == "recorded" else HTTPStatus.OK
+    return _answer(_synced(synced), status)
+
+
+def _answer(content: dict[str, Any], status: HTTPStatus = HTTPStatus.OK) -> Response:
+    return Response(msgspec.json.encode(content), status, media_type="application/json")
+
+
+def _synced(synced: Synced) -> dict[str, Any]:
+    told = {
+        "index": synced.index,
+        "localId": synced.local_id,
+        "itemId": synced.item_id,
+        "status": synced.status,
+        "onHand": synced.on_hand,
+        "version": synced.version,
+        "position": synced.position,
+        "syncedAt": wire_time(synced.synced_at),
+    }
+    if synced.count is not None:
+        told["count"] = synced.count._asdict()
+    if synced.covered_at is not None:
+        told["coveredAt"] = wire_time(synced.covered_at)
+    return told
+
+
+def _failed(failed: Failed) -> dict[str, Any]:
+    return {
+        "index": failed.index,
+        "localId": failed.local_id,
+        "itemId": failed.item_id,
+        "retryable": failed.rejection.retryable,
+        **_reason(failed.rejection),
+    }
+
+
+def _reason(rejection: Rejection) -> dict[str, Any]:
+    return {
+        "code": rejection.code,
+        "message": rejection.message,
+        "details": wire_details(rejection.details),
+    }

@@ -2,14 +2,19 @@
 
 import json
 import random
+import sqlite3
 import threading
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from contextlib import closing
+from itertools import islice
+from pathlib import Path
 from typing import Any
 
 import httpx2
+import pytest
 
 from tests.support.load import Batch, assert_sound, batches_of, expected_on_hand
-from tests.support.server import on_hand, post_batch, register, running
+from tests.support.server import on_hand, post, post_batch, register, running
 from tests.support.shop import element
 
 
@@ -123,3 +128,27 @@ def test_stopped_server_finishes_what_it_accepted(database_url: str) -> None:
         assert server.wait() in {0, -15}
         assert len(answers[0]["synced"]) == 5_000
     assert_sound(database_url)
+
+
+def test_server_with_too_much_waiting_turns_batches_away_whole(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("STOCKLEDGER_MAX_WAITING", "1")
+    file = tmp_path / "ledger.db"
+    with running(f"sqlite:///{file}") as server, ThreadPoolExecutor(5) as pool:
+        tea = register(server.url)
+        batches = [[element("INBOUND", tea, 1)] for _ in range(5)]  # type: ignore[arg-type]
+        with closing(sqlite3.connect(file, isolation_level=None)) as other:
+            other.execute("BEGIN IMMEDIATE")
+            url = f"{server.url}/sync/transactions"
+            sending = [pool.submit(post, url, {"transactions": batch}) for batch in batches]
+            turned_away = [future.result() for future in islice(as_completed(sending), 3)]
+        assert {(answer.status_code, answer.json()["code"]) for answer in turned_away} == {
+            (503, "OVERLOADED")
+        }
+        assert all(answer.headers["Retry-After"] == "1" for answer in turned_away)
+        recorded = sum(future.result().is_success for future in sending)
+        assert on_hand(server.url, tea) == recorded <= 2
+        for batch in batches:
+            post_batch(server.url, batch)
+        assert on_hand(server.url, tea) == 5

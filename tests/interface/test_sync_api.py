@@ -1,6 +1,7 @@
 """POST /sync/transactions."""
 
 import json
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -9,7 +10,10 @@ from fastapi.testclient import TestClient
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from interface.api.sync_schemas import SyncResponse
 from tests.support.shop import element
+
+HOUR = timedelta(hours=1)
 
 
 def register(api: TestClient, sku: str = "TEA-250") -> UUID:
@@ -67,6 +71,28 @@ def test_a_count_is_answered_with_what_was_expected(api: TestClient) -> None:
     tea = register(api)
     answer = sync(api, element("INBOUND", tea, 5), element("COUNT", tea, 3))
     assert answer["synced"][1]["count"] == {"expected": 5, "counted": 3, "delta": -2}
+
+
+def test_answer_is_written_as_the_documented_models_would_write_it(api: TestClient) -> None:
+    tea = register(api)
+    batch = [
+        element("INBOUND", tea, 5, occurredAt=datetime.now(UTC).isoformat()),
+        element("COUNT", tea, 4),
+        element("INBOUND", tea, 1, occurredAt=(datetime.now(UTC) - HOUR).isoformat()),
+        element("OUTBOUND", tea, 99),
+        {"localId": None},
+    ]
+    known_and_unknown = ("0", "1-000000000000")
+    answers = [
+        api.post("/sync/transactions", json={"transactions": batch, "after": after})
+        for after in known_and_unknown
+    ]
+    for answer in answers:
+        modelled = SyncResponse.model_validate_json(answer.content)
+        assert json.loads(modelled.model_dump_json(by_alias=True)) == answer.json()
+    told = {field for answer in answers for field in answer.json()}
+    assert {"changes", "changesProblem"} <= told
+    assert {"count", "coveredAt"} <= {name for row in answers[0].json()["synced"] for name in row}
 
 
 def test_same_batch_again_gets_the_same_answer(api: TestClient) -> None:
