@@ -57,13 +57,12 @@ class GroupCommit(Generic[Request, Result]):
         self._lock = Lock()
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="group-commit")
 
-    def submit(self, request: Request) -> Future[Result]:
-        """Has the request committed; the future has its result, or what went wrong.
+    def submit(self, request: Request, result: Future[Result]) -> None:
+        """Has the request committed; `result` will be what came of it, or what went wrong.
 
         Raises:
             Overloaded: too much is waiting.
         """
-        result: Future[Result] = Future()
         with self._lock:
             if self._waiting and self._weight + request.weight > self._max_waiting:
                 raise Overloaded
@@ -72,7 +71,6 @@ class GroupCommit(Generic[Request, Result]):
             if not self._is_committing:
                 self._is_committing = True
                 self._thread.submit(self._commit_all)
-        return result
 
     def _commit_all(self) -> None:
         """Until nothing waits."""

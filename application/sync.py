@@ -95,16 +95,17 @@ class SyncService:
         self._keeper = keeper or RejectionKeeper()
         self._group_commit = GroupCommit(self._record, max_waiting)
 
-    def submit(self, batch: Batch, principal: Principal) -> Future[SyncResult]:
+    def submit(self, batch: Batch, principal: Principal, result: Future[SyncResult]) -> None:
         """Has those of the transactions recorded that can be, and says why the others can't.
 
-        The future raises StoreUnavailable where the database can't be reached. The same batch is to
-        be sent again: all of it may be recorded, where the answer to the commit was lost, or none.
+        `result` will tell. It raises StoreUnavailable where the database can't be reached. The same
+        batch is to be sent again: all of it may be recorded, where the answer to the commit was
+        lost, or none.
 
         Raises:
             Overloaded: too much is waiting to be recorded.
         """
-        return self._group_commit.submit(_Request(batch, principal))
+        self._group_commit.submit(_Request(batch, principal), result)
 
     def sync(
         self, elements: Sequence[object], principal: Principal, *, together: bool = False
@@ -124,7 +125,9 @@ class SyncService:
         batch = parse_batch(elements)
         if together:  # Judged by itself: others must not be judged by what may be withdrawn.
             return self._record([_Request(batch, principal, together)])[0]
-        return self.submit(batch, principal).result()
+        result: Future[SyncResult] = Future()
+        self.submit(batch, principal, result)
+        return result.result()
 
     def _record(self, requests: Sequence[_Request]) -> list[SyncResult]:
         return until_won(lambda given_up: self._attempt(requests, given_up))

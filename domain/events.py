@@ -40,7 +40,7 @@ class StockItemEvent(Aggregate.Event):
     @classmethod
     def of(cls, values: dict[str, Any]) -> Self:
         """The event that says this, and must say all that has no default. As the constructor's,
-        without the call that a frozen dataclass spends on each field (docs/decisions/0013).
+        without the call that a frozen dataclass spends on each field (docs/decisions/0014).
         """
         event = object.__new__(cls)
         vars(event).update(values)

@@ -22,6 +22,7 @@ from interface.api import (
     problems,
     refusals,
     rejections,
+    status,
     sync,
 )
 from interface.api.live import StreamSlots
@@ -46,7 +47,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         lifespan=lifespan,
     )
     app.state.stream_slots = StreamSlots(configured.max_streams)
-    for module in (sync, changes, rejections, items, movements, keys, audit, health):
+    for module in (sync, status, changes, rejections, items, movements, keys, audit, health):
         app.include_router(module.router)
     problems.install(app)
     refusals.install(app)

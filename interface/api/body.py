@@ -15,7 +15,6 @@ from fastapi import Depends, Request
 from starlette.concurrency import run_in_threadpool
 
 from application.batch import Batch, parse_batch
-from interface.api.dependencies import Configured
 from interface.api.problems import RequestProblem
 
 LONGEST_INTEGER: Final = 20
@@ -41,14 +40,13 @@ async def _read_json(request: Request) -> Any:
     return await _read(request, _json)
 
 
-async def _read_batch(request: Request, settings: Configured) -> SentBatch:
-    return await _read(request, partial(_batch, max_batch=settings.max_batch))
+async def read_batch(request: Request, max_batch: int) -> SentBatch:
+    """The batch in the body. Raises RequestProblem where it is none, or longer than `max_batch`."""
+    return await _read(request, partial(_batch, max_batch=max_batch))
 
 
 JSONBody = Annotated[Any, Depends(_read_json)]
 """The body, decoded. Whatever is not JSON is answered with MALFORMED_BODY."""
-
-BatchBody = Annotated[SentBatch, Depends(_read_batch)]
 
 
 async def _read(request: Request, read: Callable[[bytes], Read]) -> Read:

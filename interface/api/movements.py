@@ -1,6 +1,5 @@
 """Movements: one at a time, online, and the journal of all."""
 
-import asyncio
 from http import HTTPStatus
 from typing import Annotated, Any
 from uuid import UUID
@@ -17,6 +16,7 @@ from interface.api.dependencies import CanRead, CanRecord, Reader, Sync
 from interface.api.openapi import json_body
 from interface.api.paging import Position, Timeline, WantedText, cursor_for, parse_cursor
 from interface.api.problems import documented
+from interface.api.recording import recorded
 from interface.api.schemas import MovementOut, MovementPage
 from interface.api.sync_schemas import SyncedOut, synced_answer
 
@@ -60,7 +60,7 @@ async def record_movement(item_id: UUID, body: JSONBody, sync: Sync, caller: Can
         raise Invalid("transaction", "must be an object")
     fields = {name: value for name, value in body.items() if name not in {"itemId", "item_id"}}
     batch = parse_batch([{**fields, "itemId": str(item_id)}])
-    result = await asyncio.wrap_future(sync.submit(batch, caller))
+    result = await recorded(sync, batch, caller)
     if result.failed:
         raise result.failed[0].rejection
     return synced_answer(result.synced[0])

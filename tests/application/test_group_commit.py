@@ -66,10 +66,16 @@ def disk() -> Disk:
     return Disk()
 
 
+def submit(commits: GroupCommit[Job, str], name: str, weight: int = 1) -> Future[str]:
+    result: Future[str] = Future()
+    commits.submit(Job(name, weight), result)
+    return result
+
+
 def busy_with_another(disk: Disk, max_waiting: int = 1_000_000) -> GroupCommit[Job, str]:
     """While the job `first` is in flight."""
     commits = GroupCommit(disk, max_waiting)
-    commits.submit(Job("first"))
+    submit(commits, "first")
     assert disk.has_begun.wait(10)
     return commits
 
@@ -77,7 +83,7 @@ def busy_with_another(disk: Disk, max_waiting: int = 1_000_000) -> GroupCommit[J
 def commit_behind_another(disk: Disk, *jobs: Job) -> list[Future[str]]:
     """All that arrived meanwhile."""
     commits = busy_with_another(disk)
-    futures = [commits.submit(job) for job in jobs]
+    futures = [submit(commits, job.name, job.weight) for job in jobs]
     disk.may_go_on.set()
     return futures
 
@@ -112,7 +118,7 @@ def test_database_that_is_away_is_asked_once_for_all(disk: Disk) -> None:
 
 def test_request_whose_sender_has_gone_is_not_committed(disk: Disk) -> None:
     commits = busy_with_another(disk)
-    gone, stays = commits.submit(Job("gone")), commits.submit(Job("stays"))
+    gone, stays = submit(commits, "gone"), submit(commits, "stays")
     assert gone.cancel()
     disk.may_go_on.set()
     assert stays.result(10) == "stays is done"
@@ -121,12 +127,12 @@ def test_request_whose_sender_has_gone_is_not_committed(disk: Disk) -> None:
 
 def test_what_is_too_much_is_turned_away_and_may_come_again(disk: Disk) -> None:
     commits = busy_with_another(disk, max_waiting=10)
-    large = commits.submit(Job("larger than may wait", 11))
+    large = submit(commits, "larger than may wait", 11)
     with pytest.raises(Overloaded):
-        commits.submit(Job("refused"))
+        submit(commits, "refused")
     disk.may_go_on.set()
     assert large.result(10) == "larger than may wait is done"
-    assert commits.submit(Job("refused")).result(10) == "refused is done"
+    assert submit(commits, "refused").result(10) == "refused is done"
 
 
 class HeldClock(Clock):
@@ -145,13 +151,21 @@ class HeldClock(Clock):
 Sent = tuple[list[dict[str, Any]], Principal]
 
 
+def send(
+    sync: SyncService, elements: list[dict[str, Any]], principal: Principal = CLERK
+) -> Future[SyncResult]:
+    result: Future[SyncResult] = Future()
+    sync.submit(parse_batch(elements), principal, result)
+    return result
+
+
 def sync_behind_another(ledger: Ledger, sent: Sequence[Sent]) -> list[Future[SyncResult]]:
     """Batches that arrive while an empty one is in flight."""
     clock = HeldClock()
     sync = SyncService(ledger, clock)
-    sync.submit(parse_batch([]), CLERK)
+    send(sync, [])
     assert clock.is_asked.wait(10)
-    futures = [sync.submit(parse_batch(elements), principal) for elements, principal in sent]
+    futures = [send(sync, elements, principal) for elements, principal in sent]
     clock.may_tell.set()
     return futures
 
@@ -216,12 +230,12 @@ def test_full_queue_refuses_whole_batches(ledger: Ledger, items: ItemService) ->
     tea = register(items)
     clock = HeldClock()
     sync = SyncService(ledger, clock, max_waiting=2)
-    sync.submit(parse_batch([]), CLERK)
+    send(sync, [])
     assert clock.is_asked.wait(10)
-    taken = sync.submit(parse_batch([element("INBOUND", tea, 1)] * 2), CLERK)
+    taken = send(sync, [element("INBOUND", tea, 1)] * 2)
     refused = [element("INBOUND", tea, 1)]
     with pytest.raises(Overloaded):
-        sync.submit(parse_batch(refused), CLERK)
+        send(sync, refused)
     clock.may_tell.set()
     assert len(taken.result(10).synced) == 2
     assert on_hand(ledger, tea) == 1
