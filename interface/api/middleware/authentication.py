@@ -12,8 +12,7 @@ from ipaddress import IPv6Address, IPv6Network, ip_address
 from typing import Final
 
 import limits
-from limits.storage import MemoryStorage
-from limits.strategies import SlidingWindowCounterRateLimiter
+from cachetools import TTLCache
 from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Receive, Scope, Send
@@ -31,6 +30,12 @@ PUBLIC: Final = frozenset(
 
 MAX_CREDENTIAL: Final = 16_384
 """Characters."""
+
+MAX_SPENDERS: Final = 100_000
+"""Callers and networks whose spending is remembered; beyond, who spent longest ago is forgotten."""
+
+ROUNDING: Final = 1e-6
+"""Seconds."""
 
 
 class AuthenticationMiddleware:
@@ -90,26 +95,32 @@ class AuthenticationMiddleware:
 
 
 class _Limit:
-    """So many in so long, for each of those who spend."""
+    """So many in so long, for each of those who spend: all at once, or evenly, or in between.
+
+    The generic cell rate algorithm (ITU-T I.371, appendix 1): of each, one instant is remembered,
+    the one at which all that was spent will have come in again.
+    """
 
     def __init__(self, rate: str, message: str) -> None:
         self._rate = limits.parse(rate)
         self._message = message
-        self._limiter = SlidingWindowCounterRateLimiter(MemoryStorage())
+        self._period = self._rate.get_expiry()
+        self._interval = self._period / self._rate.amount
+        self._settled: TTLCache[str, float] = TTLCache(MAX_SPENDERS, ttl=self._period)
 
     def spend(self, who: str) -> None:
         """Raises RequestProblem where there is nothing left to spend."""
-        if not self._limiter.hit(self._rate, who):
+        now = time.monotonic()
+        settled = max(now, self._settled.get(who, now)) + self._interval
+        missing = settled - now - self._period
+        if missing > ROUNDING:
             raise RequestProblem(
                 HTTPStatus.TOO_MANY_REQUESTS,
                 "RATE_LIMITED",
                 f"{self._message}: the limit is {self._rate}",
-                retry_after=self._seconds_until_reset(who),
+                retry_after=math.ceil(missing),
             )
-
-    def _seconds_until_reset(self, who: str) -> int:
-        reset = self._limiter.get_window_stats(self._rate, who).reset_time
-        return max(1, math.ceil(reset - time.time()))
+        self._settled[who] = settled
 
 
 def _credential(scope: Scope) -> str:
