@@ -79,11 +79,13 @@ class Judge:
         verdict = Verdict([], [], [])
         for place, transaction in batch.transactions.items():
             try:
+                item = self._items.get(transaction.item_id)
+                principal.require_reach(transaction.item_id, item)
                 event = self._recorded_before(transaction, principal)
                 if event is not None:
                     verdict.decided.append(Decided(place, "duplicate", event))
                     continue
-                event = self._accept(transaction, principal)
+                event = self._accept(transaction, item, principal)
             except Rejection as rejection:
                 failed = Failed(place, transaction.local_id, transaction.item_id, rejection)
                 verdict.rejected.append(failed)
@@ -96,7 +98,6 @@ class Judge:
     def _recorded_before(
         self, transaction: Transaction, principal: Principal
     ) -> MovementRecorded | None:
-        principal.require_reach(transaction.item_id, self._items.get(transaction.item_id))
         event = self._events.get(transaction.local_id)
         if event is not None and event.content != transaction.content:
             if not principal.may_enter(event.location):
@@ -104,10 +105,11 @@ class Judge:
             raise LocalIdReused(**event.content._asdict())
         return event
 
-    def _accept(self, transaction: Transaction, principal: Principal) -> MovementRecorded:
+    def _accept(
+        self, transaction: Transaction, item: StockItem | None, principal: Principal
+    ) -> MovementRecorded:
         if transaction.type in _CORRECTIONS:
             principal.require(Permission.CORRECT)
-        item = self._items.get(transaction.item_id)
         if item is None:
             raise UnknownItem(transaction.item_id)
         if self._given_up and item.id in self._given_up:

@@ -12,6 +12,7 @@ from domain.events import (
     ItemDiscontinued,
     ItemReactivated,
     ItemRegistered,
+    MovementRecorded,
     StockItemEvent,
 )
 
@@ -41,17 +42,20 @@ class StockLevels:
 
     def project(self, recorded: Sequence[Recorded[StockItemEvent]]) -> list[Write]:
         registered: dict[UUID, StockLevel] = {}
-        changed: defaultdict[UUID, dict[str, Any]] = defaultdict(dict)
-        for position, event in recorded:
-            item_id = event.originator_id
+        described: defaultdict[UUID, dict[str, Any]] = defaultdict(dict)
+        last: dict[UUID, Recorded[StockItemEvent]] = {}
+        for one in recorded:
+            event = one.event
+            last[event.originator_id] = one
             if isinstance(event, ItemRegistered):
-                registered[item_id] = _registered(position, event)
-            elif item_id in registered:
-                registered[item_id] = registered[item_id]._replace(**_changes(position, event))
-            else:
-                changed[item_id].update(_changes(position, event))
+                registered[event.originator_id] = _registered(one.position, event)
+            elif not isinstance(event, MovementRecorded):
+                described[event.originator_id].update(_description(event))
+        for item_id, level in registered.items():
+            latest = _latest(last.pop(item_id))
+            registered[item_id] = level._replace(**latest, **described.pop(item_id, {}))
         inserts = [Insert(list(registered.values()))] if registered else []
-        return [*inserts, *_updates(changed)]
+        return [*inserts, *_updates(last, described)]
 
 
 def _registered(position: int, event: ItemRegistered) -> StockLevel:
@@ -70,29 +74,35 @@ def _registered(position: int, event: ItemRegistered) -> StockLevel:
     )
 
 
-def _changes(position: int, event: StockItemEvent) -> dict[str, Any]:
-    changes: dict[str, Any] = {
+def _latest(last: Recorded[StockItemEvent]) -> dict[str, Any]:
+    """What every event changes."""
+    position, event = last
+    return {
         "on_hand": event.on_hand,
         "version": event.originator_version,
         "updated_at": event.timestamp,
         "position": position,
     }
+
+
+def _description(event: StockItemEvent) -> dict[str, Any]:
+    """What events that are no movements change besides."""
     match event:
         case ItemDetailsChanged():
-            changes["name"] = event.name
-            changes["unit"] = event.unit
-            changes["safety_stock"] = event.safety_stock
+            return {"name": event.name, "unit": event.unit, "safety_stock": event.safety_stock}
         case ItemDiscontinued():
-            changes["active"] = False
+            return {"active": False}
         case ItemReactivated():
-            changes["active"] = True
-    return changes
+            return {"active": True}
+    return {}
 
 
-def _updates(changed: dict[UUID, dict[str, Any]]) -> list[Update]:
+def _updates(
+    last: dict[UUID, Recorded[StockItemEvent]], described: dict[UUID, dict[str, Any]]
+) -> list[Update]:
     """One bulk update for each set of columns that some item changed."""
     by_columns: defaultdict[tuple[str, ...], list[tuple[Any, ...]]] = defaultdict(list)
-    for item_id, changes in changed.items():
-        columns = tuple(sorted(changes))
-        by_columns[columns].append((*(changes[column] for column in columns), item_id))
+    for item_id, one in last.items():
+        changes = _latest(one) | described[item_id] if item_id in described else _latest(one)
+        by_columns[tuple(changes)].append((*changes.values(), item_id))
     return [Update(columns, values) for columns, values in by_columns.items()]

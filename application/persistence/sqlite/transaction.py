@@ -27,7 +27,7 @@ FROM json_each(?) AS wanted JOIN rejected_transactions AS r ON r.local_id = want
 """
 
 LATEST = """
-SELECT e.originator_id, e.originator_version, e.topic, e.state,
+SELECT wanted.key, e.originator_version, e.topic, e.state,
        l.name, l.unit, l.safety_stock, l.on_hand, l.version, l.active
 FROM json_each(?) AS wanted
 JOIN stored_events AS e ON e.originator_id = wanted.value AND e.originator_version = (
@@ -82,7 +82,7 @@ class SQLiteLedgerTransaction:
 
     def latest(self, item_ids: Sequence[UUID]) -> list[Latest]:
         self._cursor.execute(LATEST, (_json_ids(item_ids),))
-        return [_latest(row) for row in self._cursor.fetchall()]
+        return [_latest(item_ids[row[0]], row) for row in self._cursor.fetchall()]
 
     def events_of(self, item_id: UUID) -> list[StoredEvent]:
         return self._stored_events(EVENTS_OF, [item_id.hex])
@@ -202,9 +202,9 @@ def read_head(cursor: SQLiteCursor) -> int:
     return position
 
 
-def _latest(row: Sequence[Any]) -> Latest:
-    item_id, item_version, topic, state, name, unit, safety_stock, on_hand, version, active = row
-    event = StoredEvent(UUID(item_id), item_version, topic, state)
+def _latest(item_id: UUID, row: Sequence[Any]) -> Latest:
+    _, item_version, topic, state, name, unit, safety_stock, on_hand, version, active = row
+    event = StoredEvent(item_id, item_version, topic, state)
     if name is None:
         return Latest(event, None)
     return Latest(event, LevelState(name, unit, safety_stock, on_hand, version, bool(active)))
