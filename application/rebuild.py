@@ -15,7 +15,7 @@ from application.persistence.port import Differences, LedgerTransaction, StillHe
 from application.projections.table import Projection, Recorded
 from domain.events import StockItemEvent
 
-CHUNK: Final = 2_000
+CHUNK: Final = 5_000
 """Events read, and rows committed, at a time. Writers wait for one chunk at the most."""
 
 SAMPLES: Final = 10

@@ -2,7 +2,8 @@
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any
+from functools import lru_cache
+from typing import Any, Final
 from uuid import UUID
 
 import filelock
@@ -19,6 +20,8 @@ from application.persistence.queries import ReadModelQueries, Run
 from application.persistence.sqlite.datastore import LedgerDatastore
 from application.persistence.sqlite.tables import sqlite_table
 from application.persistence.sqlite.transaction import SQLiteLedgerTransaction, read_head
+
+REMEMBERED_IDS: Final = 65_536
 
 # An INTEGER PRIMARY KEY that bears the name rowid: the library's queries read positions under this
 # name, and a VACUUM leaves them as they are, which it would not with an implicit rowid.
@@ -47,6 +50,12 @@ class SQLiteLedgerRecorder(SQLiteApplicationRecorder, ReadModelQueries):
 
     datastore: LedgerDatastore
     sql_table = staticmethod(sqlite_table)
+
+    @staticmethod
+    @lru_cache(REMEMBERED_IDS)
+    def convert_originator_id(originator_id: str) -> UUID:
+        """Remembered: who reads many events meets the same items again and again."""
+        return UUID(originator_id)
 
     def construct_create_table_statements(self) -> list[str]:
         return [CREATE_EVENTS, CREATE_READABLE_EVENTS]
