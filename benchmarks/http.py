@@ -1,30 +1,53 @@
 """The whole server over HTTP, in a process of its own."""
 
+import asyncio
 import json
 import os
 import socket
+import statistics
 import subprocess
 import sys
-import threading
 import time
-from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from typing import NamedTuple
 
 import httpx2
+import uvloop
 
 from application.persistence.filters import ItemFilter
 from benchmarks.databases import Database
-from benchmarks.shop import QUANTITY, Batch, shop
+from benchmarks.shop import EVEN, QUANTITY, Batch, Mix, shop
 
 
-def rate(database: Database, size: int, clients: int, rounds: int) -> float:
-    """Transactions a second, in batches of `size` from so many connections."""
-    with shop(database, items=1_000) as stock, serving(stock.database_url) as url:
+class Served(NamedTuple):
+    """How a server answered."""
+
+    rate: float
+    """Transactions a second."""
+    median: float
+    """Milliseconds a request."""
+    slowest: float
+    """The same, of the slowest of a hundred."""
+
+
+def served(
+    database: Database,
+    size: int,
+    clients: int,
+    rounds: int,
+    mix: Mix = EVEN,
+    *,
+    alone: bool = False,
+) -> Served:
+    """Batches of `size` from so many connections; `alone`: each in a commit of its own."""
+    with shop(database, items=1_000) as stock, serving(stock.database_url, alone=alone) as url:
+        work = [stock.batches(size, rounds, mix, first=n) for n in range(clients)]
+        warm_up = [[stock.batch(min(size, 100))] for _ in work]
         key = stock.key()
-        batches = [stock.batch(size, first=n * size) for n in range(rounds * clients)]
-        return _rate([url] * clients, [batches[n::clients] for n in range(clients)], key)
+        uvloop.run(_send([url] * clients, warm_up, key))
+        return uvloop.run(_send([url] * clients, work, key))
 
 
 def contention(database: Database, processes: int, rounds: int, *, hot: bool) -> float:
@@ -40,45 +63,57 @@ def contention(database: Database, processes: int, rounds: int, *, hot: bool) ->
             ]
             for n in range(processes)
         ]
-        found = _rate(urls, work, stock.key())
+        found = uvloop.run(_send(urls, work, stock.key()))
         levels = stock.ledger.recorder.select_items(ItemFilter(), after=None, limit=1_000)
         assert sum(level.on_hand for level in levels) == processes * rounds * 100 * QUANTITY
-        return found
+        return found.rate
 
 
-def _rate(urls: list[str], work: list[list[Batch]], key: str) -> float:
-    """Transactions a second, where each sender has a server and batches of its own."""
+async def _send(urls: Sequence[str], work: Sequence[Sequence[Batch]], key: str) -> Served:
+    """Each sender has a server and batches of its own, which are written out beforehand: what the
+    senders cost is the server's loss, on the same machine."""
     bodies = [[json.dumps({"transactions": batch}).encode() for batch in mine] for mine in work]
-    headers = {"Authorization": f"Bearer {key}"}
-    ready = threading.Barrier(len(urls) + 1)
+    started = time.perf_counter()
+    senders = (_sender(url, mine, key) for url, mine in zip(urls, bodies, strict=True))
+    seconds = [one for mine in await asyncio.gather(*senders) for one in mine]
+    elapsed = time.perf_counter() - started
+    transactions = sum(len(batch) for mine in work for batch in mine)
+    slowest = statistics.quantiles(seconds, n=100)[-1] if len(seconds) > 1 else seconds[0]
+    return Served(transactions / elapsed, statistics.median(seconds) * 1e3, slowest * 1e3)
 
-    def send(url: str, mine: list[bytes], size: int) -> None:
-        with httpx2.Client(base_url=url, timeout=60, headers=headers) as client:
-            ready.wait()
-            for body in mine:
-                answer = client.post("/sync/transactions", content=body)
-                assert answer.raise_for_status().content.count(b'"recorded"') == size
 
-    sizes = [len(mine[0]) for mine in work]
-    with ThreadPoolExecutor(len(urls)) as pool:
-        sending = [pool.submit(send, *args) for args in zip(urls, bodies, sizes, strict=True)]
-        ready.wait()
+async def _sender(url: str, bodies: Sequence[bytes], key: str) -> list[float]:
+    """How many seconds each of the requests took."""
+    host, port = url.removeprefix("http://").split(":")
+    reader, writer = await asyncio.open_connection(host, int(port), limit=2**24)
+    seconds = []
+    for body in bodies:
         started = time.perf_counter()
-        for future in sending:
-            future.result()
-        transactions = sum(len(batch) for mine in work for batch in mine)
-        return transactions / (time.perf_counter() - started)
+        head = (
+            f"POST /sync/transactions HTTP/1.1\r\nHost: {host}\r\nAuthorization: Bearer {key}\r\n"
+            f"Content-Length: {len(body)}\r\n\r\n"
+        )
+        writer.write(head.encode() + body)
+        answered = (await reader.readuntil(b"\r\n\r\n")).lower()
+        length = int(answered.partition(b"content-length:")[2].split(b"\r\n")[0])
+        content = await reader.readexactly(length)
+        assert answered.startswith(b"http/1.1 200"), content
+        assert b'"failed":[]' in content
+        seconds.append(time.perf_counter() - started)
+    writer.close()
+    return seconds
 
 
 @contextmanager
-def serving(database_url: str, **settings: str) -> Iterator[str]:
+def serving(database_url: str, *, alone: bool = False, **settings: str) -> Iterator[str]:
     """The URL of a server in a process of its own."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    command = Path(sys.executable).with_name("stockledger")
+    installed = [str(Path(sys.executable).with_name("stockledger"))]
+    command = [sys.executable, "-m", "benchmarks.alone"] if alone else installed
     process = subprocess.Popen(
-        [str(command), "serve", "--port", str(port)],
+        [*command, "serve", "--port", str(port)],
         env=os.environ
         | {"STOCKLEDGER_DATABASE_URL": database_url, "STOCKLEDGER_RATE_LIMIT": "1000000/second"}
         | settings,

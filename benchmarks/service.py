@@ -9,18 +9,23 @@ from typing import NamedTuple
 from application.projections import PROJECTIONS
 from application.rebuild import rebuild
 from benchmarks.databases import Database
-from benchmarks.shop import CALLER, Shop, shop
+from benchmarks.shop import CALLER, EVEN, Batch, Mix, Shop, shop
 
 
-def rate(database: Database, size: int, clients: int, rounds: int) -> float:
+def rate(database: Database, size: int, clients: int, rounds: int, mix: Mix = EVEN) -> float:
     """Transactions a second, in batches of `size` from so many threads."""
     with shop(database, items=1_000) as stock:
-        batches = [stock.batch(size, first=n * size) for n in range(rounds * clients)]
+        work = [stock.batches(size, rounds, mix, first=n) for n in range(clients)]
         stock.sync.sync(stock.batch(size), CALLER)
+
+        def send(mine: list[Batch]) -> None:
+            for batch in mine:
+                assert not stock.sync.sync(batch, CALLER).failed
+
         started = time.perf_counter()
         with ThreadPoolExecutor(clients) as pool:
-            for result in pool.map(lambda batch: stock.sync.sync(batch, CALLER), batches):
-                assert not result.failed
+            for future in [pool.submit(send, mine) for mine in work]:
+                future.result()
         return rounds * clients * size / (time.perf_counter() - started)
 
 

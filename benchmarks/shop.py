@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID, uuid4
 
 from application.access.audit import AuditTrail, Origin
@@ -22,6 +22,22 @@ Batch = list[dict[str, Any]]
 
 QUANTITY = 3
 CALLER = Principal(Actor("benchmark"), Role.ADMIN)
+
+
+class Mix(NamedTuple):
+    """What batches are made of."""
+
+    hot: bool = False
+    """All of them about one item."""
+    duplicates: bool = False
+    """Every second transaction is one that was sent before."""
+
+    def __str__(self) -> str:
+        about = "one hot item" if self.hot else "1,000 items"
+        return f"{about}, half duplicates" if self.duplicates else about
+
+
+EVEN = Mix()
 
 
 @dataclass(frozen=True)
@@ -52,6 +68,17 @@ class Shop:
             }
             for n in range(size)
         ]
+
+    def batches(self, size: int, rounds: int, mix: Mix, first: int = 0) -> list[Batch]:
+        """So many batches for one sender, each after the other."""
+        items = self.items[:1] if mix.hot else None
+        found: list[Batch] = []
+        for number in range(rounds):
+            batch = self.batch(size, first=(first * rounds + number) * size, items=items)
+            if mix.duplicates and found:
+                batch[::2] = found[-1][::2]
+            found.append(batch)
+        return found
 
 
 @contextmanager
