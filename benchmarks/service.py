@@ -1,5 +1,6 @@
 """The service alone: its rate, and what a batch costs as the items' streams grow."""
 
+import gc
 import statistics
 import time
 from collections.abc import Iterator
@@ -22,6 +23,7 @@ def rate(database: Database, size: int, clients: int, rounds: int, mix: Mix = EV
             for batch in mine:
                 assert not stock.sync.sync(batch, CALLER).failed
 
+        gc.freeze()  # As the server does: what is there by now stays.
         started = time.perf_counter()
         with ThreadPoolExecutor(clients) as pool:
             for future in [pool.submit(send, mine) for mine in work]:

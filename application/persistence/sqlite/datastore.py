@@ -23,8 +23,8 @@ from eventsourcing.sqlite import (
 
 from application.persistence.port import StoreUnavailable
 
-CONNECTIONS = 40
-"""As many as the server has threads."""
+CONNECTIONS = 42
+"""As many as the server has threads: 40 for requests, one that writes, one that follows."""
 
 CHECKPOINT_PAGES = 16_384
 """64 MiB of log between checkpoints: at SQLite's 1,000 pages, each larger batch pays for one."""
