@@ -79,7 +79,7 @@ class SQLite:
 
     def statements(self, commit: Commit) -> list[Statement]:
         events = [
-            (position, e.originator_id.hex, e.originator_version, e.topic, e.state, key.hex)  # type: ignore[union-attr]
+            (position, e.originator_id.bytes, e.originator_version, e.topic, e.state, key.bytes)  # type: ignore[union-attr]
             for position, e, key in commit.events
         ]
         statements: list[Statement] = [

@@ -265,10 +265,15 @@ def _unequal_values(table: Table, row: Sequence[Any]) -> list[tuple[Any, str, An
     live, rebuilt = row[: len(names)], row[len(names) :]
     key = live[names.index(table.key)]
     return [
-        (key, name, was, now)
+        (_readable(key), name, _readable(was), _readable(now))
         for name, was, now in zip(names, live, rebuilt, strict=True)
         if was != now
     ]
+
+
+def _readable(stored: Any) -> Any:
+    """Not decoded: a damaged value may not be what its column holds."""
+    return stored.hex() if isinstance(stored, bytes) else stored
 
 
 def _count(run: Run, rows: str, *parameters: Any) -> int:

@@ -51,7 +51,7 @@ def test_rebuild_of_a_sound_ledger_differs_in_nothing(
 def test_rebuild_puts_damaged_stock_levels_right_and_says_what_was_wrong(
     ledger: Ledger, tea: Any
 ) -> None:
-    execute(ledger, f"UPDATE stock_levels SET on_hand = 1000 WHERE item_id = '{tea.hex}'")
+    execute(ledger, "UPDATE stock_levels SET on_hand = 1000 WHERE sku = 'TEA-250'")
     execute(ledger, "DELETE FROM stock_levels WHERE sku = 'CUP-01'")
     execute(
         ledger,

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import lru_cache
-from typing import Any, Final
+from typing import Any, Final, cast
 from uuid import UUID
 
 import filelock
@@ -28,18 +28,18 @@ REMEMBERED_IDS: Final = 65_536
 CREATE_EVENTS = """
 CREATE TABLE IF NOT EXISTS stored_events (
     rowid INTEGER PRIMARY KEY,
-    originator_id TEXT NOT NULL,
+    originator_id BLOB NOT NULL,
     originator_version INTEGER NOT NULL,
     topic TEXT NOT NULL,
     state BLOB NOT NULL,
-    local_id TEXT UNIQUE,
+    local_id BLOB UNIQUE,
     UNIQUE (originator_id, originator_version)
 )
 """
 
 CREATE_READABLE_EVENTS = """
 CREATE VIEW IF NOT EXISTS readable_events AS
-SELECT rowid AS position, originator_id AS item_id, originator_version AS version,
+SELECT rowid AS position, lower(hex(originator_id)) AS item_id, originator_version AS version,
        topic AS event, CAST(state AS TEXT) AS state
 FROM stored_events
 """
@@ -53,9 +53,9 @@ class SQLiteLedgerRecorder(SQLiteApplicationRecorder, ReadModelQueries):
 
     @staticmethod
     @lru_cache(REMEMBERED_IDS)
-    def convert_originator_id(originator_id: str) -> UUID:
+    def convert_originator_id(originator_id: bytes) -> UUID:
         """Remembered: who reads many events meets the same items again and again."""
-        return UUID(originator_id)
+        return UUID(bytes=originator_id)
 
     def construct_create_table_statements(self) -> list[str]:
         return [CREATE_EVENTS, CREATE_READABLE_EVENTS]
@@ -70,6 +70,10 @@ class SQLiteLedgerRecorder(SQLiteApplicationRecorder, ReadModelQueries):
     ) -> Sequence[int]:
         keys = local_ids if local_ids is not None else [None] * len(stored_events)
         return SQLiteLedgerTransaction(c).append(stored_events, keys)
+
+    def select_events(self, originator_id: UUID | str, **options: Any) -> Sequence[StoredEvent]:
+        """The library takes what is no UUID as it is."""
+        return super().select_events(cast("UUID", originator_id).bytes, **options)  # type: ignore[arg-type]
 
     @contextmanager
     def transaction(self) -> Iterator[LedgerTransaction]:

@@ -1,10 +1,11 @@
-"""Read models on SQLite. UUIDs are stored as hexadecimal digits, like the library's, instants as
-ISO 8601 text in UTC of one length, so that text order is time order.
+"""Read models on SQLite. UUIDs are stored as their 16 bytes, instants as ISO 8601 text in UTC of
+one length, so that text order is time order.
 """
 
 from collections.abc import Iterable
 from datetime import UTC, datetime
 from functools import cache, lru_cache
+from operator import attrgetter
 from typing import Any
 from uuid import UUID
 
@@ -21,16 +22,16 @@ def _encode_time(instant: datetime) -> str:
 
 SQLITE = Dialect(
     types={
-        UUID: "TEXT",
+        UUID: "BLOB",
         str: "TEXT",
         TransactionType: "TEXT",
         datetime: "TEXT",
         int: "INTEGER",
         bool: "INTEGER",
     },
-    encoders={UUID: lambda uuid: uuid.hex, datetime: _encode_time},
+    encoders={UUID: attrgetter("bytes"), datetime: _encode_time},
     decoders={
-        UUID: UUID,
+        UUID: lambda value: UUID(bytes=value),
         TransactionType: TransactionType,
         datetime: datetime.fromisoformat,
         bool: bool,

@@ -1,11 +1,15 @@
-"""The unit of work on SQLite. It holds the database's write lock from its first statement on."""
+"""The unit of work on SQLite. It holds the database's write lock from its first statement on.
+
+Ids that are looked up come as one blob, and the places in it where they begin as a JSON array:
+SQLite has no arrays of blobs.
+"""
 
 import json
 import sqlite3
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
-from typing import Any
+from typing import Any, cast
 from uuid import UUID
 
 from eventsourcing.persistence import Notification, StoredEvent
@@ -18,21 +22,22 @@ from application.rejected.table import REJECTED, RejectedTransaction
 
 RECORDED = """
 SELECT e.rowid, e.originator_id, e.originator_version, e.topic, e.state
-FROM json_each(?) AS wanted JOIN stored_events AS e ON e.local_id = wanted.value
+FROM json_each(?2) AS place JOIN stored_events AS e ON e.local_id = substr(?1, place.value, 16)
 """
 
 REJECTED_AMONG = """
 SELECT DISTINCT r.local_id
-FROM json_each(?) AS wanted JOIN rejected_transactions AS r ON r.local_id = wanted.value
+FROM json_each(?2) AS place
+JOIN rejected_transactions AS r ON r.local_id = substr(?1, place.value, 16)
 """
 
 LATEST = """
 SELECT wanted.key, e.originator_version, e.topic, e.state,
        l.name, l.unit, l.safety_stock, l.on_hand, l.version, l.active
-FROM json_each(?) AS wanted
-JOIN stored_events AS e ON e.originator_id = wanted.value AND e.originator_version = (
-    SELECT max(originator_version) FROM stored_events WHERE originator_id = wanted.value)
-LEFT JOIN stock_levels AS l ON l.item_id = wanted.value
+FROM (SELECT key, substr(?1, value, 16) AS item_id FROM json_each(?2)) AS wanted
+JOIN stored_events AS e ON e.originator_id = wanted.item_id AND e.originator_version = (
+    SELECT max(originator_version) FROM stored_events WHERE originator_id = wanted.item_id)
+LEFT JOIN stock_levels AS l ON l.item_id = wanted.item_id
 """
 
 EVENTS_OF = """
@@ -52,12 +57,9 @@ FROM stored_events WHERE rowid > ? ORDER BY rowid LIMIT ?
 """
 
 TAKEN = """
-SELECT e.originator_id, e.local_id
-FROM json_each(?) AS wanted JOIN stored_events AS e
-  ON e.local_id = json_extract(wanted.value, '$[2]')
-  OR (e.originator_id = json_extract(wanted.value, '$[0]')
-      AND e.originator_version = json_extract(wanted.value, '$[1]'))
-WHERE e.rowid <= ?
+SELECT EXISTS (
+    SELECT * FROM stored_events
+    WHERE (local_id = ? OR (originator_id = ? AND originator_version = ?)) AND rowid <= ?)
 """
 
 
@@ -74,21 +76,21 @@ class SQLiteLedgerTransaction:
         """Nothing to do: the database is locked."""
 
     def recorded(self, local_ids: Sequence[UUID]) -> list[Notification]:
-        return self._notifications(RECORDED, [_json_ids(local_ids)])
+        return self._notifications(RECORDED, _ids(local_ids))
 
     def rejected_among(self, local_ids: Sequence[UUID]) -> list[UUID]:
-        self._cursor.execute(REJECTED_AMONG, (_json_ids(local_ids),))
-        return [UUID(row[0]) for row in self._cursor.fetchall()]
+        self._cursor.execute(REJECTED_AMONG, _ids(local_ids))
+        return [UUID(bytes=row[0]) for row in self._cursor.fetchall()]
 
     def latest(self, item_ids: Sequence[UUID]) -> list[Latest]:
-        self._cursor.execute(LATEST, (_json_ids(item_ids),))
+        self._cursor.execute(LATEST, _ids(item_ids))
         return [_latest(item_ids[row[0]], row) for row in self._cursor.fetchall()]
 
     def events_of(self, item_id: UUID) -> list[StoredEvent]:
-        return self._stored_events(EVENTS_OF, [item_id.hex])
+        return self._stored_events(EVENTS_OF, [item_id.bytes])
 
     def events_before(self, item_id: UUID, version: int, limit: int) -> list[StoredEvent]:
-        return self._stored_events(EVENTS_BEFORE, [item_id.hex, version, limit])
+        return self._stored_events(EVENTS_BEFORE, [item_id.bytes, version, limit])
 
     def events_after(self, position: int, limit: int) -> list[Notification]:
         return self._notifications(EVENTS_AFTER, [position, limit])
@@ -145,14 +147,14 @@ class SQLiteLedgerTransaction:
 
     def _stored_events(self, query: str, parameters: Sequence[Any]) -> list[StoredEvent]:
         self._cursor.execute(query, parameters)
-        return [StoredEvent(UUID(row[0]), *tuple(row)[1:]) for row in self._cursor.fetchall()]
+        return [StoredEvent(UUID(bytes=row[0]), *tuple(row)[1:]) for row in self._cursor.fetchall()]
 
     def _notifications(self, query: str, parameters: Sequence[Any]) -> list[Notification]:
         self._cursor.execute(query, parameters)
         return [
             Notification(
                 id=row[0],
-                originator_id=UUID(row[1]),
+                originator_id=UUID(bytes=row[1]),
                 originator_version=row[2],
                 topic=row[3],
                 state=row[4],
@@ -169,11 +171,11 @@ class SQLiteLedgerTransaction:
         rows = [
             (
                 position,
-                _hex(event.originator_id),
+                cast("UUID", event.originator_id).bytes,
                 event.originator_version,
                 event.topic,
                 event.state,
-                local_id and local_id.hex,
+                local_id and local_id.bytes,
             )
             for position, event, local_id in zip(positions, events, local_ids, strict=True)
         ]
@@ -182,17 +184,14 @@ class SQLiteLedgerTransaction:
         except sqlite3.IntegrityError as error:
             raise lost_race(self._contended(rows, positions[0] - 1), error) from error
 
-    def _contended(self, rows: Sequence[tuple[object, ...]], head: int) -> set[UUID]:
+    def _contended(self, rows: Sequence[tuple[Any, ...]], head: int) -> set[UUID]:
         """The items one of whose versions or `local_id`s is taken, up to the position `head`."""
-        wanted = [(item, version, local_id) for _, item, version, _, _, local_id in rows]
-        self._cursor.execute(TAKEN, (json.dumps(wanted), head))
-        taken = self._cursor.fetchall()
-        items, local_ids = {row[0] for row in taken}, {row[1] for row in taken}
-        return {
-            UUID(str(item))
-            for item, _, local_id in wanted
-            if item in items or local_id in local_ids
-        }
+        contended = set()
+        for _, item_id, version, _, _, local_id in rows:
+            self._cursor.execute(TAKEN, (local_id, item_id, version, head))
+            if self._cursor.fetchone()[0]:
+                contended.add(UUID(bytes=item_id))
+        return contended
 
 
 def read_head(cursor: SQLiteCursor) -> int:
@@ -210,9 +209,6 @@ def _latest(item_id: UUID, row: Sequence[Any]) -> Latest:
     return Latest(event, LevelState(name, unit, safety_stock, on_hand, version, bool(active)))
 
 
-def _hex(originator_id: UUID | str) -> str:
-    return originator_id.hex if isinstance(originator_id, UUID) else originator_id
-
-
-def _json_ids(ids: Sequence[UUID]) -> str:
-    return json.dumps([uuid.hex for uuid in ids])
+def _ids(ids: Sequence[UUID]) -> tuple[bytes, str]:
+    places = range(1, 16 * len(ids), 16)
+    return b"".join([uuid.bytes for uuid in ids]), json.dumps([*places])
