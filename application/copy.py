@@ -168,7 +168,7 @@ class _Copy:
 
 
 def _chunk(ledger: Ledger, after: int, size: int) -> Sequence[Notification]:
-    return ledger.recorder.select_notifications(after, size, inclusive_of_start=False)
+    return ledger.recorder.select_events_after(after, size)
 
 
 def _stock_list(ledger: Ledger) -> Iterator[StockLevel]:

@@ -3,7 +3,7 @@
 What it costs, against other ways, is in docs/decisions/0004-event-encoding.md.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import MISSING, fields
 from datetime import datetime
 from functools import cache
@@ -69,31 +69,39 @@ class EventMapper(Mapper[UUID]):
     def to_stored_event(self, domain_event: DomainEventProtocol[UUID]) -> StoredEvent:
         event_class = type(domain_event)
         said = {name: value for name, value in vars(domain_event).items() if value is not None}
-        item_id, version = (said.pop(column) for column in _COLUMNS)
+        item_id = said.pop("originator_id")
+        version = said.pop("originator_version")
         if (class_version := _class_version(event_class)) > 1:
             said["class_version"] = class_version
         return StoredEvent(item_id, version, get_topic(event_class), self.transcoder.encode(said))
 
     def to_domain_event(self, stored_event: StoredEvent) -> DomainEventProtocol[UUID]:
-        event_class = resolve_topic(stored_event.topic)
+        event_class: type[StockItemEvent] = resolve_topic(stored_event.topic)
         try:
-            state = self._decode(event_class, stored_event.state)
+            values = msgspec.structs.asdict(_state_reader(event_class)(stored_event.state))
         except (msgspec.MsgspecError, AttributeError, TypeError) as error:
             raise _unreadable(stored_event, error) from error
-        values = msgspec.structs.asdict(state)
         values["originator_id"] = stored_event.originator_id
         values["originator_version"] = stored_event.originator_version
         return cast("DomainEventProtocol[UUID]", event_class.of(values))
 
-    def _decode(self, event_class: type[StockItemEvent], data: bytes) -> msgspec.Struct:
-        if _class_version(event_class) == 1:
-            return _decoder(event_class).decode(data)
-        state = self.transcoder.decode(data)
-        version = state.pop("class_version", 1)
-        while version < _class_version(event_class):
-            getattr(event_class, f"upcast_v{version}_v{version + 1}")(state)
-            version += 1
-        return msgspec.convert(state, _state_type(event_class))
+
+@cache
+def _state_reader(event_class: type[StockItemEvent]) -> Callable[[bytes], msgspec.Struct]:
+    """Reads a state as it was stored with any version of the class."""
+    state_type = _state_type(event_class)
+    if _class_version(event_class) == 1:
+        return msgspec.json.Decoder(state_type).decode
+    return lambda data: msgspec.convert(_upcast(event_class, data), state_type)
+
+
+def _upcast(event_class: type[StockItemEvent], data: bytes) -> dict[str, Any]:
+    state: dict[str, Any] = msgspec.json.decode(data)
+    version = state.pop("class_version", 1)
+    while version < _class_version(event_class):
+        getattr(event_class, f"upcast_v{version}_v{version + 1}")(state)
+        version += 1
+    return state
 
 
 def _class_version(event_class: type) -> int:
@@ -101,12 +109,6 @@ def _class_version(event_class: type) -> int:
     return version
 
 
-@cache
-def _decoder(event_class: type[StockItemEvent]) -> msgspec.json.Decoder[msgspec.Struct]:
-    return msgspec.json.Decoder(_state_type(event_class))
-
-
-@cache
 def _state_type(event_class: type[StockItemEvent]) -> type[msgspec.Struct]:
     """What is stored of such an event, as msgspec reads it in one go."""
     return msgspec.defstruct(event_class.__name__, _stored_fields(event_class), kw_only=True)

@@ -77,24 +77,30 @@ class _Rebuild:
         """Projects until what is left is so little that writers can wait for it."""
         caught_up = False
         while not caught_up:
+            head = self._recorder.head()
             recorded = self._recorded(
-                self._recorder.select_notifications(self._position, CHUNK, inclusive_of_start=False)
+                self._recorder.select_events_after(self._position, CHUNK, self._projection.topics)
             )
             with self._recorder.transaction() as transaction:
                 self._project(transaction, recorded)
-            progress(self._position, max(self._position, self._recorder.head()))
             caught_up = len(recorded) < CHUNK
+            if caught_up:  # What else there is up to the head is about other things.
+                self._position = max(self._position, head)
+            progress(self._position, max(self._position, head))
 
     def _swap(self) -> None:
         with self._recorder.transaction() as transaction:
             transaction.exclude_writers()
-            while recorded := self._recorded(transaction.events_after(self._position, CHUNK)):
+            while recorded := self._recorded(self._events_after(transaction)):
                 self._project(transaction, recorded)
             old = transaction.replace_table(self._live, self._shadow)
             # From here on, nobody else can touch the shadow; until here, only without this lock.
             self._still_held()
         with self._recorder.transaction() as transaction:
             transaction.drop_table(old)
+
+    def _events_after(self, transaction: LedgerTransaction) -> Sequence[Notification]:
+        return transaction.events_after(self._position, CHUNK, self._projection.topics)
 
     def _recorded(
         self, notifications: Sequence[Notification]

@@ -40,10 +40,11 @@ class StockItemEvent(Aggregate.Event):
     @classmethod
     def of(cls, values: dict[str, Any]) -> Self:
         """The event that says this, and must say all that has no default. As the constructor's,
-        without the call that a frozen dataclass spends on each field (docs/decisions/0014).
+        without the call that a frozen dataclass spends on each field (docs/decisions/0014). The
+        event keeps `values`.
         """
         event = object.__new__(cls)
-        vars(event).update(values)
+        object.__setattr__(event, "__dict__", values)
         return event
 
 

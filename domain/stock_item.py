@@ -256,8 +256,9 @@ class StockItem(Aggregate, created_event_name="ItemRegistered"):
             "actor": by.name,
             "key_id": by.key_id,
             "counted_at": self.counted_at,
+            **facts,
         }
-        event = event_class.of(values | facts)
+        event = event_class.of(values)
         event.mutate(self)
         self.pending_events.append(event)
         return event

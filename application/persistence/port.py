@@ -106,8 +106,11 @@ class LedgerTransaction(Protocol):
         """So many of the item's events before that version, the latest first."""
         ...
 
-    def events_after(self, position: int, limit: int) -> Sequence[Notification]:
-        """So many of the events behind a position, in order. Comes after `exclude_writers`."""
+    def events_after(
+        self, position: int, limit: int, topics: Sequence[str] = ()
+    ) -> Sequence[Notification]:
+        """So many of the events behind a position, in order; where topics are named, of these.
+        Comes after `exclude_writers`."""
         ...
 
     def append(
@@ -201,9 +204,15 @@ class LedgerRecorder(ApplicationRecorder):
         """The position of the last event that can be read; 0 for an empty ledger.
 
         No event ever appears at a position up to here later on, neither here nor in
-        `select_notifications`: who follows the ledger by position misses nothing, in whatever
+        `select_events_after`: who follows the ledger by position misses nothing, in whatever
         order writers commit.
         """
+
+    @abstractmethod
+    def select_events_after(
+        self, position: int, limit: int, topics: Sequence[str] = ()
+    ) -> Sequence[Notification]:
+        """So many of the events behind a position, in order; where topics are named, of these."""
 
     @abstractmethod
     def select_item(self, item_id: UUID) -> StockLevel | None:

@@ -6,7 +6,14 @@ from typing import ClassVar, NamedTuple
 from uuid import UUID
 
 from application.projections.table import Insert, Recorded, Table
-from domain.events import ItemDetailsChanged, ItemRegistered, MovementRecorded, StockItemEvent
+from domain.events import (
+    ItemDetailsChanged,
+    ItemDiscontinued,
+    ItemReactivated,
+    ItemRegistered,
+    MovementRecorded,
+    StockItemEvent,
+)
 
 
 class ItemChange(NamedTuple):
@@ -34,6 +41,13 @@ class ItemChanges:
 
     table: ClassVar = Table(
         "item_changes", ItemChange, key="position", indexes=(("location", "position"),)
+    )
+
+    topics: ClassVar = (
+        ItemRegistered.TOPIC,
+        ItemDetailsChanged.TOPIC,
+        ItemDiscontinued.TOPIC,
+        ItemReactivated.TOPIC,
     )
 
     def project(self, recorded: Sequence[Recorded[StockItemEvent]]) -> list[Insert]:

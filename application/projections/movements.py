@@ -6,7 +6,13 @@ from typing import ClassVar, NamedTuple
 from uuid import UUID
 
 from application.projections.table import Insert, Recorded, Table
-from domain.events import MovementRecorded, StockItemEvent
+from domain.events import (
+    Adjusted,
+    InboundRecorded,
+    MovementRecorded,
+    OutboundRecorded,
+    StockItemEvent,
+)
 from domain.transaction import TransactionType
 
 
@@ -43,6 +49,8 @@ class Movements:
         key="position",
         indexes=(("item_id", "position"), ("location", "position")),
     )
+
+    topics: ClassVar = (InboundRecorded.TOPIC, OutboundRecorded.TOPIC, Adjusted.TOPIC)
 
     def project(self, recorded: Sequence[Recorded[StockItemEvent]]) -> list[Insert]:
         rows = [

@@ -40,6 +40,8 @@ class StockLevels:
         "stock_levels", StockLevel, key="item_id", indexes=(("location", "sku"), ("sku",))
     )
 
+    topics: ClassVar[Sequence[str]] = ()
+
     def project(self, recorded: Sequence[Recorded[StockItemEvent]]) -> list[Write]:
         registered: dict[UUID, StockLevel] = {}
         described: defaultdict[UUID, dict[str, Any]] = defaultdict(dict)

@@ -73,6 +73,11 @@ class Projection(Protocol):
     @property
     def table(self) -> Table: ...
 
+    @property
+    def topics(self) -> Sequence[str]:
+        """Of the events that it is about; none where it is about all."""
+        ...
+
     def project(self, recorded: Sequence[Recorded[StockItemEvent]]) -> Sequence[Write]:
         """The writes for these events, which follow in order on those projected before."""
         ...

@@ -44,6 +44,23 @@ def load(ledger: Ledger, item_id: UUID) -> StockItem:
         return ledger.load(transaction, [item_id])[item_id]
 
 
+def test_events_are_read_in_order_behind_a_position_all_or_of_some_topics(
+    ledger: Ledger, items: ItemService, sync: SyncService
+) -> None:
+    tea = register(items)
+    sync.sync([element("INBOUND", tea, 3), element("OUTBOUND", tea, 1)], CLERK)
+    register(items, "CUP-01")
+    recorder = ledger.recorder
+    everything = recorder.select_notifications(1, 10)
+    assert [found.id for found in everything] == [1, 2, 3, 4]
+    assert recorder.select_events_after(0, 10) == everything
+    assert recorder.select_events_after(1, 2) == everything[1:3]
+    assert recorder.select_events_after(4, 10) == []
+    some = ["ItemRegistered", "OutboundRecorded"]
+    assert [found.id for found in recorder.select_events_after(0, 10, some)] == [1, 3, 4]
+    assert [found.id for found in recorder.select_events_after(1, 1, some)] == [3]
+
+
 def test_taken_version_is_a_lost_race_that_names_its_item(
     ledger: Ledger, items: ItemService
 ) -> None:

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from threading import Event, Thread
 from uuid import UUID, uuid4
@@ -72,7 +73,13 @@ def test_follower_passes_positions_that_were_given_up(ledger: Ledger, items: Ite
     assert [position for position, _ in all_events(ledger)] == [1, 2, found.position]
 
 
-def test_follower_misses_nothing_while_many_write(ledger: Ledger, items: ItemService) -> None:
+@pytest.mark.parametrize("by", ["the library", "the ledger"])
+def test_follower_misses_nothing_while_many_write(
+    ledger: Ledger, items: ItemService, by: str
+) -> None:
+    recorder = ledger.recorder
+    by_library = partial(recorder.select_notifications, inclusive_of_start=False)
+    select = by_library if by == "the library" else recorder.select_events_after
     ids = [register(items, f"SKU-{n}") for n in range(8)]
     followed: list[int] = []
     stop = Event()
@@ -82,7 +89,7 @@ def test_follower_misses_nothing_while_many_write(ledger: Ledger, items: ItemSer
         finishing = False
         while not finishing:
             finishing = stop.is_set()
-            for found in ledger.recorder.select_notifications(last, 50, inclusive_of_start=False):
+            for found in select(last, 50):
                 followed.append(found.id)
                 last = found.id
 

@@ -5,6 +5,7 @@ from typing import Any
 from uuid import UUID
 
 import pytest
+from eventsourcing.utils import get_topic
 
 from application.items import ItemService
 from application.ledger import Ledger
@@ -15,8 +16,10 @@ from application.projections.stock_levels import StockLevels
 from application.projections.table import Projection
 from application.rebuild import Rebuilt, rebuild
 from application.sync import SyncService
+from domain.stock_item import ItemDetails
 from tests.support.shop import (
     CLERK,
+    all_events,
     assert_read_models_equal_replay,
     element,
     execute,
@@ -46,6 +49,21 @@ def test_rebuild_of_a_sound_ledger_differs_in_nothing(
     assert (result.name, result.position) == (projection.table.name, 12)
     assert result.differences.total == 0
     assert_read_models_equal_replay(ledger)
+
+
+@pytest.mark.parametrize("projection", PROJECTIONS, ids=lambda p: p.table.name)
+def test_projection_names_the_topics_that_it_makes_something_of(
+    ledger: Ledger, items: ItemService, sync: SyncService, projection: Projection
+) -> None:
+    tea = register(items)
+    sync.sync([element(kind, tea, 3) for kind in ("INBOUND", "OUTBOUND", "ADJUST")], CLERK)
+    items.change_details(tea, lambda _: ItemDetails(name="Tee", unit="Dose"), CLERK)
+    items.discontinue(tea, CLERK)
+    items.reactivate(tea, CLERK)
+    topics = {get_topic(type(found.event)): found for found in all_events(ledger)}
+    made_of = {topic for topic, found in topics.items() if projection.project([found])}
+    assert len(topics) == 7
+    assert made_of == set(projection.topics) or not projection.topics
 
 
 def test_rebuild_puts_damaged_stock_levels_right_and_says_what_was_wrong(

@@ -74,6 +74,10 @@ LAST_UP_TO = """
 SELECT coalesce(max(notification_id), 0) FROM stored_events WHERE notification_id <= %s
 """
 
+# Where the table was never analysed, all that lies behind the position would be fetched and sorted,
+# chunk for chunk.
+BY_INDEX = "SET LOCAL enable_bitmapscan = off"
+
 # The transaction that holds the lock is idle for as long as the rebuild takes.
 TRY_REBUILD_LOCK = """
 SELECT pg_try_advisory_xact_lock(hashtextextended('stockledger rebuild', 0)),
@@ -145,6 +149,15 @@ class PostgresLedgerRecorder(PostgresApplicationRecorder, ReadModelQueries):
             raise LostRace({key.item_id for key in appended}) from error
         except KeyTaken as error:
             raise lost_race(self._contended(appended), error) from error
+
+    def select_events_after(
+        self, position: int, limit: int, topics: Sequence[str] = ()
+    ) -> Sequence[Notification]:
+        settled = self._horizon()
+        with self.datastore.get_connection() as connection, connection.transaction():
+            execute(connection, BY_INDEX)
+            transaction = PostgresLedgerTransaction(connection, [])
+            return transaction.events_after(position, limit, topics, upto=settled)
 
     def select_recorded(self, local_ids: Sequence[UUID]) -> Sequence[Notification]:
         with self.datastore.get_connection() as connection:

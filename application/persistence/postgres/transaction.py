@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from datetime import datetime
 from itertools import starmap
-from typing import Any, NamedTuple, cast
+from typing import Any, Final, NamedTuple, cast
 from uuid import UUID
 
 from eventsourcing.persistence import Notification, StoredEvent
@@ -62,7 +62,9 @@ ORDER BY originator_version DESC LIMIT %s
 
 EVENTS_AFTER = """
 SELECT originator_id, originator_version, topic, state, notification_id
-FROM stored_events WHERE notification_id > %s ORDER BY notification_id LIMIT %s
+FROM stored_events
+WHERE notification_id > %s AND notification_id <= %s AND (%s OR topic = ANY(%b::text[]))
+ORDER BY notification_id LIMIT %s
 """
 
 INSERT_EVENTS = """
@@ -78,6 +80,10 @@ LOCK_SCHEMA = "SELECT pg_advisory_xact_lock(hashtextextended('stockledger schema
 TABLE_EXISTS = """
 SELECT EXISTS (SELECT FROM pg_tables WHERE schemaname = current_schema() AND tablename = %s)
 """
+
+
+LAST: Final = 2**63 - 1
+"""No position lies behind it."""
 
 
 class Key(NamedTuple):
@@ -119,8 +125,11 @@ class PostgresLedgerTransaction:
         rows = self._execute(EVENTS_BEFORE, [item_id, version, limit])
         return [StoredEvent(*row) for row in rows]
 
-    def events_after(self, position: int, limit: int) -> list[Notification]:
-        return [Notification(*row) for row in self._execute(EVENTS_AFTER, [position, limit])]
+    def events_after(
+        self, position: int, limit: int, topics: Sequence[str] = (), *, upto: int = LAST
+    ) -> list[Notification]:
+        parameters = [position, upto, not topics, list(topics), limit]
+        return [Notification(*row) for row in self._execute(EVENTS_AFTER, parameters)]
 
     def append(
         self, events: Sequence[StoredEvent], local_ids: Sequence[UUID | None]

@@ -2,8 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from functools import lru_cache
-from typing import Any, Final, cast
+from typing import Any, cast
 from uuid import UUID
 
 import filelock
@@ -19,9 +18,7 @@ from application.persistence.port import LedgerTransaction, Notices, RebuildRunn
 from application.persistence.queries import ReadModelQueries, Run
 from application.persistence.sqlite.datastore import LedgerDatastore
 from application.persistence.sqlite.tables import sqlite_table
-from application.persistence.sqlite.transaction import SQLiteLedgerTransaction, read_head
-
-REMEMBERED_IDS: Final = 65_536
+from application.persistence.sqlite.transaction import SQLiteLedgerTransaction, read_head, read_id
 
 # An INTEGER PRIMARY KEY that bears the name rowid: the library's queries read positions under this
 # name, and a VACUUM leaves them as they are, which it would not with an implicit rowid.
@@ -50,12 +47,7 @@ class SQLiteLedgerRecorder(SQLiteApplicationRecorder, ReadModelQueries):
 
     datastore: LedgerDatastore
     sql_table = staticmethod(sqlite_table)
-
-    @staticmethod
-    @lru_cache(REMEMBERED_IDS)
-    def convert_originator_id(originator_id: bytes) -> UUID:
-        """Remembered: who reads many events meets the same items again and again."""
-        return UUID(bytes=originator_id)
+    convert_originator_id = staticmethod(read_id)
 
     def construct_create_table_statements(self) -> list[str]:
         return [CREATE_EVENTS, CREATE_READABLE_EVENTS]
@@ -83,6 +75,12 @@ class SQLiteLedgerRecorder(SQLiteApplicationRecorder, ReadModelQueries):
     def head(self) -> int:
         with self.datastore.transaction(commit=False) as cursor:
             return read_head(cursor)
+
+    def select_events_after(
+        self, position: int, limit: int, topics: Sequence[str] = ()
+    ) -> Sequence[Notification]:
+        with self.datastore.transaction(commit=False) as cursor:
+            return SQLiteLedgerTransaction(cursor).events_after(position, limit, topics)
 
     def select_recorded(self, local_ids: Sequence[UUID]) -> Sequence[Notification]:
         with self.datastore.transaction(commit=False) as cursor:

@@ -9,7 +9,8 @@ import sqlite3
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
-from typing import Any, cast
+from functools import lru_cache
+from typing import Any, Final, cast
 from uuid import UUID
 
 from eventsourcing.persistence import Notification, StoredEvent
@@ -21,7 +22,7 @@ from application.projections.table import Table, Write
 from application.rejected.table import REJECTED, RejectedTransaction
 
 RECORDED = """
-SELECT e.rowid, e.originator_id, e.originator_version, e.topic, e.state
+SELECT e.originator_id, e.originator_version, e.topic, e.state, e.rowid
 FROM json_each(?2) AS place JOIN stored_events AS e ON e.local_id = substr(?1, place.value, 16)
 """
 
@@ -52,8 +53,8 @@ ORDER BY originator_version DESC LIMIT ?
 """
 
 EVENTS_AFTER = """
-SELECT rowid, originator_id, originator_version, topic, state
-FROM stored_events WHERE rowid > ? ORDER BY rowid LIMIT ?
+SELECT originator_id, originator_version, topic, state, rowid
+FROM stored_events WHERE rowid > ? {among} ORDER BY rowid LIMIT ?
 """
 
 TAKEN = """
@@ -61,6 +62,9 @@ SELECT EXISTS (
     SELECT * FROM stored_events
     WHERE (local_id = ? OR (originator_id = ? AND originator_version = ?)) AND rowid <= ?)
 """
+
+
+REMEMBERED_IDS: Final = 65_536
 
 
 class SQLiteLedgerTransaction:
@@ -92,8 +96,11 @@ class SQLiteLedgerTransaction:
     def events_before(self, item_id: UUID, version: int, limit: int) -> list[StoredEvent]:
         return self._stored_events(EVENTS_BEFORE, [item_id.bytes, version, limit])
 
-    def events_after(self, position: int, limit: int) -> list[Notification]:
-        return self._notifications(EVENTS_AFTER, [position, limit])
+    def events_after(
+        self, position: int, limit: int, topics: Sequence[str] = ()
+    ) -> list[Notification]:
+        among = f"AND topic IN ({', '.join('?' * len(topics))})" if topics else ""
+        return self._notifications(EVENTS_AFTER.format(among=among), [position, *topics, limit])
 
     def append(
         self, events: Sequence[StoredEvent], local_ids: Sequence[UUID | None]
@@ -147,20 +154,11 @@ class SQLiteLedgerTransaction:
 
     def _stored_events(self, query: str, parameters: Sequence[Any]) -> list[StoredEvent]:
         self._cursor.execute(query, parameters)
-        return [StoredEvent(UUID(bytes=row[0]), *tuple(row)[1:]) for row in self._cursor.fetchall()]
+        return [StoredEvent(read_id(row[0]), *row[1:]) for row in self._cursor.fetchall()]
 
     def _notifications(self, query: str, parameters: Sequence[Any]) -> list[Notification]:
         self._cursor.execute(query, parameters)
-        return [
-            Notification(
-                id=row[0],
-                originator_id=UUID(bytes=row[1]),
-                originator_version=row[2],
-                topic=row[3],
-                state=row[4],
-            )
-            for row in self._cursor.fetchall()
-        ]
+        return [Notification(read_id(row[0]), *row[1:]) for row in self._cursor.fetchall()]
 
     def _insert(
         self,
@@ -199,6 +197,12 @@ def read_head(cursor: SQLiteCursor) -> int:
     cursor.execute("SELECT coalesce(max(rowid), 0) FROM stored_events")
     position: int = cursor.fetchone()[0]
     return position
+
+
+@lru_cache(REMEMBERED_IDS)
+def read_id(stored: bytes) -> UUID:
+    """Remembered: who reads many events meets the same items again and again."""
+    return UUID(bytes=stored)
 
 
 def _latest(item_id: UUID, row: Sequence[Any]) -> Latest:
