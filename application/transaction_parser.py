@@ -82,7 +82,7 @@ class TransactionElement(MovementElement):
     item_id: Annotated[UUID, Field(strict=False)]
 
 
-_ELEMENTS = TypeAdapter(list[TransactionElement])
+_ELEMENTS = TypeAdapter(list[TransactionElement]).validator
 
 
 def parse_transactions(elements: Sequence[object]) -> list[Transaction]:

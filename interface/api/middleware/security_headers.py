@@ -2,7 +2,6 @@
 
 from typing import Final
 
-from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 DOCUMENTATION: Final = frozenset({"/docs", "/redoc", "/docs/oauth2-redirect"})
@@ -25,19 +24,29 @@ DOCUMENTATION_POLICY: Final = (
 )
 
 
+DOCUMENTATION_HEADERS: Final = HEADERS | {"Content-Security-Policy": DOCUMENTATION_POLICY}
+
+
 class SecurityHeadersMiddleware:
     """Sets them on every answer."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
+        self._headers = _raw(HEADERS)
+        self._documentation_headers = _raw(DOCUMENTATION_HEADERS)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         async def send_with_headers(message: Message) -> None:
             if message["type"] == "http.response.start":
-                headers = MutableHeaders(scope=message)
-                headers.update(HEADERS)
-                if scope["path"] in DOCUMENTATION:
-                    headers["Content-Security-Policy"] = DOCUMENTATION_POLICY
+                is_documentation = scope["path"] in DOCUMENTATION
+                ours = self._documentation_headers if is_documentation else self._headers
+                others = [pair for pair in message["headers"] if pair[0] not in ours]
+                message["headers"] = [*others, *ours.items()]
             await send(message)
 
         await self._app(scope, receive, send_with_headers)
+
+
+def _raw(headers: dict[str, str]) -> dict[bytes, bytes]:
+    """As they are sent."""
+    return {name.lower().encode(): value.encode() for name, value in headers.items()}
