@@ -7,6 +7,7 @@ from abc import abstractmethod
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from datetime import datetime
+from operator import attrgetter
 from typing import Any
 from uuid import UUID
 
@@ -53,13 +54,15 @@ class ReadModelQueries(LedgerRecorder):
     def select_items(
         self, wanted: ItemFilter, *, after: tuple[str, str] | None, limit: int
     ) -> list[StockLevel]:
-        conditions = _item_conditions(wanted)
-        if after is not None:
-            conditions.append(("(location, sku) > (?, ?)", after))
         levels = self.sql_table(StockLevels.table)
-        return [
-            StockLevel(*row) for row in self._select(levels, conditions, "location, sku", limit)
-        ]
+        conditions = _item_conditions(wanted)
+        found: list[StockLevel] = []
+        for place in _places_behind(wanted.locations, after):
+            rows = self._select(levels, [*place, *conditions], "location, sku", limit - len(found))
+            found += [StockLevel(*row) for row in rows]
+            if len(found) == limit:
+                break
+        return found
 
     def select_movements(
         self, wanted: MovementFilter, *, before: int | None, limit: int
@@ -68,18 +71,22 @@ class ReadModelQueries(LedgerRecorder):
         conditions = _movement_conditions(wanted, movements)
         if before is not None:
             conditions.append(("position < ?", [before]))
-        return [
-            Movement(*row) for row in self._select(movements, conditions, "position DESC", limit)
-        ]
+        found = self._select_at(movements, wanted.locations, conditions, "position DESC", limit)
+        rows = [Movement(*row) for row in found]
+        return sorted(rows, key=attrgetter("position"), reverse=True)[:limit]
 
     def select_changes(
         self, locations: frozenset[str] | None, *, after: int, upto: int, limit: int
     ) -> list[Change]:
-        found = [
-            *self._select_between(Movements.table, locations, (after, upto), limit),
-            *self._select_between(ItemChanges.table, locations, (after, upto), limit),
+        between: Condition = ("position > ? AND position <= ?", [after, upto])
+        found: list[Any] = [
+            row
+            for table in (Movements.table, ItemChanges.table)
+            for row in self._select_at(
+                self.sql_table(table), locations, [between], "position", limit
+            )
         ]
-        return sorted(found, key=lambda change: change.position)[:limit]
+        return sorted(found, key=attrgetter("position"))[:limit]
 
     def select_last_change(self, *, upto: int) -> Change | None:
         tables = (Movements.table, ItemChanges.table)
@@ -126,8 +133,10 @@ class ReadModelQueries(LedgerRecorder):
             values = [rejected.encode_value(*pair) for pair in zip(columns, before, strict=True)]
             conditions.append((f"({', '.join(columns)}) < (?, ?)", values))
         newest_first = "first_rejected_at DESC, rejection_id DESC"
-        rows = self._select(rejected, conditions, newest_first, limit)
-        return [RejectedTransaction(*row) for row in rows]
+        found = self._select_at(rejected, wanted.locations, conditions, newest_first, limit)
+        rows = [RejectedTransaction(*row) for row in found]
+        by_age = attrgetter("first_rejected_at", "rejection_id")
+        return sorted(rows, key=by_age, reverse=True)[:limit]
 
     def select_rejected_of(self, local_ids: Sequence[UUID]) -> list[RejectedTransaction]:
         rejected = self.sql_table(REJECTED)
@@ -163,24 +172,23 @@ class ReadModelQueries(LedgerRecorder):
                 samples=[sample for row in rows for sample in _unequal_values(live, row)],
             )
 
-    def _select_between(
+    def _select_at(
         self,
-        table: Table,
+        table: SQLTable,
         locations: frozenset[str] | None,
-        positions: tuple[int, int],
+        conditions: Sequence[Condition],
+        order: str,
         limit: int,
     ) -> list[Any]:
-        """Each location by itself, from its own place in the index: together, all that lies between
-        the positions would have to be sorted."""
-        target = self.sql_table(table)
-        wanted: list[list[Condition]] = (
+        """The first rows of each location, each by itself, from its own place in the index:
+        together, all that there is at them would have to be sorted."""
+        places: list[list[Condition]] = (
             [[]] if locations is None else [[("location = ?", [name])] for name in locations]
         )
-        between: Condition = ("position > ? AND position <= ?", positions)
         return [
             row
-            for condition in wanted
-            for row in self._select(target, [*condition, between], "position", limit)
+            for place in places
+            for row in self._select(table, [*place, *conditions], order, limit)
         ]
 
     def _select(
@@ -197,10 +205,23 @@ class ReadModelQueries(LedgerRecorder):
         return [table.decode(row) for row in rows]
 
 
+def _places_behind(
+    locations: frozenset[str] | None, after: tuple[str, str] | None
+) -> list[list[Condition]]:
+    """The parts of the stock list behind that location and SKU, each to be read by the index; of
+    several locations, each by itself."""
+    if locations is None:
+        return [[] if after is None else [("(location, sku) > (?, ?)", after)]]
+    location, sku = after or ("", "")
+    return [
+        [("location = ?", [name]), *([("sku > ?", [sku])] if name == location else [])]
+        for name in sorted(locations)
+        if name >= location
+    ]
+
+
 def _item_conditions(wanted: ItemFilter) -> list[Condition]:
     conditions: list[Condition] = []
-    if wanted.locations is not None:
-        conditions.append(_within(wanted.locations))
     if wanted.sku is not None:
         conditions.append(("sku = ?", [wanted.sku]))
     if wanted.text is not None:
@@ -214,7 +235,7 @@ def _item_conditions(wanted: ItemFilter) -> list[Condition]:
 
 
 def _movement_conditions(wanted: MovementFilter, movements: SQLTable) -> list[Condition]:
-    conditions = _equal_or_between(
+    return _equal_or_between(
         movements,
         ("item_id", "=", wanted.item_id),
         ("type", "=", wanted.type),
@@ -223,9 +244,6 @@ def _movement_conditions(wanted: MovementFilter, movements: SQLTable) -> list[Co
         ("recorded_at", ">=", wanted.recorded_from),
         ("recorded_at", "<", wanted.recorded_to),
     )
-    if wanted.locations is not None:
-        conditions.append(_within(wanted.locations))
-    return conditions
 
 
 def _rejected_conditions(wanted: RejectedFilter, rejected: SQLTable) -> list[Condition]:
@@ -239,8 +257,6 @@ def _rejected_conditions(wanted: RejectedFilter, rejected: SQLTable) -> list[Con
         ("first_rejected_at", ">=", wanted.rejected_from),
         ("first_rejected_at", "<", wanted.rejected_to),
     )
-    if wanted.locations is not None:
-        conditions.append(_within(wanted.locations))
     if wanted.name is not None:
         name = rejected.encode_value("local_id", wanted.name)
         conditions.append(("(local_id = ? OR rejection_id = ?)", [name, name]))
@@ -253,11 +269,6 @@ def _equal_or_between(table: SQLTable, *bounds: tuple[str, str, Any]) -> list[Co
         for column, operator, value in bounds
         if value is not None
     ]
-
-
-def _within(locations: frozenset[str]) -> Condition:
-    marks = ", ".join("?" * len(locations))
-    return (f"location IN ({marks})", sorted(locations)) if locations else ("FALSE", [])
 
 
 def _unequal_values(table: Table, row: Sequence[Any]) -> list[tuple[Any, str, Any, Any]]:

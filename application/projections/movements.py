@@ -47,7 +47,9 @@ class Movements:
         "movements",
         Movement,
         key="position",
-        indexes=(("item_id", "position"), ("location", "position")),
+        indexes=tuple(
+            (column, "position") for column in ("item_id", "location", "type", "actor", "device")
+        ),
     )
 
     topics: ClassVar = (InboundRecorded.TOPIC, OutboundRecorded.TOPIC, Adjusted.TOPIC)

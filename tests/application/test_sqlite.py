@@ -1,16 +1,25 @@
 """Promises of the SQLite adapter alone."""
 
 import sqlite3
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from threading import Thread
+from uuid import UUID
 
 import pytest
 
+from application.access.principal import Principal
+from application.access.roles import Role
 from application.items import ItemService
 from application.ledger import Ledger
 from application.persistence import environment
-from application.persistence.port import StoreUnavailable
+from application.persistence.filters import ItemFilter, MovementFilter
+from application.persistence.port import LedgerRecorder, StoreUnavailable
+from application.persistence.queries import Run
 from application.sync import SyncService
+from domain.actor import Actor
 from tests.support.shop import CLERK, all_events, element, register
 
 
@@ -93,3 +102,97 @@ def test_database_that_stays_locked_is_unavailable(
             Ledger(environment(database_url, lock_timeout=1))
     finally:
         other.close()
+
+
+BOTH = frozenset({"main", "shop"})
+
+READS: dict[str, Callable[[LedgerRecorder, UUID], Sequence[object]]] = {
+    "an item": lambda reader, tea: [reader.select_item(tea)],
+    "the stock list": lambda reader, tea: reader.select_items(
+        ItemFilter(), after=("main", "SKU-5"), limit=10
+    ),
+    "the stock list of locations": lambda reader, tea: reader.select_items(
+        ItemFilter(locations=BOTH), after=("main", "SKU-5"), limit=10
+    ),
+    "an SKU": lambda reader, tea: reader.select_items(
+        ItemFilter(sku="TEA-250"), after=None, limit=10
+    ),
+    "changes": lambda reader, tea: reader.select_changes(None, after=9, upto=10**9, limit=10),
+    "changes at locations": lambda reader, tea: reader.select_changes(
+        BOTH, after=9, upto=10**9, limit=10
+    ),
+    "the last change": lambda reader, tea: [reader.select_last_change(upto=10**9)],
+    **{
+        f"the journal by {wanted}": partial(
+            lambda reader, tea, wanted: reader.select_movements(wanted, before=10**9, limit=10),
+            wanted=wanted,
+        )
+        for wanted in (
+            MovementFilter(),
+            MovementFilter(locations=BOTH),
+            MovementFilter(device="rare"),
+            MovementFilter(actor="chief"),
+            MovementFilter(type="COUNT"),
+        )
+    },
+    "an item's journal": lambda reader, tea: reader.select_movements(
+        MovementFilter(item_id=tea), before=10**9, limit=10
+    ),
+}
+
+
+def test_page_takes_as_many_steps_in_a_large_ledger_as_in_a_small_one(
+    ledger: Ledger,
+    sync: SyncService,
+    items: ItemService,
+    file: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Steps of SQLite's machine, which are the same in every run: a scan or a sort would show."""
+    tea, cup = register(items), register(items, "CUP", "shop")
+    chief = Principal(Actor("chief"), Role.ADMIN)
+    sync.sync([element("INBOUND", tea, 1, device="rare") for _ in range(20)], CLERK)
+    sync.sync([element("COUNT", cup, 1) for _ in range(20)], chief)
+    steps = _count_steps(ledger, file, monkeypatch)
+
+    def grow(start: int, end: int) -> None:
+        ids = [
+            register(items, f"SKU-{n}", location) for n in range(start, end) for location in BOTH
+        ]
+        sync.sync([element("INBOUND", n, 1) for n in ids for _ in range(20)], CLERK)
+
+    def taken() -> dict[str, int]:
+        return {name: steps(partial(read, ledger.recorder, tea)) for name, read in READS.items()}
+
+    grow(0, 10)
+    small = taken()
+    grow(10, 100)
+    large = taken()
+    assert {name: n for name, n in large.items() if n > small[name] * 1.1} == {}
+    assert all(n > 0 for n in small.values())
+
+
+def _count_steps(
+    ledger: Ledger, file: Path, monkeypatch: pytest.MonkeyPatch
+) -> Callable[[Callable[[], object]], int]:
+    taken = 0
+
+    def step() -> None:
+        nonlocal taken
+        taken += 1
+
+    @contextmanager
+    def reading() -> Iterator[Run]:
+        connection = sqlite3.connect(file)
+        connection.set_progress_handler(step, 1)
+        yield lambda query, parameters: connection.execute(query, parameters).fetchall()
+        connection.close()
+
+    def steps(read: Callable[[], object]) -> int:
+        nonlocal taken
+        taken = 0
+        read()
+        return taken
+
+    monkeypatch.setattr(ledger.recorder, "reading", reading)
+    return steps
