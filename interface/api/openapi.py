@@ -28,6 +28,9 @@ An inventory ledger for devices that lose the network. Send what a device record
 `POST /sync/transactions`, as often as it takes: each transaction is recorded exactly once, under
 the `localId` that the device made for it.
 
+What a GET answers has an `ETag`. Who asks again with it in `If-None-Match` is answered 304, without
+a body, where nothing has changed.
+
 Field names are camelCase; snake_case is understood as well. Errors are
 `application/problem+json` with a stable `code`.
 """

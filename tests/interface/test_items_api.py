@@ -190,3 +190,25 @@ def test_forged_cursor_is_a_problem(api: TestClient, forged: str) -> None:
     for path in ["/items", "/movements"]:
         answer = api.get(path, params={"cursor": cursor})
         assert (answer.status_code, answer.json()["code"]) == (422, "INVALID")
+
+
+@pytest.mark.parametrize("path", [f"/items/{TEA_ID}", "/items", "/movements", "/sync/changes"])
+def test_answer_that_the_client_has_already_is_not_sent_again(api: TestClient, path: str) -> None:
+    api.post("/items", json=TEA)
+    first = api.get(path)
+    tag = first.headers["ETag"]
+    for known in (tag, f'"other", W/{tag}', "*"):
+        again = api.get(path, headers={"If-None-Match": known})
+        assert (again.status_code, again.content, again.headers["ETag"]) == (304, b"", tag)
+        assert again.headers["Cache-Control"] == "no-store"
+    assert api.get(path, headers={"If-None-Match": '"other"'}).json() == first.json()
+    sync(api, element("INBOUND", TEA_ID, 1))
+    changed = api.get(path, headers={"If-None-Match": tag})
+    assert changed.status_code == 200
+    assert changed.headers["ETag"] != tag
+
+
+def test_what_is_no_answer_to_a_get_has_no_tag(api: TestClient) -> None:
+    assert "ETag" not in api.post("/items", json=TEA).headers
+    missing = api.get(f"/items/{uuid4()}", headers={"If-None-Match": "*"})
+    assert (missing.status_code, "ETag" in missing.headers) == (404, False)

@@ -6,6 +6,7 @@ from starlette.middleware.trustedhost import TrustedHostMiddleware
 
 from interface.api.middleware.authentication import AuthenticationMiddleware
 from interface.api.middleware.bodies import BodyMiddleware
+from interface.api.middleware.conditional import ConditionalGetMiddleware
 from interface.api.middleware.request_log import RequestLogMiddleware
 from interface.api.middleware.security_headers import SecurityHeadersMiddleware
 from interface.settings import Settings
@@ -15,6 +16,7 @@ LOOPBACK_NAMES = ["127.0.0.1", "localhost", "::1", "[::1]", "testserver"]
 
 def install(app: FastAPI, settings: Settings) -> None:
     """Puts the layers around the app; the last one added is the outermost."""
+    app.add_middleware(ConditionalGetMiddleware)
     app.add_middleware(
         BodyMiddleware, max_bytes=settings.max_body, timeout_seconds=settings.body_timeout
     )
@@ -33,7 +35,13 @@ def install(app: FastAPI, settings: Settings) -> None:
             CORSMiddleware,
             allow_origins=settings.cors_origins,
             allow_methods=["GET", "POST", "PATCH"],
-            allow_headers=["Authorization", "Content-Type", "Content-Encoding", "Last-Event-ID"],
-            expose_headers=["Retry-After", "X-Request-Id"],
+            allow_headers=[
+                "Authorization",
+                "Content-Type",
+                "Content-Encoding",
+                "If-None-Match",
+                "Last-Event-ID",
+            ],
+            expose_headers=["ETag", "Retry-After", "X-Request-Id"],
         )
     app.add_middleware(SecurityHeadersMiddleware)
