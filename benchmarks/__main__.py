@@ -5,13 +5,14 @@ within one run, by the ratios to the floor.
 """
 
 import argparse
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 from application.sync import MAX_WAITING
-from benchmarks import access, floor, http, service, streams
+from benchmarks import access, floor, growth, http, service, streams
 from benchmarks.databases import Database, databases
-from benchmarks.report import Result, show, write_chart, write_json
+from benchmarks.report import Curves, Result, show, write_chart, write_json
 from benchmarks.shop import Mix
 
 
@@ -38,16 +39,16 @@ def rates(measured: list[Database], *, quick: bool) -> Result:
     for size in (1, 100, 1_000, 10_000):
         rounds = max(1, (4_000 if quick else 16_000) // max(size, 16))
         for database in measured:
-            bare = floor.rate(database, size, rounds)
             for clients in (n for n in (1, 8, 32) if n * size < MAX_WAITING):
                 turns = max(1, rounds // clients)
+                bare = floor.rate(database, size, rounds)
                 alone = service.rate(database, size, clients, turns)
                 over = http.served(database, size, clients, turns).rate
                 rows.append(
                     (database.name, size, clients, alone, over, bare, alone / bare, over / alone)
                 )
-    return Result("Transactions a second", columns, rows,
-                  (("database", "batch", "clients"), "of floor"))  # fmt: skip
+    with_8_clients = Curves("batch", ("service/s", "HTTP/s", "floor/s"), "database", {"clients": 8})
+    return Result("Transactions a second", columns, rows, with_8_clients)
 
 
 def mixes(measured: list[Database], *, quick: bool) -> Result:
@@ -92,31 +93,64 @@ def contention(measured: list[Database], *, quick: bool) -> Result:
     return Result("Transactions a second by server processes, in batches of 100", columns, rows)
 
 
-def growth(measured: list[Database], *, quick: bool) -> Result:
-    rows = [row for database in measured for row in _growth(database, quick=quick)]
-    columns = ("database", "events an item", "items", "statements", "commits", "ms", "times")
-    return Result("One batch of a transaction an item, as streams grow", columns, rows)
+_COSTS = ("batch ms", "journal ms", "item's journal ms", "stock list ms", "changes ms")
 
 
-def _growth(database: Database, *, quick: bool) -> Iterator[tuple[object, ...]]:
-    """As many events as a disk takes in minutes: fewer items where the streams are long."""
-    most = 10_000 if quick else 1_000_000
-    for items in (1_000, 10, 1):
-        lengths = [length for length in (10, 1_000, 100_000, 1_000_000) if length * items <= most]
-        costs = list(service.growth(database, items, lengths))
-        for cost in costs:
-            yield (database.name, cost.events_per_item, items, cost.statements, cost.commits,
-                   cost.milliseconds, cost.milliseconds / costs[0].milliseconds)  # fmt: skip
+def streams_grow(measured: list[Database], *, quick: bool) -> Result:
+    lengths = [10, 1_000, 10_000] if quick else [10, 1_000, 100_000, 1_000_000]
+    return _grown("One item, as its stream grows", "events", (
+        (database.name, number, cost)
+        for database in measured
+        for number, cost in growth.by_stream(database, lengths)
+    ))  # fmt: skip
+
+
+def items_grow(measured: list[Database], *, quick: bool) -> Result:
+    numbers = [1_000, 10_000] if quick else [1_000, 10_000, 100_000, 1_000_000]
+    return _grown("A ledger, as its items grow in number", "items", (
+        (database.name, number, cost)
+        for database in measured
+        for number, cost in growth.by_items(database, numbers)
+    ))  # fmt: skip
+
+
+def _grown(title: str, what: str, costs: Iterable[tuple[str, int, growth.Cost]]) -> Result:
+    """Milliseconds a batch of 100 transactions, and a page of 100 rows; `times`: a batch against
+    the first one."""
+    rows: list[tuple[object, ...]] = []
+    first: dict[str, float] = {}
+    for name, number, cost in costs:
+        times = cost.batch / first.setdefault(name, cost.batch)
+        rows.append((name, number, times, *cost))
+    return Result(title, ("database", what, "times", *_COSTS), rows,
+                  Curves(what, _COSTS, by="database"))  # fmt: skip
+
+
+def events_grow(measured: list[Database], *, quick: bool) -> Result:
+    numbers = [10_000, 100_000] if quick else [10_000, 100_000, 1_000_000, 10_000_000]
+    rebuilt = []
+
+    def costs() -> Iterator[tuple[str, int, growth.Cost]]:
+        for database in measured:
+            for number, cost, again in growth.by_events(database, numbers):
+                rebuilt.append(again)
+                yield database.name, number, cost
+
+    grown = _grown("A ledger of 1,000 items, as its events grow in number", "events", costs())
+    rows = [(*row, *again) for row, again in zip(grown.rows, rebuilt, strict=True)]
+    return replace(grown, columns=(*grown.columns, "stock list anew: events/s", "MB"), rows=rows)
 
 
 def rebuilds(measured: list[Database], *, quick: bool) -> Result:
-    events = 20_000 if quick else 100_000
+    """Each in a process of its own."""
+    events = 50_000 if quick else 500_000
     rows = [
-        (database.name, name, rate)
+        (database.name, name, *found)
         for database in measured
-        for name, rate in service.rebuild_rates(database, events).items()
+        for name, found in growth.rebuilds(database, events)
     ]
-    return Result(f"Rebuild of {events:,} events", ("database", "projection", "events/s"), rows)
+    return Result(f"Rebuild of {events:,} events", ("database", "projection", "events/s", "MB"),
+                  rows)  # fmt: skip
 
 
 def authentication(measured: list[Database], *, quick: bool) -> Result:
@@ -147,7 +181,9 @@ MEASUREMENTS = {
     "mixes": mixes,
     "singles": singles,
     "contention": contention,
-    "growth": growth,
+    "streams-grow": streams_grow,
+    "items-grow": items_grow,
+    "events-grow": events_grow,
     "rebuilds": rebuilds,
     "authentication": authentication,
     "streams": following,

@@ -3,18 +3,28 @@
 import json
 import os
 import platform
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from html import escape
 from pathlib import Path
-from typing import Any
+from types import MappingProxyType
+from typing import Any, NamedTuple, cast
 
+from matplotlib import pyplot as plt
+from matplotlib.axes import Axes
 from rich.console import Console
 from rich.table import Table
 
-BAR_PIXELS = 360
-ROW_PIXELS = 20
+
+class Curves(NamedTuple):
+    """How a table is drawn."""
+
+    x: str
+    ys: Sequence[str]
+    by: str
+    """The column that tells the curves apart."""
+    where: Mapping[str, Any] = MappingProxyType({})
+    """What columns must hold in the rows that are drawn."""
 
 
 @dataclass(frozen=True)
@@ -24,11 +34,10 @@ class Result:
     title: str
     columns: Sequence[str]
     rows: Sequence[Sequence[Any]]
-    chart: tuple[Sequence[str], str] | None = None
-    """The columns that name a bar, and the one that says how long it is."""
+    curves: Curves | None = None
 
-    def cell(self, row: Sequence[Any], column: str) -> Any:
-        return row[self.columns.index(column)]
+    def named(self, row: Sequence[Any]) -> dict[str, Any]:
+        return dict(zip(self.columns, row, strict=True))
 
 
 def show(result: Result) -> None:
@@ -46,7 +55,7 @@ def write_json(results: Sequence[Result], file: Path) -> None:
         "results": [
             {
                 "title": result.title,
-                "rows": [dict(zip(result.columns, row, strict=True)) for row in result.rows],
+                "rows": [result.named(row) for row in result.rows],
             }
             for result in results
         ],
@@ -64,34 +73,29 @@ def machine() -> dict[str, Any]:
 
 
 def write_chart(results: Sequence[Result], file: Path) -> None:
-    """The ratios, as an SVG with a bar each."""
-    bars = [bar for result in results if result.chart for bar in _bars(result)]
-    height = ROW_PIXELS * len(bars)
-    lines = [_drawn(number, *bar) for number, bar in enumerate(bars)]
-    file.write_text(
-        f'<svg xmlns="http://www.w3.org/2000/svg" width="900" height="{height}" '
-        f'font-family="sans-serif" font-size="12">\n{"".join(lines)}</svg>\n'
-    )
+    """The curves, a panel for each table that has one."""
+    drawn = [result for result in results if result.curves]
+    if drawn:
+        figure, panels = plt.subplots(
+            len(drawn), figsize=(9, 4 * len(drawn)), squeeze=False, layout="constrained"
+        )
+        for result, panel in zip(drawn, panels.flat, strict=True):
+            _draw(result, panel)
+        figure.savefig(file)
+        plt.close(figure)
 
 
-def _bars(result: Result) -> list[tuple[str, float]]:
-    assert result.chart is not None
-    names, length = result.chart
-    found = []
-    for row in result.rows:
-        label = ", ".join(f"{name} {result.cell(row, name)}" for name in names)
-        found.append((f"{result.title}: {label}", result.cell(row, length)))
-    return found
-
-
-def _drawn(number: int, label: str, ratio: float) -> str:
-    top = ROW_PIXELS * number
-    width = min(ratio, 1.0) * BAR_PIXELS
-    return (
-        f'<text x="0" y="{top + 14}">{escape(label)}</text>'
-        f'<rect x="480" y="{top + 3}" width="{width:.0f}" height="{ROW_PIXELS - 6}" '
-        f'fill="#4a7"/><text x="{485 + width:.0f}" y="{top + 14}">{ratio:.0%}</text>\n'
-    )
+def _draw(result: Result, panel: Axes) -> None:
+    curves = cast("Curves", result.curves)
+    rows = [row for row in result.rows if curves.where.items() <= result.named(row).items()]
+    for name in dict.fromkeys(result.named(row)[curves.by] for row in rows):
+        points = [result.named(row) for row in rows if result.named(row)[curves.by] == name]
+        for y in curves.ys:
+            xs = [point[curves.x] for point in points]
+            panel.plot(xs, [point[y] for point in points], marker="o", label=f"{name}, {y}")
+    panel.set(title=result.title, xscale="log", yscale="log", xlabel=curves.x)
+    panel.grid(visible=True, alpha=0.3)
+    panel.legend(loc="center left", bbox_to_anchor=(1, 0.5), fontsize="small")
 
 
 def _shown(value: Any) -> str:

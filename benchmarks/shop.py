@@ -3,24 +3,30 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 from uuid import UUID, uuid4
 
 from application.access.audit import AuditTrail, Origin
 from application.access.keys import Grant, KeyService
 from application.access.principal import Principal
 from application.access.roles import Role
-from application.items import ItemService
+from application.clock import utc_now
 from application.ledger import Ledger
 from application.persistence import environment
 from application.sync import SyncService
+from application.transaction_parser import parse_transaction
 from benchmarks.databases import Database
 from domain.actor import Actor
-from domain.stock_item import ItemDetails
+from domain.events import StockItemEvent
+from domain.stock_item import ItemDetails, StockItem
 
 Batch = list[dict[str, Any]]
 
 QUANTITY = 3
+FILLED = 10_000
+"""Events a commit, where a ledger is made large."""
+
+DETAILS = ItemDetails(name="An item like any other", unit="piece")
 CALLER = Principal(Actor("benchmark"), Role.ADMIN)
 
 
@@ -69,6 +75,37 @@ class Shop:
             for n in range(size)
         ]
 
+    def register(self, items: int) -> None:
+        """Until there are so many."""
+        while (first := len(self.items)) < items:
+            made: list[StockItemEvent] = []
+            for number in range(first, min(first + FILLED, items)):
+                item = StockItem.register(
+                    "main", f"SKU-{number:05}", DETAILS, by=CALLER.actor, recorded_at=utc_now()
+                )
+                made += cast("list[StockItemEvent]", item.collect_events())
+                self.items.append(item.id)
+            self._append(made)
+
+    def fill(self, events: int) -> None:
+        """Until the ledger has so many, without deciding anything."""
+        with self.ledger.recorder.transaction() as transaction:
+            items = self.ledger.load(transaction, self.items)
+        first = 0
+        while (missing := events - self.ledger.recorder.head()) > 0:
+            made: list[StockItemEvent] = []
+            for element in self.batch(min(missing, FILLED), first):
+                transaction_ = parse_transaction(element)
+                item = items[transaction_.item_id]
+                made.append(item.record(transaction_, by=CALLER.actor, recorded_at=utc_now()))
+                item.pending_events.clear()
+            self._append(made)
+            first += FILLED
+
+    def _append(self, events: list[StockItemEvent]) -> None:
+        with self.ledger.recorder.transaction() as transaction:
+            self.ledger.append(transaction, events)
+
     def batches(self, size: int, rounds: int, mix: Mix, first: int = 0) -> list[Batch]:
         """So many batches for one sender, each after the other."""
         items = self.items[:1] if mix.hot else None
@@ -85,7 +122,6 @@ class Shop:
 def shop(database: Database, items: int) -> Iterator[Shop]:
     """A shop with so many items in a new database."""
     with database.new() as url, Ledger(environment(url, lock_timeout=60)) as ledger:
-        service = ItemService(ledger)
-        details = ItemDetails(name="An item like any other", unit="piece")
-        ids = [service.register("main", f"SKU-{n:05}", details, CALLER)[0].id for n in range(items)]
-        yield Shop(ledger, SyncService(ledger), ids, url)
+        stock = Shop(ledger, SyncService(ledger), [], url)
+        stock.register(items)
+        yield stock

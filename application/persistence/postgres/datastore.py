@@ -67,6 +67,8 @@ def execute(
     return cursor.execute(query.encode(), parameters)
 
 
+_BY_INDEX: Final = "SET LOCAL enable_bitmapscan = off"
+
 LISTEN: Final = "LISTEN stockledger_news"
 NOTIFY: Final = "NOTIFY stockledger_news"
 
@@ -134,6 +136,17 @@ class LedgerDatastore(PostgresDatastore):
                 finally:
                     if connection.closed:
                         self.pool.check()  # What cut this one may have cut the others too.
+
+    @contextmanager
+    def in_order(self) -> Iterator[Connection[DictRow]]:
+        """A connection to read pages from, each by an index that has its order.
+
+        By its statistics, or for want of any, the planner may find it cheaper to fetch all that a
+        page could be taken from and sort that: page for page, and all of a ledger at worst.
+        """
+        with self.get_connection() as connection, connection.pipeline(), connection.transaction():
+            execute(connection, _BY_INDEX)
+            yield connection
 
     @contextmanager
     def unit_of_work(

@@ -74,10 +74,6 @@ LAST_UP_TO = """
 SELECT coalesce(max(notification_id), 0) FROM stored_events WHERE notification_id <= %s
 """
 
-# Where the table was never analysed, all that lies behind the position would be fetched and sorted,
-# chunk for chunk.
-BY_INDEX = "SET LOCAL enable_bitmapscan = off"
-
 # The transaction that holds the lock is idle for as long as the rebuild takes.
 TRY_REBUILD_LOCK = """
 SELECT pg_try_advisory_xact_lock(hashtextextended('stockledger rebuild', 0)),
@@ -154,8 +150,7 @@ class PostgresLedgerRecorder(PostgresApplicationRecorder, ReadModelQueries):
         self, position: int, limit: int, topics: Sequence[str] = ()
     ) -> Sequence[Notification]:
         settled = self._horizon()
-        with self.datastore.get_connection() as connection, connection.transaction():
-            execute(connection, BY_INDEX)
+        with self.datastore.in_order() as connection:
             transaction = PostgresLedgerTransaction(connection, [])
             return transaction.events_after(position, limit, topics, upto=settled)
 
@@ -165,7 +160,7 @@ class PostgresLedgerRecorder(PostgresApplicationRecorder, ReadModelQueries):
 
     @contextmanager
     def reading(self) -> Iterator[Run]:
-        with self.datastore.get_connection() as connection:
+        with self.datastore.in_order() as connection:
             yield lambda query, parameters: execute(
                 connection, query.replace("?", "%s"), parameters
             ).fetchall()
