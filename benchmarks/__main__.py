@@ -37,7 +37,7 @@ def rates(measured: list[Database], *, quick: bool) -> Result:
                "of floor", "of service")  # fmt: skip
     rows = []
     for size in (1, 100, 1_000, 10_000):
-        rounds = max(1, (4_000 if quick else 16_000) // max(size, 16))
+        rounds = max(1, (4_000 if quick else 48_000) // max(size, 16))
         for database in measured:
             for clients in (n for n in (1, 8, 32) if n * size < MAX_WAITING):
                 turns = max(1, rounds // clients)
@@ -68,17 +68,22 @@ def _rates_of(database: Database, rounds: int, mix: Mix) -> tuple[float, float]:
 
 
 def singles(measured: list[Database], *, quick: bool) -> Result:
-    """What sharing commits is worth."""
+    """What sharing commits is worth, and what of a request is HTTP."""
     rounds = 60 if quick else 250
     rows: list[tuple[object, ...]] = []
     for database in measured:
         alone = http.served(database, 1, 32, rounds, alone=True)
-        shared = http.served(database, 1, 32, rounds)
-        for name, found in (("one a request", alone), ("shared", shared)):
-            spread = found.slowest / found.median
-            rows.append((database.name, name, found.rate, found.median, found.slowest, spread,
-                         found.rate / alone.rate))  # fmt: skip
-    columns = ("database", "commits", "HTTP/s", "p50 ms", "p99 ms", "p99 : p50", "times")
+        found = {
+            "a commit each": alone,
+            "commits shared": http.served(database, 1, 32, rounds),
+            "nothing to record": http.answered(database, 32, rounds, bare=False),
+            "a server that does nothing": http.answered(database, 32, rounds, bare=True),
+        }
+        rows += [
+            (database.name, what, *one, one.slowest / one.median, one.rate / alone.rate)
+            for what, one in found.items()
+        ]
+    columns = ("database", "what", "HTTP/s", "p50 ms", "p99 ms", "p99 : p50", "times")
     return Result("Single transactions, 32 clients, one process", columns, rows)
 
 

@@ -20,6 +20,11 @@ from application.persistence.filters import ItemFilter
 from benchmarks.databases import Database
 from benchmarks.shop import EVEN, QUANTITY, Batch, Mix, shop
 
+STOCKLEDGER = (str(Path(sys.executable).with_name("stockledger")), "serve")
+ALONE = (sys.executable, "-m", "benchmarks.alone", "serve")
+BARE = (sys.executable, "-m", "uvicorn", "benchmarks.bare:app", "--lifespan", "off",
+        "--no-access-log")  # fmt: skip
+
 
 class Served(NamedTuple):
     """How a server answered."""
@@ -42,12 +47,21 @@ def served(
     alone: bool = False,
 ) -> Served:
     """Batches of `size` from so many connections; `alone`: each in a commit of its own."""
-    with shop(database, items=1_000) as stock, serving(stock.database_url, alone=alone) as url:
+    command = ALONE if alone else STOCKLEDGER
+    with shop(database, items=1_000) as stock, serving(stock.database_url, command) as url:
         work = [stock.batches(size, rounds, mix, first=n) for n in range(clients)]
         warm_up = [[stock.batch(min(size, 100))] for _ in work]
         key = stock.key()
         uvloop.run(_send([url] * clients, warm_up, key))
         return uvloop.run(_send([url] * clients, work, key))
+
+
+def answered(database: Database, clients: int, rounds: int, *, bare: bool) -> Served:
+    """Empty batches, which record nothing; `bare`: by a server that does not look at them."""
+    command = BARE if bare else STOCKLEDGER
+    with shop(database, items=1) as stock, serving(stock.database_url, command) as url:
+        empty: list[Batch] = [[]] * rounds
+        return uvloop.run(_send([url] * clients, [empty] * clients, stock.key()))
 
 
 def contention(database: Database, processes: int, rounds: int, *, hot: bool) -> float:
@@ -77,7 +91,7 @@ async def _send(urls: Sequence[str], work: Sequence[Sequence[Batch]], key: str) 
     senders = (_sender(url, mine, key) for url, mine in zip(urls, bodies, strict=True))
     seconds = [one for mine in await asyncio.gather(*senders) for one in mine]
     elapsed = time.perf_counter() - started
-    transactions = sum(len(batch) for mine in work for batch in mine)
+    transactions = sum(len(batch) or 1 for mine in work for batch in mine)
     slowest = statistics.quantiles(seconds, n=100)[-1] if len(seconds) > 1 else seconds[0]
     return Served(transactions / elapsed, statistics.median(seconds) * 1e3, slowest * 1e3)
 
@@ -105,15 +119,15 @@ async def _sender(url: str, bodies: Sequence[bytes], key: str) -> list[float]:
 
 
 @contextmanager
-def serving(database_url: str, *, alone: bool = False, **settings: str) -> Iterator[str]:
+def serving(
+    database_url: str, command: Sequence[str] = STOCKLEDGER, **settings: str
+) -> Iterator[str]:
     """The URL of a server in a process of its own."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    installed = [str(Path(sys.executable).with_name("stockledger"))]
-    command = [sys.executable, "-m", "benchmarks.alone"] if alone else installed
     process = subprocess.Popen(
-        [*command, "serve", "--port", str(port)],
+        [*command, "--port", str(port)],
         env=os.environ
         | {"STOCKLEDGER_DATABASE_URL": database_url, "STOCKLEDGER_RATE_LIMIT": "1000000/second"}
         | settings,

@@ -3,6 +3,8 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime
+from itertools import cycle, islice
 from typing import Any, NamedTuple, cast
 from uuid import UUID, uuid4
 
@@ -14,15 +16,18 @@ from application.clock import utc_now
 from application.ledger import Ledger
 from application.persistence import environment
 from application.sync import SyncService
-from application.transaction_parser import parse_transaction
 from benchmarks.databases import Database
 from domain.actor import Actor
 from domain.events import StockItemEvent
 from domain.stock_item import ItemDetails, StockItem
+from domain.transaction import Transaction, TransactionType
 
 Batch = list[dict[str, Any]]
 
 QUANTITY = 3
+OCCURRED_AT = datetime(2026, 1, 8, 0, 14, 3, tzinfo=UTC)
+DEVICE = "scanner-7"
+REFERENCE = "po:1182"
 FILLED = 10_000
 """Events a commit, where a ledger is made large."""
 
@@ -68,9 +73,9 @@ class Shop:
                 "type": "INBOUND",
                 "itemId": str(among[(first + n) % len(among)]),
                 "quantity": QUANTITY,
-                "occurredAt": "2026-01-08T09:14:03+09:00",
-                "device": "scanner-7",
-                "reference": "po:1182",
+                "occurredAt": OCCURRED_AT.isoformat(),
+                "device": DEVICE,
+                "reference": REFERENCE,
             }
             for n in range(size)
         ]
@@ -91,16 +96,14 @@ class Shop:
         """Until the ledger has so many, without deciding anything."""
         with self.ledger.recorder.transaction() as transaction:
             items = self.ledger.load(transaction, self.items)
-        first = 0
+        numbers = cycle(self.items)
         while (missing := events - self.ledger.recorder.head()) > 0:
+            now = utc_now()
             made: list[StockItemEvent] = []
-            for element in self.batch(min(missing, FILLED), first):
-                transaction_ = parse_transaction(element)
-                item = items[transaction_.item_id]
-                made.append(item.record(transaction_, by=CALLER.actor, recorded_at=utc_now()))
-                item.pending_events.clear()
+            for item_id in islice(numbers, min(missing, FILLED)):
+                items[item_id].pending_events.clear()
+                made.append(items[item_id].record(_any(item_id), by=CALLER.actor, recorded_at=now))
             self._append(made)
-            first += FILLED
 
     def _append(self, events: list[StockItemEvent]) -> None:
         with self.ledger.recorder.transaction() as transaction:
@@ -116,6 +119,19 @@ class Shop:
                 batch[::2] = found[-1][::2]
             found.append(batch)
         return found
+
+
+def _any(item_id: UUID) -> Transaction:
+    """As those of a batch."""
+    return Transaction(
+        local_id=uuid4(),
+        type=TransactionType.INBOUND,
+        item_id=item_id,
+        quantity=QUANTITY,
+        occurred_at=OCCURRED_AT,
+        device=DEVICE,
+        reference=REFERENCE,
+    )
 
 
 @contextmanager
