@@ -29,6 +29,8 @@ class SQLTable(ABC):
     """
 
     insert: str
+    storage = ""
+    """What follows on the columns when the table is made."""
 
     def __init__(self, table: Table, dialect: Dialect) -> None:
         self.table = table
@@ -43,7 +45,7 @@ class SQLTable(ABC):
         table, token = self.table, token_hex(4)
         definitions = ", ".join(self._definition(name) for name in table.columns)
         return [
-            f"CREATE TABLE {table.name} ({definitions})",
+            f"CREATE TABLE {table.name} ({definitions}){self.storage}",
             *(
                 f"CREATE INDEX {table.name}_{'_'.join(index)}_{token} "
                 f"ON {table.name} ({', '.join(index)})"

@@ -37,7 +37,11 @@ class StockLevels:
     """One row an item."""
 
     table: ClassVar = Table(
-        "stock_levels", StockLevel, key="item_id", indexes=(("location", "sku"), ("sku",))
+        "stock_levels",
+        StockLevel,
+        key="item_id",
+        indexes=(("location", "sku"), ("sku",)),
+        is_updated=True,
     )
 
     topics: ClassVar[Sequence[str]] = ()

@@ -32,6 +32,8 @@ class Table:
     row: type[tuple[Any, ...]]
     key: str
     indexes: tuple[tuple[str, ...], ...] = ()
+    is_updated: bool = False
+    """Whether its rows are written again and again, in columns that are in no index."""
 
     @cached_property
     def columns(self) -> dict[str, Any]:

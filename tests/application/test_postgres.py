@@ -20,8 +20,11 @@ from application.persistence import environment
 from application.persistence.filters import MovementFilter
 from application.persistence.port import StoreUnavailable, UnsupportedDatabase
 from application.persistence.postgres.datastore import LISTEN, NOTIFY
+from application.persistence.postgres.datastore import execute as execute_on
 from application.persistence.postgres.recorder import PostgresLedgerRecorder
+from application.persistence.postgres.transaction import PostgresLedgerTransaction
 from application.projections import PROJECTIONS
+from application.projections.stock_levels import StockLevels
 from application.rebuild import rebuild
 from application.sync import SyncService
 from domain.events import StockItemEvent
@@ -279,3 +282,23 @@ def test_what_a_shared_session_hears_is_not_kept(ledger: Ledger) -> None:
         for statement in (LISTEN, NOTIFY, "SELECT 1"):
             connection.execute(statement)
         assert not connection._notifies_backlog
+
+
+def test_stock_list_is_updated_without_a_write_to_its_indexes(
+    ledger: Ledger, items: ItemService, sync: SyncService
+) -> None:
+    ids = [register(items, f"SKU-{n}") for n in range(200)]
+    rebuild(ledger, StockLevels(), lambda *_: None)
+    for _ in range(3):
+        sync.sync([element("INBOUND", item_id, 1) for item_id in ids], CLERK)
+    recorder = ledger.recorder
+    assert isinstance(recorder, PostgresLedgerRecorder)
+    with recorder.datastore.unit_of_work() as connection:
+        transaction = PostgresLedgerTransaction(connection, [])
+        ledger.append(transaction, movements_of(ledger, *ids))
+        ((updates, in_place),) = execute_on(
+            connection,
+            "SELECT n_tup_upd, n_tup_hot_upd FROM pg_stat_xact_user_tables "
+            "WHERE relname = 'stock_levels'",
+        )
+    assert updates == in_place >= 200  # The connection may not have reported earlier ones yet.
