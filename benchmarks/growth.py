@@ -6,8 +6,8 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from itertools import count
 from typing import NamedTuple
+from uuid import UUID
 
 from application.persistence.filters import ItemFilter, MovementFilter
 from application.projections import PROJECTIONS
@@ -45,12 +45,26 @@ class Rebuilt(NamedTuple):
     """Memory, at the most."""
 
 
-def by_stream(database: Database, lengths: list[int]) -> Iterator[tuple[int, Cost]]:
-    """A ledger of one item, at each of these lengths of its stream."""
+class OnOneItem(NamedTuple):
+    """Milliseconds for a batch of 100 transactions on one item, in one ledger."""
+
+    long: float
+    """On the item with the long stream."""
+    short: float
+    """On items with a stream of 10."""
+
+
+def by_stream(database: Database, lengths: list[int]) -> Iterator[tuple[int, OnOneItem]]:
+    """A ledger in which one item has a stream of each of these lengths."""
     with shop(database, items=1) as stock:
+        long = stock.items[0]
         for length in lengths:
-            stock.fill(length)
-            yield length, _cost(stock)
+            stock.fill(length, [long])
+            stock.register(len(stock.items) + TRIES)
+            fresh = stock.items[-TRIES:]
+            stock.fill(stock.ledger.recorder.head() + 9 * TRIES, fresh)
+            pairs = [(_synced(stock, [long]), _synced(stock, [short])) for short in fresh]
+            yield length, OnOneItem(*map(statistics.median, zip(*pairs, strict=True)))
 
 
 def by_items(database: Database, numbers: list[int]) -> Iterator[tuple[int, Cost]]:
@@ -79,33 +93,34 @@ def rebuilds(database: Database, events: int) -> Iterator[tuple[str, Rebuilt]]:
 
 def _cost(stock: Shop) -> Cost:
     reader = stock.ledger.recorder
-    middle = reader.head() // 2
+    head = reader.head()
     here = frozenset({"main"})
-    item = stock.items[len(stock.items) // 2]
-    sku = f"SKU-{len(stock.items) // 2:05}"
-    firsts = count(step=SIZE)
+    middle = len(stock.items) // 2
+    item, sku = stock.items[middle], f"SKU-{middle:05}"
+    of_item = MovementFilter(item_id=item)
+    at_location = MovementFilter(locations=here)
     return Cost(
-        _median(lambda: stock.sync.sync(stock.batch(SIZE, first=next(firsts)), CALLER)),
-        _median(
-            lambda: reader.select_movements(
-                MovementFilter(locations=here), before=middle, limit=SIZE
-            )
-        ),
-        _median(
-            lambda: reader.select_movements(MovementFilter(item_id=item), before=None, limit=SIZE)
-        ),
-        _median(lambda: reader.select_items(ItemFilter(), after=("main", sku), limit=SIZE)),
-        _median(lambda: reader.select_changes(here, after=middle, upto=reader.head(), limit=SIZE)),
+        statistics.median(_synced(stock, stock.items, first=SIZE * n) for n in range(TRIES)),
+        _read(lambda: reader.select_movements(at_location, before=head // 2, limit=SIZE)),
+        _read(lambda: reader.select_movements(of_item, before=None, limit=SIZE)),
+        _read(lambda: reader.select_items(ItemFilter(), after=("main", sku), limit=SIZE)),
+        _read(lambda: reader.select_changes(here, after=head // 2, upto=head, limit=SIZE)),
     )
 
 
-def _median(act: Callable[[], object]) -> float:
-    times = []
-    for _ in range(TRIES):
-        started = time.perf_counter()
-        act()
-        times.append(time.perf_counter() - started)
-    return statistics.median(times) * 1_000
+def _synced(stock: Shop, items: list[UUID], first: int = 0) -> float:
+    batch = stock.batch(SIZE, first, items)
+    return _milliseconds(lambda: stock.sync.sync(batch, CALLER))
+
+
+def _read(page: Callable[[], object]) -> float:
+    return statistics.median(_milliseconds(page) for _ in range(TRIES))
+
+
+def _milliseconds(act: Callable[[], object]) -> float:
+    started = time.perf_counter()
+    act()
+    return (time.perf_counter() - started) * 1_000
 
 
 _MEASURED = """

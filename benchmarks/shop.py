@@ -92,17 +92,19 @@ class Shop:
                 self.items.append(item.id)
             self._append(made)
 
-    def fill(self, events: int) -> None:
-        """Until the ledger has so many, without deciding anything."""
+    def fill(self, events: int, items: list[UUID] | None = None) -> None:
+        """Until the ledger has so many, on these items in turn, without deciding anything."""
+        among = self.items if items is None else items
         with self.ledger.recorder.transaction() as transaction:
-            items = self.ledger.load(transaction, self.items)
-        numbers = cycle(self.items)
+            loaded = self.ledger.load(transaction, among)
+        turns = cycle(among)
         while (missing := events - self.ledger.recorder.head()) > 0:
             now = utc_now()
             made: list[StockItemEvent] = []
-            for item_id in islice(numbers, min(missing, FILLED)):
-                items[item_id].pending_events.clear()
-                made.append(items[item_id].record(_any(item_id), by=CALLER.actor, recorded_at=now))
+            for item_id in islice(turns, min(missing, FILLED)):
+                item = loaded[item_id]
+                item.pending_events.clear()
+                made.append(item.record(_any(item_id), by=CALLER.actor, recorded_at=now))
             self._append(made)
 
     def _append(self, events: list[StockItemEvent]) -> None:

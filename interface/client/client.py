@@ -5,10 +5,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from secrets import randbits
 from threading import Lock
 from types import TracebackType
 from typing import Any, Final, Self
-from uuid import UUID, uuid4
+from uuid import UUID
 
 import httpx2
 
@@ -102,13 +103,14 @@ class StockClient:
     ) -> UUID:
         """Takes down what happened just now; returns the transaction's `localId`. It is on the disk
         by then, and will be sent with the next sync."""
-        local_id = uuid4()
+        now = self._clock()
+        local_id = _time_ordered_id(now)
         element = {
             "localId": str(local_id),
             "type": type,
             "itemId": str(item_id),
             "quantity": quantity,
-            "occurredAt": self._clock().isoformat(),
+            "occurredAt": now.isoformat(),
             "reason": reason,
             "note": note,
             "reference": reference,
@@ -244,3 +246,10 @@ class StockClient:
         with self._store.transaction():
             self._store.replace_stock(items)
             self._store.bookmark = page["nextAfter"]
+
+
+def _time_ordered_id(now: datetime) -> UUID:
+    """A UUIDv7 (RFC 9562, section 5.7), which the server's index finds a place for at less cost. It
+    is as good by a dead clock: what makes it unique is random."""
+    milliseconds = max(0, int(now.timestamp() * 1000))
+    return UUID(int=milliseconds << 80 | 7 << 76 | randbits(12) << 64 | 2 << 62 | randbits(62))

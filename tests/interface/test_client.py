@@ -222,6 +222,16 @@ def test_place_that_the_ledger_does_not_know_is_left_for_a_new_copy(
         assert [item.item_id for item in device.stock()] == [tea]
 
 
+@pytest.mark.parametrize("now", [datetime(1, 1, 1, tzinfo=UTC), datetime(9999, 1, 1, tzinfo=UTC)])
+def test_device_with_a_dead_clock_records_under_ids_of_their_own(
+    api: TestClient, new_device: NewDevice, tea: UUID, now: datetime
+) -> None:
+    dead = new_device(api._transport, clock=lambda: now)
+    ids = {dead.record("INBOUND", tea, 1) for _ in range(10)}
+    assert {local_id.version for local_id in ids} == {7}
+    assert len(ids) == dead.sync().recorded == 10
+
+
 def test_clock_that_is_off_is_reported(api: TestClient, new_device: NewDevice, tea: UUID) -> None:
     slow = new_device(api._transport, clock=lambda: datetime.now(UTC) - timedelta(hours=1))
     assert slow.sync().clock_offset is None
