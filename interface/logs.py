@@ -1,6 +1,11 @@
 """What the server writes to its log: lines for people, or JSON for programs."""
 
+import logging
 from typing import Any, Literal
+
+# Nobody reads these in an entry, and each request's would be asked for them (logging HOWTO,
+# "Optimization").
+logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False
 
 
 def log_config(format: Literal["text", "json"]) -> dict[str, Any]:

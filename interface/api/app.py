@@ -51,7 +51,9 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         lifespan=lifespan,
     )
     app.state.stream_slots = StreamSlots(configured.max_streams)
-    for module in (sync, status, changes, rejections, items, movements, keys, audit, health):
+    # The first to be looked at, and not among the included ones, which are looked through twice.
+    app.router.routes[:0] = sync.router.routes
+    for module in (status, changes, rejections, items, movements, keys, audit, health):
         app.include_router(module.router)
     problems.install(app)
     refusals.install(app)
