@@ -12,11 +12,14 @@ from eventsourcing.persistence import Notification
 
 from application.ledger import Ledger
 from application.persistence.port import Differences, LedgerTransaction, StillHeld
-from application.projections.table import Projection, Recorded
-from domain.events import StockItemEvent
+from application.projections.table import Projection, Write
+from domain.events import MOVEMENT_TOPICS
 
 CHUNK: Final = 5_000
 """Events read, and rows committed, at a time. Writers wait for one chunk at the most."""
+
+LONG_CHUNK: Final = 20_000
+"""As many are read where of an item's movements only the last one is decoded and projected."""
 
 SAMPLES: Final = 10
 """How many of the rows that differ are shown."""
@@ -54,6 +57,7 @@ class _Rebuild:
         self._still_held = still_held
         self._live = projection.table
         self._shadow = projection.table.shadow()
+        self._chunk = LONG_CHUNK if projection.needs_last_movements_only else CHUNK
         self._position = 0
 
     def run(self, progress: Progress) -> Rebuilt:
@@ -78,12 +82,15 @@ class _Rebuild:
         caught_up = False
         while not caught_up:
             head = self._recorder.head()
-            recorded = self._recorded(
-                self._recorder.select_events_after(self._position, CHUNK, self._projection.topics)
+            found = self._recorder.select_events_after(
+                self._position, self._chunk, self._projection.topics
             )
+            writes = self._writes(found)
             with self._recorder.transaction() as transaction:
-                self._project(transaction, recorded)
-            caught_up = len(recorded) < CHUNK
+                transaction.write(self._shadow, writes)
+            if found:
+                self._position = found[-1].id
+            caught_up = len(found) < self._chunk
             if caught_up:  # What else there is up to the head is about other things.
                 self._position = max(self._position, head)
             progress(self._position, max(self._position, head))
@@ -91,8 +98,9 @@ class _Rebuild:
     def _swap(self) -> None:
         with self._recorder.transaction() as transaction:
             transaction.exclude_writers()
-            while recorded := self._recorded(self._events_after(transaction)):
-                self._project(transaction, recorded)
+            while found := self._events_after(transaction):
+                transaction.write(self._shadow, self._writes(found))
+                self._position = found[-1].id
             old = transaction.replace_table(self._live, self._shadow)
             # From here on, nobody else can touch the shadow; until here, only without this lock.
             self._still_held()
@@ -100,16 +108,18 @@ class _Rebuild:
             transaction.drop_table(old)
 
     def _events_after(self, transaction: LedgerTransaction) -> Sequence[Notification]:
-        return transaction.events_after(self._position, CHUNK, self._projection.topics)
+        return transaction.events_after(self._position, self._chunk, self._projection.topics)
 
-    def _recorded(
-        self, notifications: Sequence[Notification]
-    ) -> Sequence[Recorded[StockItemEvent]]:
-        return [self._ledger.to_recorded(notification) for notification in notifications]
+    def _writes(self, found: Sequence[Notification]) -> Sequence[Write]:
+        needed = _without_overtaken(found) if self._projection.needs_last_movements_only else found
+        return self._projection.project([self._ledger.to_recorded(one) for one in needed])
 
-    def _project(
-        self, transaction: LedgerTransaction, recorded: Sequence[Recorded[StockItemEvent]]
-    ) -> None:
-        if recorded:
-            transaction.write(self._shadow, self._projection.project(recorded))
-            self._position = recorded[-1].position
+
+def _without_overtaken(found: Sequence[Notification]) -> list[Notification]:
+    """Leaves out the movements on which another event of their item follows."""
+    last = {one.originator_id: one.id for one in found}
+    return [
+        one
+        for one in found
+        if one.id == last[one.originator_id] or one.topic not in MOVEMENT_TOPICS
+    ]

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from dataclasses import KW_ONLY
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Final, Self
 from uuid import UUID
 
 from eventsourcing.domain import Aggregate
@@ -179,3 +179,6 @@ class Adjusted(MovementRecorded):
     @property
     def quantity(self) -> int:
         return self.delta if self.counted is None else self.counted
+
+
+MOVEMENT_TOPICS: Final = (InboundRecorded.TOPIC, OutboundRecorded.TOPIC, Adjusted.TOPIC)

@@ -50,6 +50,8 @@ class ItemChanges:
         ItemReactivated.TOPIC,
     )
 
+    needs_last_movements_only: ClassVar = False
+
     def project(self, recorded: Sequence[Recorded[StockItemEvent]]) -> list[Insert]:
         rows = [
             _item_change(position, event)

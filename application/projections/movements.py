@@ -6,13 +6,7 @@ from typing import ClassVar, NamedTuple
 from uuid import UUID
 
 from application.projections.table import Insert, Recorded, Table
-from domain.events import (
-    Adjusted,
-    InboundRecorded,
-    MovementRecorded,
-    OutboundRecorded,
-    StockItemEvent,
-)
+from domain.events import MOVEMENT_TOPICS, MovementRecorded, StockItemEvent
 from domain.transaction import TransactionType
 
 
@@ -52,7 +46,9 @@ class Movements:
         ),
     )
 
-    topics: ClassVar = (InboundRecorded.TOPIC, OutboundRecorded.TOPIC, Adjusted.TOPIC)
+    topics: ClassVar = MOVEMENT_TOPICS
+
+    needs_last_movements_only: ClassVar = False
 
     def project(self, recorded: Sequence[Recorded[StockItemEvent]]) -> list[Insert]:
         rows = [

@@ -46,6 +46,8 @@ class StockLevels:
 
     topics: ClassVar[Sequence[str]] = ()
 
+    needs_last_movements_only: ClassVar = True
+
     def project(self, recorded: Sequence[Recorded[StockItemEvent]]) -> list[Write]:
         registered: dict[UUID, StockLevel] = {}
         described: defaultdict[UUID, dict[str, Any]] = defaultdict(dict)

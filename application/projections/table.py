@@ -80,6 +80,11 @@ class Projection(Protocol):
         """Of the events that it is about; none where it is about all."""
         ...
 
+    @property
+    def needs_last_movements_only(self) -> bool:
+        """Whether an item's last movement tells it all that those before it do."""
+        ...
+
     def project(self, recorded: Sequence[Recorded[StockItemEvent]]) -> Sequence[Write]:
         """The writes for these events, which follow in order on those projected before."""
         ...

@@ -32,6 +32,11 @@ def silently(ledger: Ledger, projection: Projection) -> Rebuilt:
     return rebuild(ledger, projection, lambda *_: None)
 
 
+def read_at_a_time(monkeypatch: pytest.MonkeyPatch, events: int) -> None:
+    for chunk in ("CHUNK", "LONG_CHUNK"):
+        monkeypatch.setattr(f"application.rebuild.{chunk}", events)
+
+
 @pytest.fixture
 def tea(items: ItemService, sync: SyncService) -> Any:
     tea = register(items)
@@ -44,10 +49,33 @@ def tea(items: ItemService, sync: SyncService) -> Any:
 def test_rebuild_of_a_sound_ledger_differs_in_nothing(
     ledger: Ledger, tea: Any, projection: Projection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("application.rebuild.CHUNK", 3)
+    read_at_a_time(monkeypatch, 3)
     result = silently(ledger, projection)
     assert (result.name, result.position) == (projection.table.name, 12)
     assert result.differences.total == 0
+    assert_read_models_equal_replay(ledger)
+
+
+@pytest.mark.parametrize("events", range(1, 9))
+@pytest.mark.parametrize("projection", PROJECTIONS, ids=lambda p: p.table.name)
+def test_rebuild_comes_to_the_same_wherever_its_chunks_end(
+    ledger: Ledger,
+    items: ItemService,
+    sync: SyncService,
+    projection: Projection,
+    events: int,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    tea, cup = register(items), register(items, "CUP-01")
+    sync.sync([element("INBOUND", item, 5) for item in (tea, cup, tea)], CLERK)
+    items.change_details(tea, lambda _: ItemDetails(name="Tee", unit="Dose"), CLERK)
+    sync.sync([element("OUTBOUND", item, 1) for item in (tea, cup)], CLERK)
+    items.discontinue(cup, CLERK)
+    sync.sync([element("OUTBOUND", tea, 1)], CLERK)
+    items.reactivate(cup, CLERK)
+    items.discontinue(tea, CLERK)
+    read_at_a_time(monkeypatch, events)
+    assert silently(ledger, projection).differences.total == 0
     assert_read_models_equal_replay(ledger)
 
 
@@ -116,7 +144,7 @@ class Killed(Exception):
 def test_rebuild_that_was_killed_half_way_has_changed_nothing_and_can_be_run_again(
     ledger: Ledger, tea: Any, sync: SyncService, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("application.rebuild.CHUNK", 3)
+    read_at_a_time(monkeypatch, 3)
 
     def kill(position: int, head: int) -> None:
         if position >= 6:
@@ -133,7 +161,7 @@ def test_rebuild_that_was_killed_half_way_has_changed_nothing_and_can_be_run_aga
 def test_rebuild_while_writes_go_on_loses_none_of_them(
     ledger: Ledger, tea: Any, sync: SyncService, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("application.rebuild.CHUNK", 5)
+    read_at_a_time(monkeypatch, 5)
     before = on_hand(ledger, tea)
     stop = Event()
     written = 0
