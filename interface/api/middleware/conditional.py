@@ -49,7 +49,7 @@ def _is_whole_answer(message: Message) -> bool:
 
 
 def _tagged(start: Message, body: Message, asked: Headers) -> tuple[Message, Message]:
-    tag = f'"{blake2b(body["body"], digest_size=16).hexdigest()}"'
+    tag = f'"{blake2b(body.get("body", b""), digest_size=16).hexdigest()}"'
     headers = MutableHeaders(raw=list(start["headers"]))
     headers["ETag"] = tag
     known = {name.strip().removeprefix("W/") for name in asked.get("If-None-Match", "").split(",")}
