@@ -44,7 +44,7 @@ def show(result: Result) -> None:
     """On the terminal."""
     table = Table(*result.columns, title=result.title)
     for row in result.rows:
-        table.add_row(*map(_shown, row))
+        table.add_row(*map(_shown, result.columns, row))
     Console().print(table)
 
 
@@ -98,7 +98,11 @@ def _draw(result: Result, panel: Axes) -> None:
     panel.legend(loc="center left", bbox_to_anchor=(1, 0.5), fontsize="small")
 
 
-def _shown(value: Any) -> str:
-    if isinstance(value, float):
-        return f"{value:.0%}" if value < 1 else f"{value:,.1f}" if value < 100 else f"{value:,.0f}"
-    return str(value)
+def _shown(column: str, value: Any) -> str:
+    if isinstance(value, int):
+        return f"{value:,}"
+    if not isinstance(value, float):
+        return str(value)
+    if column.startswith("of "):
+        return f"{value:.0%}"
+    return f"{value:,.2f}" if value < 10 else f"{value:,.0f}"
