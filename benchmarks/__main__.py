@@ -22,6 +22,7 @@ def main() -> None:
     parser.add_argument("--only", choices=MEASUREMENTS, help="one of the tables")
     parser.add_argument("--into", type=Path, default=Path(), help="the folder for the files")
     options = parser.parse_args()
+    options.into.mkdir(parents=True, exist_ok=True)
     results = []
     with databases() as measured:
         for name, measure in MEASUREMENTS.items():
