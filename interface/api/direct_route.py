@@ -2,8 +2,9 @@
 
 FastAPI looks up, orders and calls what an endpoint asks for in its signature anew for each request,
 in contexts for what must be closed behind it. That was half of what the server spent on a small
-batch (docs/performance.md). An endpoint behind this route takes the request alone, gets from it
-what it needs, and has nothing to close. It is described, and its errors are answered, like others.
+batch (docs/decisions/0014-spend-little-on-a-transaction.md). An endpoint behind this route takes
+the request alone, gets from it what it needs, and has nothing to close. It is described, and its
+errors are answered, like others.
 """
 
 from functools import cached_property
