@@ -144,7 +144,7 @@ class PostgreSQL:
 @contextmanager
 def databases() -> Iterator[list[Database]]:
     """Each of them, as long as the block lasts."""
-    with TemporaryDirectory() as folder, postgres.server(Path(folder), durable=True) as server:
+    with postgres.server(durable=True) as server:
         yield [SQLite(), PostgreSQL(server)]
 
 

@@ -16,8 +16,8 @@ BACKENDS = ["sqlite", "postgres"]
 
 
 @pytest.fixture(scope="session")
-def postgres_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[postgres.Server]:
-    with postgres.server(tmp_path_factory.mktemp("server")) as server:
+def postgres_server() -> Iterator[postgres.Server]:
+    with postgres.server() as server:
         yield server
 
 

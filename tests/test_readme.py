@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from tests.support.curl import path_with_curl
 from tests.support.server import running
 
 README = Path(__file__).parent.parent / "README.md"
@@ -32,8 +33,8 @@ def test_first_sync_works_when_pasted(database_url: str, tmp_path: Path) -> None
         def paste(command: str) -> dict[str, Any]:
             text = command.replace("http://127.0.0.1:8000", server.url)
             shown = subprocess.run(
-                ["bash", "-c", text],
-                env=os.environ | {"STOCKLEDGER_KEY": key},
+                ["sh", "-c", text],
+                env=os.environ | {"STOCKLEDGER_KEY": key, "PATH": path_with_curl(tmp_path)},
                 capture_output=True,
                 check=True,
             ).stdout

