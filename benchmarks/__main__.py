@@ -10,7 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from application.sync import MAX_WAITING
-from benchmarks import access, floor, growth, http, service, streams
+from benchmarks import access, floor, growth, http, readers, service, streams
 from benchmarks.databases import Database, databases
 from benchmarks.report import Curves, Result, show, write_chart, write_json
 from benchmarks.shop import Mix
@@ -185,6 +185,17 @@ def following(measured: list[Database], *, quick: bool) -> Result:
     return Result("Live streams: changes a second to each, and to all; delay", columns, rows)
 
 
+def beside_readers(measured: list[Database], *, quick: bool) -> Result:
+    rounds = 10 if quick else 40
+    rows = []
+    for database in measured:
+        alone, *beside = [readers.batch_ms(database, number, rounds) for number in (0, 1, 2)]
+        rows.append((database.name, alone, *beside, beside[-1] / alone))
+    columns = ("database", "no reader ms", "one ms", "two ms", "times")
+    return Result("A batch of 1,000, beside threads that read the journal page by page", columns,
+                  rows)  # fmt: skip
+
+
 MEASUREMENTS = {
     "rates": rates,
     "mixes": mixes,
@@ -194,6 +205,7 @@ MEASUREMENTS = {
     "items-grow": items_grow,
     "events-grow": events_grow,
     "rebuilds": rebuilds,
+    "readers": beside_readers,
     "authentication": authentication,
     "streams": following,
 }

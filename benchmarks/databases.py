@@ -1,22 +1,23 @@
 """The databases that are measured, with their defaults: every commit is on the disk."""
 
-import sqlite3
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, NamedTuple, Protocol
-from unittest.mock import patch
 from urllib.parse import urlsplit
 
 import psycopg
 from eventsourcing.persistence import StoredEvent
-from eventsourcing.sqlite import SQLiteCursor
 
 from application.persistence.postgres.datastore import execute
 from application.persistence.postgres.tables import postgres_table
 from application.persistence.postgres.transaction import INSERT_EVENTS
+from application.persistence.sqlite.bulk import in_bulk
+from application.persistence.sqlite.datastore import WRITER_CACHE_KIB
+from application.persistence.sqlite.file import LedgerFile
 from application.persistence.sqlite.tables import sqlite_table
+from application.persistence.sqlite.transaction import insert_events
 from application.projections.table import Table, Write
 from tests.support import postgres
 
@@ -33,8 +34,6 @@ class Commit(NamedTuple):
 
 class Database(Protocol):
     name: str
-    begins: str
-    """A part of the statement that begins a unit of work, and of no other."""
 
     def new(self) -> AbstractContextManager[str]:
         """The URL of an empty database."""
@@ -48,14 +47,9 @@ class Database(Protocol):
         """The bulk statements that write all of it."""
         ...
 
-    def recorded_statements(self) -> AbstractContextManager[list[str]]:
-        """What the ledger executes in the block; a bulk statement over many rows counts once."""
-        ...
-
 
 class SQLite:
     name = "SQLite"
-    begins = "BEGIN IMMEDIATE"
 
     @contextmanager
     def new(self) -> Iterator[str]:
@@ -64,14 +58,13 @@ class SQLite:
 
     @contextmanager
     def bare(self, url: str) -> Iterator[Callable[[Sequence[Statement]], None]]:
-        connection = sqlite3.connect(urlsplit(url).path[1:], isolation_level=None)
-        connection.execute("PRAGMA synchronous=FULL")
-        connection.execute("PRAGMA wal_autocheckpoint=16384")
+        file = LedgerFile(urlsplit(url).path[1:])
+        connection = file.connect(busy_timeout_seconds=30, cache_kib=WRITER_CACHE_KIB)
 
         def run(statements: Sequence[Statement]) -> None:
             connection.execute("BEGIN IMMEDIATE")
-            for statement, rows in statements:
-                connection.executemany(statement, rows)
+            for statement, parameters in statements:
+                connection.execute(statement, parameters)
             connection.execute("COMMIT")
 
         yield run
@@ -82,25 +75,14 @@ class SQLite:
             (position, e.originator_id.bytes, e.originator_version, e.topic, e.state, key.bytes)  # type: ignore[union-attr]
             for position, e, key in commit.events
         ]
-        statements: list[Statement] = [
-            ("INSERT INTO stored_events VALUES (?, ?, ?, ?, ?, ?)", events)
-        ]
-        statements += [sqlite_table(table).statement(write) for table, write in commit.writes]
-        return [(statement, list(rows)) for statement, rows in statements]
-
-    @contextmanager
-    def recorded_statements(self) -> Iterator[list[str]]:
-        found: list[str] = []
-        with (
-            patch.object(SQLiteCursor, "execute", _recording(SQLiteCursor.execute, found)),
-            patch.object(SQLiteCursor, "executemany", _recording(SQLiteCursor.executemany, found)),
-        ):
-            yield found
+        statements: list[Statement] = [*in_bulk(events, insert_events)]
+        for table, write in commit.writes:
+            statements += sqlite_table(table).statements(write)
+        return statements
 
 
 class PostgreSQL:
     name = "PostgreSQL"
-    begins = "set_config('lock_timeout'"
 
     def __init__(self, server: postgres.Server) -> None:
         self._server = server
@@ -130,15 +112,9 @@ class PostgreSQL:
             keys,
         ]
         statements: list[Statement] = [(INSERT_EVENTS, columns)]
-        statements += [postgres_table(table).statement(write) for table, write in commit.writes]
+        for table, write in commit.writes:
+            statements += postgres_table(table).statements(write)
         return statements
-
-    @contextmanager
-    def recorded_statements(self) -> Iterator[list[str]]:
-        found: list[str] = []
-        recording = _recording(psycopg.Cursor.execute, found)
-        with patch.object(psycopg.Cursor, "execute", recording):
-            yield found
 
 
 @contextmanager
@@ -146,11 +122,3 @@ def databases() -> Iterator[list[Database]]:
     """Each of them, as long as the block lasts."""
     with postgres.server(durable=True) as server:
         yield [SQLite(), PostgreSQL(server)]
-
-
-def _recording(original: Callable[..., Any], found: list[str]) -> Callable[..., Any]:
-    def execute(cursor: Any, statement: str | bytes, *arguments: Any, **options: Any) -> Any:
-        found.append(statement.decode() if isinstance(statement, bytes) else statement)
-        return original(cursor, statement, *arguments, **options)
-
-    return execute

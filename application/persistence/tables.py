@@ -1,13 +1,18 @@
 """SQL for read models, derived from their `Table`s in the dialect of a database."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from secrets import token_hex
 from types import NoneType
 from typing import Any, get_args
 
 from application.projections.table import Insert, Table, Update, Upsert, Write
+
+Statement = tuple[str, list[Any]]
+"""SQL, and the values of its parameters."""
+
+Rows = Sequence[tuple[Any, ...]]
 
 
 @dataclass(frozen=True)
@@ -28,7 +33,6 @@ class SQLTable(ABC):
     Adapters add what they insert and update many rows by.
     """
 
-    insert: str
     storage = ""
     """What follows on the columns when the table is made."""
 
@@ -54,22 +58,23 @@ class SQLTable(ABC):
         ]
 
     @abstractmethod
-    def update(self, columns: tuple[str, ...]) -> str:
-        """The statement that gives these columns new values, in rows found by their key."""
+    def insert(self, rows: Rows, ending: str = "") -> Iterable[Statement]:
+        """What inserts rows of all columns; `ending` follows on the values."""
 
     @abstractmethod
-    def arrange(self, columns: Iterable[str], rows: Iterable[tuple[Any, ...]]) -> list[Any]:
-        """The rows' values as `insert` and `update` take them."""
+    def update(self, columns: tuple[str, ...], values: Rows) -> Iterable[Statement]:
+        """What gives these columns new values, in rows found by their key, which is the last
+        value of each."""
 
-    def statement(self, write: Write) -> tuple[str, list[Any]]:
-        """What to run, and on what, to have this written."""
+    def statements(self, write: Write) -> Iterable[Statement]:
+        """What to run to have this written."""
         match write:
             case Insert(rows):
-                return self.insert, self.arrange(self.table.columns, rows)
+                return self.insert(rows)
             case Upsert(rows, kept):
-                return self.insert + self._on_conflict(kept), self.arrange(self.table.columns, rows)
+                return self.insert(rows, self._on_conflict(kept))
             case Update(columns, values):
-                return self.update(columns), self.arrange((*columns, self.table.key), values)
+                return self.update(columns, values)
 
     def select(self, condition: str) -> str:
         """The statement that reads all columns of some rows."""

@@ -2,25 +2,35 @@
 
 import sqlite3
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from functools import partial
 from pathlib import Path
 from threading import Thread
 from uuid import UUID
 
+import apsw
 import pytest
 
 from application.access.principal import Principal
 from application.access.roles import Role
+from application.copy import copy
 from application.items import ItemService
 from application.ledger import Ledger
 from application.persistence import environment
 from application.persistence.filters import ItemFilter, MovementFilter
 from application.persistence.port import LedgerRecorder, StoreUnavailable
 from application.persistence.queries import Run
+from application.projections import PROJECTIONS
+from application.rebuild import rebuild
 from application.sync import SyncService
 from domain.actor import Actor
-from tests.support.shop import CLERK, all_events, element, register
+from tests.support.shop import (
+    CLERK,
+    all_events,
+    assert_read_models_equal_replay,
+    element,
+    register,
+)
 
 
 @pytest.fixture
@@ -37,8 +47,7 @@ def test_commits_survive_a_power_cut(ledger: Ledger) -> None:
     with ledger.recorder.datastore.transaction(commit=True) as cursor:  # type: ignore[attr-defined]
         values = {}
         for pragma in ["journal_mode", "synchronous"]:
-            cursor.execute(f"PRAGMA {pragma}")
-            values[pragma] = cursor.fetchone()[0]
+            values[pragma] = cursor.execute(f"PRAGMA {pragma}").fetchall()[0][0]
     assert values == {"journal_mode": "wal", "synchronous": 2}
 
 
@@ -48,10 +57,9 @@ def test_positions_survive_a_vacuum(
     tea = register(items)
     sync.sync([element("INBOUND", tea, n) for n in range(1, 20)], CLERK)
     before = all_events(ledger)
-    with sqlite3.connect(file) as connection:
+    with closing(apsw.Connection(str(file))) as connection:
         connection.execute("DELETE FROM stored_events WHERE rowid = 5")
-    connection.execute("VACUUM")
-    connection.close()
+        connection.execute("VACUUM")
     assert all_events(ledger) == [found for found in before if found.position != 5]
 
 
@@ -59,11 +67,10 @@ def test_people_can_read_the_events(
     ledger: Ledger, sync: SyncService, items: ItemService, file: Path
 ) -> None:
     sync.sync([element("INBOUND", register(items), 5)], CLERK)
-    connection = sqlite3.connect(file)
-    event, state = connection.execute(
-        "SELECT event, state FROM readable_events WHERE position = 2"
-    ).fetchone()
-    connection.close()
+    with closing(apsw.Connection(str(file))) as connection:
+        ((event, state),) = connection.execute(
+            "SELECT event, state FROM readable_events WHERE position = 2"
+        )
     assert event == "InboundRecorded"
     assert '"sku":"TEA-250","on_hand":5' in state
 
@@ -73,9 +80,8 @@ def test_values_of_another_type_in_a_read_model_decide_nothing(
 ) -> None:
     tea = register(items)
     sync.sync([element("INBOUND", tea, 5)], CLERK)
-    with sqlite3.connect(file) as connection:
+    with closing(apsw.Connection(str(file))) as connection:
         connection.execute("UPDATE stock_levels SET updated_at = 'junk', on_hand = 'many'")
-    connection.close()
     assert sync.sync([element("OUTBOUND", tea, 2)], CLERK).synced[0].on_hand == 3
 
 
@@ -95,13 +101,10 @@ def test_readers_do_not_wait_for_a_writer(ledger: Ledger, items: ItemService) ->
 def test_database_that_stays_locked_is_unavailable(
     ledger: Ledger, database_url: str, file: Path
 ) -> None:
-    other = sqlite3.connect(file, isolation_level=None)
-    other.execute("BEGIN IMMEDIATE")
-    try:
+    with closing(apsw.Connection(str(file))) as other:
+        other.execute("BEGIN IMMEDIATE")
         with pytest.raises(StoreUnavailable):
             Ledger(environment(database_url, lock_timeout=1))
-    finally:
-        other.close()
 
 
 BOTH = frozenset({"main", "shop"})
@@ -177,16 +180,16 @@ def _count_steps(
 ) -> Callable[[Callable[[], object]], int]:
     taken = 0
 
-    def step() -> None:
+    def step() -> bool:
         nonlocal taken
         taken += 1
+        return False
 
     @contextmanager
     def reading() -> Iterator[Run]:
-        connection = sqlite3.connect(file)
-        connection.set_progress_handler(step, 1)
-        yield lambda query, parameters: connection.execute(query, parameters).fetchall()
-        connection.close()
+        with closing(apsw.Connection(str(file))) as connection:
+            connection.set_progress_handler(step, 1)
+            yield lambda query, parameters: connection.execute(query, parameters).fetchall()
 
     def steps(read: Callable[[], object]) -> int:
         nonlocal taken
@@ -196,3 +199,86 @@ def _count_steps(
 
     monkeypatch.setattr(ledger.recorder, "reading", reading)
     return steps
+
+
+def test_no_other_sqlite_library_opens_the_file(
+    database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two in one process do not see each other's locks."""
+
+    def refuse(*arguments: object, **options: object) -> None:
+        raise AssertionError("the standard library must not open the ledger's file")
+
+    monkeypatch.setattr(sqlite3, "connect", refuse)
+    with Ledger(environment(database_url, lock_timeout=30)) as ledger:
+        tea = register(ItemService(ledger))
+        SyncService(ledger).sync([element("INBOUND", tea, 5)], CLERK)
+        with ledger.recorder.notices() as notices:
+            assert not notices.wait(0)
+        for projection in PROJECTIONS:
+            rebuild(ledger, projection, lambda position, head: None)
+        target = f"{database_url}.copy"
+        with Ledger(environment(target, lock_timeout=30)) as there:
+            assert copy(ledger, there, lambda doing, position, end: None).events == 2
+
+
+def test_library_lies_behind_the_wal_reset_race() -> None:
+    version = tuple(int(part) for part in apsw.sqlite_lib_version().split("."))
+    assert version >= (3, 51, 3)
+
+
+def test_files_are_their_owner_s_alone(ledger: Ledger, items: ItemService, file: Path) -> None:
+    register(items)
+    with ledger.recorder.rebuild_lock():
+        files = {path.name: path.stat().st_mode & 0o777 for path in file.parent.iterdir()}
+    assert {"ledger.db", "ledger.db-wal", "ledger.db-shm", "ledger.db.rebuild.lock"} <= set(files)
+    assert set(files.values()) == {0o600}
+
+
+@pytest.mark.parametrize("lost", ["ledger.db", "ledger.db-wal"])
+@pytest.mark.parametrize("is_replaced", [False, True])
+def test_file_that_is_gone_is_noticed_before_anything_is_answered(
+    sync: SyncService, items: ItemService, file: Path, lost: str, is_replaced: bool
+) -> None:
+    tea = register(items)
+    sync.sync([element("INBOUND", tea, 5)], CLERK)
+    gone = file.with_name(lost)
+    kept = gone.rename(f"{gone}.kept")
+    if is_replaced:
+        gone.touch()
+    with pytest.raises(StoreUnavailable, match="deleted or replaced"):
+        sync.sync([element("INBOUND", tea, 1)], CLERK)
+    kept.rename(gone)
+    assert sync.sync([element("INBOUND", tea, 1)], CLERK).synced[0].on_hand == 6
+
+
+def test_file_that_goes_while_it_is_written_is_noticed(
+    ledger: Ledger, items: ItemService, file: Path
+) -> None:
+    tea = register(items)
+
+    def write_and_lose_it() -> None:
+        with ledger.recorder.transaction() as transaction:
+            transaction.latest([tea])
+            file.unlink()
+
+    with pytest.raises(StoreUnavailable, match="deleted or replaced"):
+        write_and_lose_it()
+
+
+@pytest.mark.parametrize(
+    "content", [b"no database at all " * 100, b"SQLite format 3\0" + b"\1" * 9000]
+)
+def test_damaged_file_is_told_in_one_line(database_url: str, file: Path, content: bytes) -> None:
+    file.write_bytes(content)
+    with pytest.raises(StoreUnavailable, match=r"^[^\n]+$"):
+        Ledger(environment(database_url, lock_timeout=1))
+
+
+@pytest.mark.parametrize("number", [1, 9, 10, 11, 249, 250, 251, 777])
+def test_any_number_of_rows_is_written(
+    ledger: Ledger, sync: SyncService, items: ItemService, number: int
+) -> None:
+    stock = [register(items, f"SKU-{n}") for n in range(number)]
+    sync.sync([element("INBOUND", one, n + 1) for n, one in enumerate(stock)], CLERK)
+    assert_read_models_equal_replay(ledger)

@@ -2,7 +2,6 @@
 
 import json
 import random
-import sqlite3
 import threading
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from contextlib import closing
@@ -10,6 +9,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
+import apsw
 import httpx2
 import pytest
 
@@ -138,7 +138,7 @@ def test_server_with_too_much_waiting_turns_batches_away_whole(
     with running(f"sqlite:///{file}") as server, ThreadPoolExecutor(5) as pool:
         tea = register(server.url)
         batches = [[element("INBOUND", tea, 1)] for _ in range(5)]  # type: ignore[arg-type]
-        with closing(sqlite3.connect(file, isolation_level=None)) as other:
+        with closing(apsw.Connection(str(file))) as other:
             other.execute("BEGIN IMMEDIATE")
             url = f"{server.url}/sync/transactions"
             sending = [pool.submit(post, url, {"transactions": batch}) for batch in batches]

@@ -1,12 +1,10 @@
 """Read models on PostgreSQL, in its own types, written in bulk from one array a column."""
 
-from collections.abc import Iterable
 from datetime import datetime
-from functools import cache
-from typing import Any
+from functools import cache, cached_property
 from uuid import UUID
 
-from application.persistence.tables import Dialect, SQLTable
+from application.persistence.tables import Dialect, Rows, SQLTable, Statement
 from application.projections.table import Table
 from domain.transaction import TransactionType
 
@@ -37,12 +35,21 @@ class PostgresTable(SQLTable):
         super().__init__(table, POSTGRES)
         if table.is_updated:
             self.storage = _ROOM_FOR_UPDATES
-        self.insert = (
-            f"INSERT INTO {table.name} ({self.columns}) "  # noqa: S608
-            f"SELECT * FROM {self._arrays(tuple(table.columns))}"
+
+    def insert(self, rows: Rows, ending: str = "") -> list[Statement]:
+        return [(self._insert + ending, self.encode(self.table.columns, rows))]
+
+    def update(self, columns: tuple[str, ...], values: Rows) -> list[Statement]:
+        return [(self._updates(columns), self.encode((*columns, self.table.key), values))]
+
+    @cached_property
+    def _insert(self) -> str:
+        return (
+            f"INSERT INTO {self.table.name} ({self.columns}) "  # noqa: S608
+            f"SELECT * FROM {self._arrays(tuple(self.table.columns))}"
         )
 
-    def update(self, columns: tuple[str, ...]) -> str:
+    def _updates(self, columns: tuple[str, ...]) -> str:
         key = self.table.key
         assignments = ", ".join(f"{column} = new.{column}" for column in columns)
         return (
@@ -50,9 +57,6 @@ class PostgresTable(SQLTable):
             f"FROM {self._arrays((*columns, key))} AS new ({', '.join((*columns, key))}) "
             f"WHERE old.{key} = new.{key}"
         )
-
-    def arrange(self, columns: Iterable[str], rows: Iterable[tuple[Any, ...]]) -> list[Any]:
-        return list(self.encode(columns, rows))
 
     def _arrays(self, columns: tuple[str, ...]) -> str:
         arrays = (f"%b::{self.column_type(column).split()[0]}[]" for column in columns)

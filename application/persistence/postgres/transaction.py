@@ -150,7 +150,8 @@ class PostgresLedgerTransaction:
     def write(self, table: Table, writes: Sequence[Write]) -> None:
         target = postgres_table(table)
         for write in writes:
-            self._execute(*target.statement(write))
+            for statement, parameters in target.statements(write):
+                self._execute(statement, parameters)
 
     def rejected(self, name: UUID) -> list[RejectedTransaction]:
         target = postgres_table(REJECTED)

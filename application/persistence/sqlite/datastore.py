@@ -1,76 +1,39 @@
 """Connections to the SQLite file: durable commits, writers one at a time, readers never waiting.
 
-Extends the library's datastore in three points. A writer takes the database's write lock when it
-begins, so that what it reads can't change under it. Writers of one process queue for each other
-here, so that readers don't queue behind them in the pool. And a commit is on the disk when it is
-answered.
+A writer takes the database's write lock when it begins, so that what it reads can't change under
+it. Writers of one process share a connection and queue for it here; each reader has one of its own.
 """
 
-import sqlite3
 import time
+from collections import deque
 from collections.abc import Iterator
-from contextlib import contextmanager
-from threading import Lock
+from contextlib import contextmanager, suppress
+from threading import BoundedSemaphore, Lock
+from typing import Final
 
-from eventsourcing.persistence import DatabaseError, InterfaceError, OperationalError
-from eventsourcing.sqlite import (
-    SQLiteConnection,
-    SQLiteConnectionPool,
-    SQLiteCursor,
-    SQLiteDatastore,
-    SQLiteTransaction,
-)
+import apsw
 
 from application.persistence.port import StoreUnavailable
+from application.persistence.sqlite.file import LedgerFile
 
-CONNECTIONS = 42
+MAX_READERS: Final = 42
 """As many as the server has threads: 40 for requests, one that writes, one that follows."""
 
-CHECKPOINT_PAGES = 16_384
-"""64 MiB of log between checkpoints: at SQLite's 1,000 pages, each larger batch pays for one."""
+WRITER_CACHE_KIB: Final = 65_536
+"""Pages that the writer may keep: SQLite's 2 MiB do not hold the inner pages of a large ledger's
+indexes."""
 
-CACHE_KIB = 65_536
-"""Pages that a connection may keep, as far as it has read so many: SQLite's 2 MiB do not hold the
-inner pages of a large ledger's indexes."""
+READER_CACHE_KIB: Final = 4_096
+"""The same for each reader. All together stay below 256 MiB."""
 
-
-GLANCE_SECONDS = 0.01
+GLANCE_SECONDS: Final = 0.01
 """Between two looks at whether something was committed."""
-
-
-class _Transaction(SQLiteTransaction):
-    def __enter__(self) -> SQLiteCursor:
-        cursor = self.connection.cursor()
-        try:
-            cursor.execute("BEGIN IMMEDIATE" if self.commit else "BEGIN")
-        except sqlite3.OperationalError as error:
-            raise OperationalError(error) from error
-        return cursor
-
-
-class _Connection(SQLiteConnection):
-    @contextmanager
-    def transaction(self, *, commit: bool) -> Iterator[SQLiteCursor]:
-        with _Transaction(self, commit=commit) as cursor, cursor:
-            yield cursor
-
-
-class _Pool(SQLiteConnectionPool):
-    def _create_connection(self) -> SQLiteConnection:
-        try:
-            connection = super()._create_connection()._sqlite_conn  # noqa: SLF001
-            connection.execute("PRAGMA synchronous=FULL")
-            connection.execute(f"PRAGMA wal_autocheckpoint={CHECKPOINT_PAGES}")
-            connection.execute(f"PRAGMA cache_size=-{CACHE_KIB}")
-        except sqlite3.OperationalError as error:
-            raise OperationalError(error) from error
-        return _Connection(connection, max_age=self.max_age)
 
 
 class SQLiteNotices:
     """Hears of commits by looking at the file: SQLite tells nobody."""
 
-    def __init__(self, connection: sqlite3.Connection) -> None:
+    def __init__(self, connection: apsw.Connection) -> None:
         self._connection = connection
         self._seen = self._version()
 
@@ -85,68 +48,111 @@ class SQLiteNotices:
 
     def _version(self) -> int:
         """Another one after a commit by any other connection. Costs some microseconds."""
-        try:
-            version: int = self._connection.execute("PRAGMA data_version").fetchone()[0]
-        except sqlite3.Error as error:
-            raise StoreUnavailable(str(error)) from error
-        return version
+        with mapped_errors():
+            version: int = self._connection.pragma("data_version")
+            return version
 
 
-class LedgerDatastore(SQLiteDatastore):
-    """The SQLite file `db_name`. A writer waits `lock_timeout` seconds for its turn."""
+class LedgerDatastore:
+    """The SQLite file at `path`. A writer waits `lock_timeout` seconds for its turn."""
 
-    def __init__(self, db_name: str, *, lock_timeout: int) -> None:
-        super().__init__(db_name)
-        self.db_name = db_name
+    def __init__(self, path: str, *, lock_timeout: int) -> None:
+        self.file = LedgerFile(path)
         self.lock_timeout = lock_timeout
-        self.pool = _Pool(
-            db_name=db_name,
-            lock_timeout=lock_timeout,
-            pool_size=CONNECTIONS,
-            max_overflow=0,
-            pool_timeout=lock_timeout,
-        )
+        self._writer: apsw.Connection | None = None
         self._write_lock = Lock()
+        self._readers: deque[apsw.Connection] = deque()
+        self._reader_slots = BoundedSemaphore(MAX_READERS)
+        self._closed = False
+
+    @contextmanager
+    def transaction(self, *, commit: bool) -> Iterator[apsw.Cursor]:
+        """A cursor in a transaction, committed at the end of the block where `commit` says so.
+        Raises StoreUnavailable where the file can't be used, now or at all."""
+        with mapped_errors():
+            if commit:
+                with self._writing() as connection, _transaction(connection, "IMMEDIATE") as cursor:
+                    yield cursor
+                # What was committed to a file that is gone must not be answered as recorded.
+                self.file.require_unmoved()
+            else:
+                with self._reading() as connection, _transaction(connection, "DEFERRED") as cursor:
+                    yield cursor
 
     @contextmanager
     def notices(self) -> Iterator[SQLiteNotices]:
         """On a connection of its own, which never writes."""
-        try:
-            connection = sqlite3.connect(self.db_name, uri=True, isolation_level=None)
-        except sqlite3.Error as error:
-            raise StoreUnavailable(str(error)) from error
+        with mapped_errors():
+            connection = self._connect(READER_CACHE_KIB)
         try:
             yield SQLiteNotices(connection)
         finally:
             connection.close()
 
-    @contextmanager
-    def transaction(self, *, commit: bool) -> Iterator[SQLiteCursor]:
-        """Raises StoreUnavailable where the file can't be used, now or at all."""
-        try:
-            with super().transaction(commit=commit) as cursor:
-                yield cursor
-        except (DatabaseError, InterfaceError) as error:
-            raise StoreUnavailable(str(error)) from error
+    def close(self) -> None:
+        """Closes what is not in use; what is, closes when it is given back."""
+        self._closed = True
+        with self._write_lock:
+            if self._writer is not None:
+                self._writer.close()
+                self._writer = None
+        while self._readers:
+            self._readers.pop().close()
 
     @contextmanager
-    def get_connection(self, *, commit: bool) -> Iterator[SQLiteConnection]:
-        if not commit:
-            with self._pooled_connection() as connection:
-                yield connection
-            return
+    def _writing(self) -> Iterator[apsw.Connection]:
         if not self._write_lock.acquire(timeout=self.lock_timeout):
-            raise OperationalError(f"no turn to write within {self.lock_timeout} s")
+            raise StoreUnavailable(f"no turn to write within {self.lock_timeout} s")
         try:
-            with self._pooled_connection() as connection:
-                yield connection
+            if self._writer is None:
+                self._writer = self._connect(WRITER_CACHE_KIB)
+            self.file.require_unmoved()
+            yield self._writer
         finally:
             self._write_lock.release()
 
     @contextmanager
-    def _pooled_connection(self) -> Iterator[SQLiteConnection]:
-        connection = self.pool.get_connection()
+    def _reading(self) -> Iterator[apsw.Connection]:
+        """The connection that was used last comes first: its pages are in memory."""
+        if not self._reader_slots.acquire(timeout=self.lock_timeout):
+            raise StoreUnavailable(f"no turn to read within {self.lock_timeout} s")
         try:
-            yield connection
+            try:
+                connection = self._readers.pop()
+            except IndexError:
+                connection = self._connect(READER_CACHE_KIB)
+            try:
+                self.file.require_unmoved()
+                yield connection
+            finally:
+                self._readers.append(connection)
+                if self._closed:
+                    self.close()
         finally:
-            self.pool.put_connection(connection)
+            self._reader_slots.release()
+
+    def _connect(self, cache_kib: int) -> apsw.Connection:
+        return self.file.connect(busy_timeout_seconds=self.lock_timeout, cache_kib=cache_kib)
+
+
+@contextmanager
+def mapped_errors() -> Iterator[None]:
+    """Raises StoreUnavailable for what SQLite says against the file."""
+    try:
+        yield
+    except apsw.Error as error:
+        raise StoreUnavailable(str(error)) from error
+
+
+@contextmanager
+def _transaction(connection: apsw.Connection, mode: str) -> Iterator[apsw.Cursor]:
+    cursor = connection.cursor()
+    cursor.execute(f"BEGIN {mode}")
+    try:
+        yield cursor
+        cursor.execute("COMMIT")
+    finally:
+        cursor.close(force=True)
+        if connection.in_transaction:  # Some errors have rolled back by themselves.
+            with suppress(apsw.Error):
+                connection.execute("ROLLBACK")

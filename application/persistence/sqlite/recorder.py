@@ -2,26 +2,27 @@
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any, cast
+from typing import Any, NoReturn, cast
 from uuid import UUID
 
 import filelock
 from eventsourcing.persistence import (
     ApplicationRecorder,
+    InfrastructureFactory,
     Notification,
     StoredEvent,
 )
-from eventsourcing.sqlite import SQLiteApplicationRecorder, SQLiteCursor, SQLiteFactory
 from eventsourcing.utils import Environment, EnvType
 
 from application.persistence.port import LedgerTransaction, Notices, RebuildRunning, StillHeld
 from application.persistence.queries import ReadModelQueries, Run
 from application.persistence.sqlite.datastore import LedgerDatastore
+from application.persistence.sqlite.file import OWNER_ONLY
 from application.persistence.sqlite.tables import sqlite_table
-from application.persistence.sqlite.transaction import SQLiteLedgerTransaction, read_head, read_id
+from application.persistence.sqlite.transaction import SQLiteLedgerTransaction, read_head
 
-# An INTEGER PRIMARY KEY that bears the name rowid: the library's queries read positions under this
-# name, and a VACUUM leaves them as they are, which it would not with an implicit rowid.
+# An INTEGER PRIMARY KEY: a VACUUM leaves positions as they are, which it would not with an implicit
+# rowid. The columns bear the library's names.
 CREATE_EVENTS = """
 CREATE TABLE IF NOT EXISTS stored_events (
     rowid INTEGER PRIMARY KEY,
@@ -42,30 +43,63 @@ FROM stored_events
 """
 
 
-class SQLiteLedgerRecorder(SQLiteApplicationRecorder, ReadModelQueries):
+class SQLiteLedgerRecorder(ReadModelQueries):
     """Events with their `local_id`s, and the read models beside them, in one SQLite file."""
 
-    datastore: LedgerDatastore
     sql_table = staticmethod(sqlite_table)
-    convert_originator_id = staticmethod(read_id)
 
-    def construct_create_table_statements(self) -> list[str]:
-        return [CREATE_EVENTS, CREATE_READABLE_EVENTS]
+    def __init__(self, datastore: LedgerDatastore) -> None:
+        self.datastore = datastore
 
-    def _insert_events(
+    def create_table(self) -> None:
+        with self.datastore.transaction(commit=True) as cursor:
+            for statement in (CREATE_EVENTS, CREATE_READABLE_EVENTS):
+                cursor.execute(statement)
+
+    def insert_events(
         self,
-        c: SQLiteCursor,
         stored_events: Sequence[StoredEvent],
         *,
         local_ids: Sequence[UUID | None] | None = None,
         **_: Any,
     ) -> Sequence[int]:
         keys = local_ids if local_ids is not None else [None] * len(stored_events)
-        return SQLiteLedgerTransaction(c).append(stored_events, keys)
+        with self.transaction() as transaction:
+            return transaction.append(stored_events, keys)
 
-    def select_events(self, originator_id: UUID | str, **options: Any) -> Sequence[StoredEvent]:
-        """The library takes what is no UUID as it is."""
-        return super().select_events(cast("UUID", originator_id).bytes, **options)  # type: ignore[arg-type]
+    def select_events(
+        self,
+        originator_id: UUID | str,
+        *,
+        gt: int | None = None,
+        lte: int | None = None,
+        desc: bool = False,
+        limit: int | None = None,
+    ) -> Sequence[StoredEvent]:
+        with self.datastore.transaction(commit=False) as cursor:
+            return SQLiteLedgerTransaction(cursor).select_events(
+                cast("UUID", originator_id), gt=gt, lte=lte, desc=desc, limit=limit
+            )
+
+    def select_notifications(
+        self,
+        start: int | None,
+        limit: int,
+        stop: int | None = None,
+        topics: Sequence[str] = (),
+        *,
+        inclusive_of_start: bool = True,
+    ) -> Sequence[Notification]:
+        after = (start or 0) - (1 if inclusive_of_start else 0)
+        with self.datastore.transaction(commit=False) as cursor:
+            return SQLiteLedgerTransaction(cursor).events_after(after, limit, topics, upto=stop)
+
+    def max_notification_id(self) -> int | None:
+        return self.head() or None
+
+    def subscribe(self, gt: int | None = None, topics: Sequence[str] = ()) -> NoReturn:
+        """Followers pull (docs/decisions/0012-follow-by-pulling.md)."""
+        raise NotImplementedError
 
     @contextmanager
     def transaction(self) -> Iterator[LedgerTransaction]:
@@ -103,7 +137,9 @@ class SQLiteLedgerRecorder(SQLiteApplicationRecorder, ReadModelQueries):
 
     @contextmanager
     def rebuild_lock(self) -> Iterator[StillHeld]:
-        lock = filelock.FileLock(f"{self.datastore.db_name}.rebuild.lock", blocking=False)
+        lock = filelock.FileLock(
+            f"{self.datastore.file.path}.rebuild.lock", mode=OWNER_ONLY, blocking=False
+        )
         try:
             with lock:
                 yield lambda: None  # The operating system takes a lock from nobody.
@@ -111,17 +147,32 @@ class SQLiteLedgerRecorder(SQLiteApplicationRecorder, ReadModelQueries):
             raise RebuildRunning("another rebuild of this ledger is at work") from error
 
 
-class SQLiteLedgerFactory(SQLiteFactory):
+class SQLiteLedgerFactory(InfrastructureFactory[Any]):
     """Makes the recorder from SQLITE_DBNAME and SQLITE_LOCK_TIMEOUT (seconds)."""
 
     def __init__(self, env: Environment | EnvType | None) -> None:
         super().__init__(env)
         self.datastore = LedgerDatastore(
-            self.env.get(self.SQLITE_DBNAME, ""),
-            lock_timeout=int(self.env.get(self.SQLITE_LOCK_TIMEOUT, "30")),
+            self.env.get("SQLITE_DBNAME", ""),
+            lock_timeout=int(self.env.get("SQLITE_LOCK_TIMEOUT", "30")),
         )
 
     def application_recorder(self) -> ApplicationRecorder:
         recorder = SQLiteLedgerRecorder(self.datastore)
         recorder.create_table()
         return recorder
+
+    def aggregate_recorder(self, purpose: str = "events") -> NoReturn:
+        """The ledger takes no snapshots."""
+        raise NotImplementedError
+
+    def tracking_recorder(self, tracking_recorder_class: Any = None) -> NoReturn:
+        """Read models are written in the commit of the events."""
+        raise NotImplementedError
+
+    def process_recorder(self) -> NoReturn:
+        """Read models are written in the commit of the events."""
+        raise NotImplementedError
+
+    def close(self) -> None:
+        self.datastore.close()

@@ -2,14 +2,14 @@
 one length, so that text order is time order.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from functools import cache, lru_cache
 from operator import attrgetter
-from typing import Any
 from uuid import UUID
 
-from application.persistence.tables import Dialect, SQLTable
+from application.persistence.sqlite.bulk import in_bulk, values
+from application.persistence.tables import Dialect, Rows, SQLTable, Statement
 from application.projections.table import Table
 from domain.transaction import TransactionType
 
@@ -40,20 +40,33 @@ SQLITE = Dialect(
 
 
 class SQLiteTable(SQLTable):
-    """Statements for `executemany`, which SQLite runs at the speed of one."""
+    """Statements for many rows each."""
 
     def __init__(self, table: Table) -> None:
         super().__init__(table, SQLITE)
-        self.insert = (
-            f"INSERT INTO {table.name} ({self.columns}) "  # noqa: S608
-            f"VALUES ({', '.join('?' * len(table.columns))})"
+
+    def insert(self, rows: Rows, ending: str = "") -> Iterator[Statement]:
+        names = tuple(self.table.columns)
+        head = f"INSERT INTO {self.table.name} ({self.columns})"
+        return in_bulk(
+            self._encoded(names, rows), lambda size: f"{head} {values(size, len(names))}{ending}"
         )
 
-    def update(self, columns: tuple[str, ...]) -> str:
-        assignments = ", ".join(f"{column}=?" for column in columns)
-        return f"UPDATE {self.table.name} SET {assignments} WHERE {self.table.key}=?"  # noqa: S608
+    def update(self, columns: tuple[str, ...], values: Rows) -> Iterator[Statement]:
+        return in_bulk(
+            self._encoded((*columns, self.table.key), values),
+            lambda size: self._updates(size, columns),
+        )
 
-    def arrange(self, columns: Iterable[str], rows: Iterable[tuple[Any, ...]]) -> list[Any]:
+    def _updates(self, size: int, columns: tuple[str, ...]) -> str:
+        assignments = ", ".join(f"{name} = new.column{n}" for n, name in enumerate(columns, 1))
+        rows = values(size, len(columns) + 1)
+        return (
+            f"UPDATE {self.table.name} SET {assignments} FROM ({rows}) AS new "  # noqa: S608
+            f"WHERE {self.table.name}.{self.table.key} = new.column{len(columns) + 1}"
+        )
+
+    def _encoded(self, columns: tuple[str, ...], rows: Rows) -> Rows:
         return list(zip(*self.encode(columns, rows), strict=True))
 
 

@@ -5,26 +5,31 @@ SQLite has no arrays of blobs.
 """
 
 import json
-import sqlite3
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from datetime import datetime
 from functools import lru_cache
 from typing import Any, Final, cast
 from uuid import UUID
 
+import apsw
+import msgspec
 from eventsourcing.persistence import Notification, StoredEvent
-from eventsourcing.sqlite import SQLiteCursor
 
 from application.persistence.port import Latest, LevelState, lost_race
+from application.persistence.sqlite.bulk import in_bulk, values
 from application.persistence.sqlite.tables import sqlite_table
+from application.persistence.tables import Statement
 from application.projections.table import Table, Write
 from application.rejected.table import REJECTED, RejectedTransaction
 
+STATE: Final = "e.state"
+
 RECORDED = """
-SELECT e.originator_id, e.originator_version, e.topic, e.state, e.rowid
+SELECT {columns}
 FROM json_each(?2) AS place JOIN stored_events AS e ON e.local_id = substr(?1, place.value, 16)
 """
+RECORDED_COLUMNS = ("hex(e.originator_id)", "e.originator_version", "e.topic", STATE, "e.rowid")
 
 REJECTED_AMONG = """
 SELECT DISTINCT r.local_id
@@ -33,13 +38,16 @@ JOIN rejected_transactions AS r ON r.local_id = substr(?1, place.value, 16)
 """
 
 LATEST = """
-SELECT wanted.key, e.originator_version, e.topic, e.state,
-       l.name, l.unit, l.safety_stock, l.on_hand, l.version, l.active
+SELECT {columns}
 FROM (SELECT key, substr(?1, value, 16) AS item_id FROM json_each(?2)) AS wanted
 JOIN stored_events AS e ON e.originator_id = wanted.item_id AND e.originator_version = (
     SELECT max(originator_version) FROM stored_events WHERE originator_id = wanted.item_id)
 LEFT JOIN stock_levels AS l ON l.item_id = wanted.item_id
 """
+LATEST_COLUMNS = (
+    "wanted.key", "e.originator_version", "e.topic", STATE,
+    "l.name", "l.unit", "l.safety_stock", "l.on_hand", "l.version", "l.active",
+)  # fmt: skip
 
 EVENTS_OF = """
 SELECT originator_id, originator_version, topic, state
@@ -52,9 +60,16 @@ FROM stored_events WHERE originator_id = ? AND originator_version < ?
 ORDER BY originator_version DESC LIMIT ?
 """
 
+SELECT_EVENTS = """
+SELECT originator_id, originator_version, topic, state
+FROM stored_events
+WHERE originator_id = ? AND originator_version > ? AND originator_version <= ?
+ORDER BY originator_version {order} LIMIT ?
+"""
+
 EVENTS_AFTER = """
 SELECT originator_id, originator_version, topic, state, rowid
-FROM stored_events WHERE rowid > ? {among} ORDER BY rowid LIMIT ?
+FROM stored_events WHERE rowid > ? AND rowid <= ? {among} ORDER BY rowid LIMIT ?
 """
 
 TAKEN = """
@@ -66,11 +81,14 @@ SELECT EXISTS (
 
 REMEMBERED_IDS: Final = 65_536
 
+LAST: Final = 2**63 - 1
+"""No position and no version lies behind it."""
+
 
 class SQLiteLedgerTransaction:
     """A `LedgerTransaction` on an open cursor."""
 
-    def __init__(self, cursor: SQLiteCursor) -> None:
+    def __init__(self, cursor: apsw.Cursor) -> None:
         self._cursor = cursor
 
     def lock(self, item_ids: Sequence[UUID]) -> None:
@@ -80,15 +98,15 @@ class SQLiteLedgerTransaction:
         """Nothing to do: the database is locked."""
 
     def recorded(self, local_ids: Sequence[UUID]) -> list[Notification]:
-        return self._notifications(RECORDED, _ids(local_ids))
+        rows = self._gathered(RECORDED, RECORDED_COLUMNS, _ids(local_ids))
+        return [Notification(read_id(bytes.fromhex(row[0])), *row[1:]) for row in rows]
 
     def rejected_among(self, local_ids: Sequence[UUID]) -> list[UUID]:
-        self._cursor.execute(REJECTED_AMONG, _ids(local_ids))
-        return [UUID(bytes=row[0]) for row in self._cursor.fetchall()]
+        return [UUID(bytes=row[0]) for row in self._rows(REJECTED_AMONG, _ids(local_ids))]
 
     def latest(self, item_ids: Sequence[UUID]) -> list[Latest]:
-        self._cursor.execute(LATEST, _ids(item_ids))
-        return [_latest(item_ids[row[0]], row) for row in self._cursor.fetchall()]
+        rows = self._gathered(LATEST, LATEST_COLUMNS, _ids(item_ids))
+        return [_latest(item_ids[row[0]], row) for row in rows]
 
     def events_of(self, item_id: UUID) -> list[StoredEvent]:
         return self._stored_events(EVENTS_OF, [item_id.bytes])
@@ -97,10 +115,20 @@ class SQLiteLedgerTransaction:
         return self._stored_events(EVENTS_BEFORE, [item_id.bytes, version, limit])
 
     def events_after(
-        self, position: int, limit: int, topics: Sequence[str] = ()
+        self, position: int, limit: int, topics: Sequence[str] = (), *, upto: int | None = None
     ) -> list[Notification]:
         among = f"AND topic IN ({', '.join('?' * len(topics))})" if topics else ""
-        return self._notifications(EVENTS_AFTER.format(among=among), [position, *topics, limit])
+        last = LAST if upto is None else upto
+        statement = EVENTS_AFTER.format(among=among)
+        return self._notifications(statement, [position, last, *topics, limit])
+
+    def select_events(
+        self, item_id: UUID, *, gt: int | None, lte: int | None, desc: bool, limit: int | None
+    ) -> list[StoredEvent]:
+        """As the library's recorders do."""
+        statement = SELECT_EVENTS.format(order="DESC" if desc else "ASC")
+        bounds = [gt or 0, LAST if lte is None else lte, LAST if limit is None else limit]
+        return self._stored_events(statement, [item_id.bytes, *bounds])
 
     def append(
         self, events: Sequence[StoredEvent], local_ids: Sequence[UUID | None]
@@ -119,13 +147,13 @@ class SQLiteLedgerTransaction:
     def write(self, table: Table, writes: Sequence[Write]) -> None:
         target = sqlite_table(table)
         for write in writes:
-            self._cursor.executemany(*target.statement(write))
+            self._execute_all(target.statements(write))
 
     def rejected(self, name: UUID) -> list[RejectedTransaction]:
         target = sqlite_table(REJECTED)
         key = target.encode_value("local_id", name)
-        self._cursor.execute(target.select("local_id = ? OR rejection_id = ?"), (key, key))
-        return [RejectedTransaction(*target.decode(row)) for row in self._cursor.fetchall()]
+        rows = self._rows(target.select("local_id = ? OR rejection_id = ?"), (key, key))
+        return [RejectedTransaction(*target.decode(row)) for row in rows]
 
     def delete_before(self, table: Table, column: str, instant: datetime) -> None:
         value = sqlite_table(table).encode_value(column, instant)
@@ -133,12 +161,11 @@ class SQLiteLedgerTransaction:
 
     def rows(self, table: Table) -> list[tuple[Any, ...]]:
         target = sqlite_table(table)
-        self._cursor.execute(f"SELECT {target.columns} FROM {table.name}")  # noqa: S608
-        return [target.decode(row) for row in self._cursor.fetchall()]
+        rows = self._rows(f"SELECT {target.columns} FROM {table.name}")  # noqa: S608
+        return [target.decode(row) for row in rows]
 
     def create_table(self, table: Table) -> None:
-        self._cursor.execute("SELECT 1 FROM sqlite_schema WHERE name=?", (table.name,))
-        if self._cursor.fetchone() is None:
+        if not self._rows("SELECT 1 FROM sqlite_schema WHERE name=?", (table.name,)):
             for statement in sqlite_table(table).create():
                 self._cursor.execute(statement)
 
@@ -153,12 +180,30 @@ class SQLiteLedgerTransaction:
         return old
 
     def _stored_events(self, query: str, parameters: Sequence[Any]) -> list[StoredEvent]:
-        self._cursor.execute(query, parameters)
-        return [StoredEvent(read_id(row[0]), *row[1:]) for row in self._cursor.fetchall()]
+        return [StoredEvent(read_id(row[0]), *row[1:]) for row in self._rows(query, parameters)]
 
     def _notifications(self, query: str, parameters: Sequence[Any]) -> list[Notification]:
-        self._cursor.execute(query, parameters)
-        return [Notification(read_id(row[0]), *row[1:]) for row in self._cursor.fetchall()]
+        return [Notification(read_id(row[0]), *row[1:]) for row in self._rows(query, parameters)]
+
+    def _gathered(
+        self, query: str, columns: tuple[str, ...], parameters: Sequence[Any]
+    ) -> Sequence[Sequence[Any]]:
+        """All rows as one JSON text, since each row that SQLite gives gives up the interpreter's
+        lock (see bulk.py). Row by row where a damaged state is no text."""
+        as_text = ", ".join(f"CAST({STATE} AS TEXT)" if one is STATE else one for one in columns)
+        at_once = query.format(columns=f"json_group_array(json_array({as_text}))")
+        try:
+            ((text,),) = self._rows(at_once, parameters)
+            rows: list[list[Any]] = msgspec.json.decode(text)
+        except (UnicodeDecodeError, msgspec.DecodeError):
+            return self._rows(query.format(columns=", ".join(columns)), parameters)
+        place = columns.index(STATE)
+        for row in rows:
+            row[place] = row[place].encode()
+        return rows
+
+    def _rows(self, query: str, parameters: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
+        return self._cursor.execute(query, parameters).fetchall()
 
     def _insert(
         self,
@@ -178,25 +223,33 @@ class SQLiteLedgerTransaction:
             for position, event, local_id in zip(positions, events, local_ids, strict=True)
         ]
         try:
-            self._cursor.executemany("INSERT INTO stored_events VALUES (?, ?, ?, ?, ?, ?)", rows)
-        except sqlite3.IntegrityError as error:
+            self._execute_all(in_bulk(rows, insert_events))
+        except apsw.ConstraintError as error:
             raise lost_race(self._contended(rows, positions[0] - 1), error) from error
+
+    def _execute_all(self, statements: Iterable[Statement]) -> None:
+        for statement, parameters in statements:
+            self._cursor.execute(statement, parameters)
 
     def _contended(self, rows: Sequence[tuple[Any, ...]], head: int) -> set[UUID]:
         """The items one of whose versions or `local_id`s is taken, up to the position `head`."""
         contended = set()
         for _, item_id, version, _, _, local_id in rows:
-            self._cursor.execute(TAKEN, (local_id, item_id, version, head))
-            if self._cursor.fetchone()[0]:
+            ((is_taken,),) = self._rows(TAKEN, (local_id, item_id, version, head))
+            if is_taken:
                 contended.add(UUID(bytes=item_id))
         return contended
 
 
-def read_head(cursor: SQLiteCursor) -> int:
+def insert_events(number: int) -> str:
+    """The statement that stores so many events."""
+    return f"INSERT INTO stored_events {values(number, 6)}"
+
+
+def read_head(cursor: apsw.Cursor) -> int:
     """The position of the last event; 0 where there is none."""
-    cursor.execute("SELECT coalesce(max(rowid), 0) FROM stored_events")
-    position: int = cursor.fetchone()[0]
-    return position
+    ((position,),) = cursor.execute("SELECT coalesce(max(rowid), 0) FROM stored_events")
+    return int(position)
 
 
 @lru_cache(REMEMBERED_IDS)
