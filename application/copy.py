@@ -14,12 +14,13 @@ from uuid import UUID
 
 from eventsourcing.persistence import Notification
 
-from application.ledger import KEPT_TABLES, Ledger, local_id
+from application.ledger import Ledger, local_id
 from application.persistence.filters import ItemFilter
 from application.projections import PROJECTIONS
 from application.projections.stock_levels import StockLevel
 from application.projections.table import Insert, Recorded, Table, Update
 from application.rebuild import rebuild
+from application.schema import KEPT_TABLES
 from domain.events import StockItemEvent
 
 CHUNK: Final = 2_000

@@ -9,18 +9,15 @@ from eventsourcing.application import Application, ProcessingEvent, project_aggr
 from eventsourcing.persistence import Mapper, Notification, Recording, StoredEvent, Transcoder
 from eventsourcing.utils import Environment, EnvType
 
-from application.access.tables import ACCESS_TABLES
 from application.event_mapper import EventBase, EventMapper, JSONTranscoder
 from application.persistence.port import Latest, LedgerRecorder, LedgerTransaction, LevelState
+from application.persistence.properties import BOOKMARK_KEY
 from application.projections import PROJECTIONS
 from application.projections.table import AnyEvent_co, Recorded
-from application.rejected.table import REJECTED
+from application.schema import open_schema
 from domain.events import ItemDiscontinued, MovementRecorded, StockItemEvent
 from domain.history import History
 from domain.stock_item import StockItem
-
-KEPT_TABLES: Final = (*ACCESS_TABLES, REJECTED)
-"""What is kept beside the events, and can't be made from them."""
 
 HISTORY_CHUNK: Final = 200
 """Events of an item's past that are read at a time."""
@@ -48,11 +45,20 @@ class Ledger(Application[UUID]):
     recorder: LedgerRecorder
     mapper: EventMapper
 
-    def __init__(self, env: EnvType) -> None:
+    def __init__(self, env: EnvType, *, may_upgrade: bool = False) -> None:
+        """Opens the ledger, or makes a new one.
+
+        Raises:
+            SchemaMismatch: it has another schema than this code, and may not be upgraded.
+            StoreUnavailable: the database can't be opened.
+        """
         super().__init__(env)
-        with self.recorder.transaction() as transaction:
-            for table in (*(projection.table for projection in PROJECTIONS), *KEPT_TABLES):
-                transaction.create_table(table)
+        try:
+            properties = open_schema(self.recorder, may_upgrade=may_upgrade)
+        except BaseException:
+            self.close()
+            raise
+        self.bookmark_key = bytes.fromhex(properties[BOOKMARK_KEY])
 
     def construct_env(self, name: str, env: EnvType | None = None) -> Environment:
         """Takes nothing from the process's environment: what is passed in is all there is."""

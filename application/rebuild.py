@@ -12,7 +12,9 @@ from eventsourcing.persistence import Notification
 
 from application.ledger import Ledger
 from application.persistence.port import Differences, LedgerTransaction, StillHeld
+from application.projections import PROJECTIONS
 from application.projections.table import Projection, Write
+from application.schema import mark_as_current, outdated
 from domain.events import MOVEMENT_TOPICS
 
 CHUNK: Final = 5_000
@@ -49,6 +51,16 @@ def rebuild(ledger: Ledger, projection: Projection, progress: Progress) -> Rebui
         return _Rebuild(ledger, projection, still_held).run(progress)
 
 
+def drop_leftovers(ledger: Ledger) -> None:
+    """Removes the tables that a killed rebuild left behind. Raises RebuildRunning,
+    StoreUnavailable."""
+    tables = [projection.table for projection in PROJECTIONS]
+    leftovers = [other for table in tables for other in (table.shadow(), table.replaced())]
+    with ledger.recorder.rebuild_lock(), ledger.recorder.transaction() as transaction:
+        for table in leftovers:
+            transaction.drop_table(table)
+
+
 class _Rebuild:
     def __init__(self, ledger: Ledger, projection: Projection, still_held: StillHeld) -> None:
         self._ledger = ledger
@@ -61,11 +73,10 @@ class _Rebuild:
         self._position = 0
 
     def run(self, progress: Progress) -> Rebuilt:
+        is_comparable = self._projection not in outdated(self._recorder)
         self._start()
         self._fill(progress)
-        differences = self._recorder.differences(
-            self._live, self._shadow, upto=self._position, samples=SAMPLES
-        )
+        differences = self._differences() if is_comparable else Differences(comparable=False)
         self._swap()
         progress(self._position, self._position)
         return Rebuilt(self._live.name, self._position, differences)
@@ -95,6 +106,11 @@ class _Rebuild:
                 self._position = max(self._position, head)
             progress(self._position, max(self._position, head))
 
+    def _differences(self) -> Differences:
+        return self._recorder.differences(
+            self._live, self._shadow, upto=self._position, samples=SAMPLES
+        )
+
     def _swap(self) -> None:
         with self._recorder.transaction() as transaction:
             transaction.exclude_writers()
@@ -102,6 +118,7 @@ class _Rebuild:
                 transaction.write(self._shadow, self._writes(found))
                 self._position = found[-1].id
             old = transaction.replace_table(self._live, self._shadow)
+            mark_as_current(self._recorder, transaction, self._projection)
             # From here on, nobody else can touch the shadow; until here, only without this lock.
             self._still_held()
         with self._recorder.transaction() as transaction:

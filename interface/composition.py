@@ -44,12 +44,19 @@ class Services:
 
 
 @contextmanager
-def compose(settings: Settings, *, must_exist: bool = False) -> Iterator[Services]:
-    """Opens the ledger, and closes it at the end of the block. A new file is made for it unless it
-    must exist.
+def compose(
+    settings: Settings, *, must_exist: bool = False, may_upgrade: bool = False
+) -> Iterator[Services]:
+    """Opens the ledger, and closes it at the end of the block.
+
+    Args:
+        settings: of this process.
+        must_exist: whether the database must be there; otherwise a new file is made.
+        may_upgrade: whether the tables of an older ledger are brought up to date.
 
     Raises:
         UnsupportedDatabase: the database URL names no database that can be used.
+        SchemaMismatch: the ledger was made by another version of stockledger.
         StoreUnavailable: the database can't be opened.
     """
     env = environment(
@@ -58,7 +65,10 @@ def compose(settings: Settings, *, must_exist: bool = False) -> Iterator[Service
         pool_size=settings.pool_size,
         must_exist=must_exist,
     )
-    with Ledger(env) as ledger, closing(Follower(ledger.recorder)) as follower:
+    with (
+        Ledger(env, may_upgrade=may_upgrade) as ledger,
+        closing(Follower(ledger.recorder)) as follower,
+    ):
         audit = AuditTrail(ledger.recorder)
         keeper = RejectionKeeper(timedelta(days=settings.rejection_retention))
         sync = SyncService(ledger, keeper=keeper, max_waiting=settings.max_waiting)

@@ -1,7 +1,7 @@
 """What the application asks of a database. Adapters differ in SQL alone."""
 
 from abc import abstractmethod
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -12,6 +12,7 @@ from eventsourcing.persistence import ApplicationRecorder, Notification, StoredE
 
 from application.access.tables import ApiKey, AuditEntry
 from application.persistence.filters import AuditFilter, ItemFilter, MovementFilter, RejectedFilter
+from application.persistence.properties import Property
 from application.projections.item_changes import ItemChange
 from application.projections.movements import Movement
 from application.projections.stock_levels import StockLevel
@@ -29,6 +30,14 @@ class StoreUnavailable(Exception):
     Nothing was recorded; or all was, where the connection was lost amid the commit. Doing the same
     again is safe.
     """
+
+
+class NotAllowed(StoreUnavailable):
+    """The database's role may not do this, or the database can only be read."""
+
+
+class SchemaChanged(StoreUnavailable):
+    """A newer version of stockledger has changed the tables since this process opened them."""
 
 
 class RebuildRunning(Exception):
@@ -144,6 +153,20 @@ class LedgerTransaction(Protocol):
         """All rows of a small table."""
         ...
 
+    def lock_schema(self) -> None:
+        """Waits until no other unit of work is at the tables themselves, and keeps the others
+        waiting until this one has ended."""
+        ...
+
+    def columns(self, table: str) -> dict[str, str]:
+        """The columns of a table with their types, in the words of the database; none where there
+        is no such table."""
+        ...
+
+    def run(self, statement: str) -> None:
+        """A statement of a schema's step."""
+        ...
+
     def create_table(self, table: Table) -> None:
         """Makes the table, empty, where it is not there."""
         ...
@@ -161,6 +184,8 @@ class LedgerTransaction(Protocol):
 class Differences:
     """How a rebuilt table differs from the live one."""
 
+    comparable: bool = True
+    """False where the live one had another shape; then nothing else is told."""
     missing: int = 0
     """Rows that the live table lacks."""
     surplus: int = 0
@@ -194,6 +219,26 @@ StillHeld = Callable[[], None]
 class LedgerRecorder(ApplicationRecorder):
     """The library's recorder, with units of work and read models. Every method may raise
     StoreUnavailable."""
+
+    events_schema: Sequence[str]
+    """The statements that make the table of events."""
+    first_schema: Mapping[str, Mapping[str, str]]
+    """The tables of schema 1 that are kept, by name, with the types of their columns."""
+    steps: Mapping[int, Sequence[str]]
+    """The statements that lead to a schema from the one before."""
+
+    @abstractmethod
+    def expect_schema(self, version: int) -> None:
+        """From now on, whatever finds another number in the database raises StoreUnavailable,
+        within some seconds."""
+
+    @abstractmethod
+    def describe(self, table: Table) -> str:
+        """What makes the table, the same text for the same shape."""
+
+    @abstractmethod
+    def select_properties(self) -> Sequence[Property]:
+        """What the database says of itself; nothing where it does not."""
 
     @abstractmethod
     def transaction(self) -> AbstractContextManager[LedgerTransaction]:

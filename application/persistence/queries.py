@@ -45,6 +45,9 @@ class ReadModelQueries(LedgerRecorder):
     def reading(self) -> AbstractContextManager[Run]:
         """A connection to read from, for one block."""
 
+    def describe(self, table: Table) -> str:
+        return self.sql_table(table).describe()
+
     def select_item(self, item_id: UUID) -> StockLevel | None:
         levels = self.sql_table(StockLevels.table)
         wanted: Condition = ("item_id = ?", [levels.encode_value("item_id", item_id)])

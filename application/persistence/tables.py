@@ -46,7 +46,14 @@ class SQLTable(ABC):
     def create(self) -> list[str]:
         """Index names must be unique in the database, and a shadow table keeps its indexes when it
         goes live: hence the random part."""
-        table, token = self.table, token_hex(4)
+        return self._create(token_hex(4))
+
+    def describe(self) -> str:
+        """The same text for the same shape."""
+        return "; ".join(self._create("token"))
+
+    def _create(self, token: str) -> list[str]:
+        table = self.table
         definitions = ", ".join(self._definition(name) for name in table.columns)
         return [
             f"CREATE TABLE {table.name} ({definitions}){self.storage}",

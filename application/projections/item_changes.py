@@ -40,8 +40,13 @@ class ItemChanges:
     """One row an event that is no movement."""
 
     table: ClassVar = Table(
-        "item_changes", ItemChange, key="position", indexes=(("location", "position"),)
+        "item_changes",
+        ItemChange,
+        key="position",
+        indexes=(("location", "position"), ("item_id", "kind", "version")),
     )
+
+    revision: ClassVar = 1
 
     topics: ClassVar = (
         ItemRegistered.TOPIC,

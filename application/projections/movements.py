@@ -41,10 +41,16 @@ class Movements:
         "movements",
         Movement,
         key="position",
-        indexes=tuple(
-            (column, "position") for column in ("item_id", "location", "type", "actor", "device")
+        indexes=(
+            *(
+                (column, "position")
+                for column in ("item_id", "location", "type", "actor", "device")
+            ),
+            ("location", "type", "position"),
         ),
     )
+
+    revision: ClassVar = 1
 
     topics: ClassVar = MOVEMENT_TOPICS
 

@@ -44,6 +44,8 @@ class StockLevels:
         is_updated=True,
     )
 
+    revision: ClassVar = 1
+
     topics: ClassVar[Sequence[str]] = ()
 
     needs_last_movements_only: ClassVar = True

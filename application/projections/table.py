@@ -44,6 +44,10 @@ class Table:
         """The same table under the name that a rebuild fills."""
         return replace(self, name=f"{self.name}_rebuild")
 
+    def replaced(self) -> "Table":
+        """The same table under the name that it has when another has taken its place."""
+        return replace(self, name=f"{self.name}_old")
+
 
 class Insert(NamedTuple):
     """Rows that are new, as tuples of all columns."""
@@ -74,6 +78,11 @@ class Projection(Protocol):
 
     @property
     def table(self) -> Table: ...
+
+    @property
+    def revision(self) -> int:
+        """Rises when events come to make other rows of the same shape: then it is rebuilt."""
+        ...
 
     @property
     def topics(self) -> Sequence[str]:

@@ -63,6 +63,7 @@ REJECTED: Final = Table(
         ("first_rejected_at", "rejection_id"),
         ("location", "first_rejected_at"),
         ("closed_at",),
+        ("actor", "standing"),
     ),
 )
 

@@ -4,13 +4,14 @@ import gc
 import signal
 import threading
 from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager, closing, contextmanager
 from importlib.metadata import version
 from types import FrameType
 
 from fastapi import FastAPI
 
 from application.follower import Follower
+from application.upgrade import BackgroundUpgrade
 from interface.api import (
     audit,
     changes,
@@ -37,8 +38,14 @@ def create_app(settings: Settings | None = None) -> FastAPI:
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        with compose(configured) as services, _stopped_by_signals(services.follower):
+        with (
+            compose(configured) as services,
+            _stopped_by_signals(services.follower),
+            closing(BackgroundUpgrade(services.ledger)) as upgrade,
+        ):
             app.state.services = services
+            app.state.upgrade = upgrade
+            upgrade.start()
             # What is there by now stays. The collector, which would else go through all of it now
             # and then, kept the slowest of a hundred requests waiting for twice as long.
             gc.freeze()

@@ -2,10 +2,11 @@
 
 from http import HTTPStatus
 
-from fastapi import APIRouter, Response
+from fastapi import APIRouter, Request, Response
 
 from application.persistence.filters import ItemFilter
-from application.persistence.port import StoreUnavailable
+from application.persistence.port import SchemaChanged, StoreUnavailable
+from application.upgrade import BackgroundUpgrade
 from interface.api.dependencies import Reader
 from interface.api.schemas import Health
 
@@ -23,12 +24,21 @@ async def live() -> Health:
     summary="The process can do its work",
     responses={503: {"model": Health, "description": "A dependency is down"}},
 )
-def ready(reader: Reader, response: Response) -> Health:
-    """Send requests elsewhere while this fails; the answer says which dependency is down."""
+def ready(request: Request, reader: Reader, response: Response) -> Health:
+    """Send requests elsewhere while this fails; the answer says what the server waits for."""
+    upgrade: BackgroundUpgrade = request.app.state.upgrade
+    if upgrade.waits_for is not None:
+        return _unavailable(response, {"database": "ok", "upgrade": upgrade.waits_for})
     try:
         reader.head()
         reader.select_items(ItemFilter(), after=None, limit=1)
+    except SchemaChanged as error:
+        return _unavailable(response, {"database": str(error)})
     except StoreUnavailable:
-        response.status_code = HTTPStatus.SERVICE_UNAVAILABLE
-        return Health(status="unavailable", dependencies={"database": "down"})
+        return _unavailable(response, {"database": "down"})
     return Health(status="ok", dependencies={"database": "ok"})
+
+
+def _unavailable(response: Response, dependencies: dict[str, str]) -> Health:
+    response.status_code = HTTPStatus.SERVICE_UNAVAILABLE
+    return Health(status="unavailable", dependencies=dependencies)

@@ -11,6 +11,7 @@ from interface.cli.copy import copy
 from interface.cli.demo import demo
 from interface.cli.rebuild import rebuild
 from interface.cli.serve import serve
+from interface.cli.upgrade import upgrade
 
 app = typer.Typer(
     name="stockledger",
@@ -25,6 +26,7 @@ app = typer.Typer(
 app.command()(serve)
 app.command()(rebuild)
 app.command()(copy)
+app.command()(upgrade)
 app.add_typer(keys.app, name="keys")
 app.command()(audit)
 app.command()(demo)

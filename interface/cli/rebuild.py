@@ -52,6 +52,9 @@ def rebuild(
 def _report(result: Rebuilt) -> None:
     found = result.differences
     console.print(f"[bold]{result.name}[/]: rebuilt up to position {result.position}, ", end="")
+    if not found.comparable:
+        console.print("[green]in its new shape[/]")
+        return
     if not found.total:
         console.print("[green]nothing differed[/]")
         return

@@ -33,9 +33,11 @@ def serve(
 ) -> None:
     """Serve the REST API.
 
-    The first start on a database makes an admin's key and shows it once. The API is described at
-    /docs. SIGTERM and Ctrl-C stop the server in order: requests that were accepted are finished
-    and answered first, streams end.
+    The first start on a database makes an admin's key and shows it once. A ledger of an older
+    version is brought up to date, as by `stockledger upgrade`. The API is described at /docs.
+
+    SIGTERM and Ctrl-C stop the server in order: requests that were accepted are finished and
+    answered first, streams end.
     """
     settings = settings_with(
         database_url=database,
@@ -46,7 +48,7 @@ def serve(
     )
     console.print(f"ledger: {without_secrets(settings.database_url)}", highlight=False)
     # A ledger that can't be opened is said here, in one line, not by each worker.
-    with failures_explained(), compose(settings) as services:
+    with failures_explained(), compose(settings, may_upgrade=True) as services:
         first = services.keys.create_first() if settings.auth else None
     if first is not None:
         _show_first(first, settings)

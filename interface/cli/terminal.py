@@ -13,6 +13,7 @@ from rich.markup import escape
 
 from application.copy import NotACopy
 from application.persistence.port import RebuildRunning, StoreUnavailable, UnsupportedDatabase
+from application.schema import SchemaMismatch
 from domain.rejections import Rejection
 from interface.settings import Settings
 
@@ -27,6 +28,7 @@ class ExitCode(IntEnum):
     STORE_UNAVAILABLE = 3
     REBUILD_RUNNING = 4
     NOT_A_COPY = 5
+    SCHEMA_MISMATCH = 6
 
 
 Database = Annotated[
@@ -64,6 +66,8 @@ def failures_explained() -> Iterator[None]:
         yield
     except UnsupportedDatabase as error:
         fail(ExitCode.USAGE, f"the database URL is no use: {error}")
+    except SchemaMismatch as error:
+        fail(ExitCode.SCHEMA_MISMATCH, str(error))
     except StoreUnavailable as error:
         fail(ExitCode.STORE_UNAVAILABLE, f"the database is unavailable: {error}")
     except RebuildRunning as error:

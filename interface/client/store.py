@@ -11,10 +11,14 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from threading import RLock
-from typing import Any, Literal, NamedTuple, cast
+from typing import Any, Final, Literal, NamedTuple, cast
 from uuid import UUID
 
-SCHEMA = """
+from interface.client.errors import ClientError
+
+# What leads to a schema from the one before. A file without a number has schema 1, or nothing.
+STEPS: Final = {
+    1: """
 CREATE TABLE IF NOT EXISTS outbox (
     number INTEGER PRIMARY KEY AUTOINCREMENT,
     local_id TEXT NOT NULL UNIQUE,
@@ -33,7 +37,10 @@ CREATE TABLE IF NOT EXISTS stock (
     active INTEGER NOT NULL
 );
 CREATE TABLE IF NOT EXISTS bookmark (after TEXT NOT NULL);
-"""
+""",
+}
+
+SCHEMA_VERSION: Final = max(STEPS)
 
 PUT_ITEM = """
 INSERT INTO stock VALUES (
@@ -107,11 +114,26 @@ class Store:
         self._connection.row_factory = sqlite3.Row
         self._connection.execute("PRAGMA journal_mode = WAL")
         self._connection.execute("PRAGMA synchronous = FULL")
-        self._connection.executescript(SCHEMA)
+        self._upgrade()
 
     def close(self) -> None:
         with self._lock:
             self._connection.close()
+
+    def _upgrade(self) -> None:
+        """In one commit, so that a flat battery leaves the file as it was. Raises ClientError for
+        the file of a newer version."""
+        with self.transaction():
+            (found,) = self._connection.execute("PRAGMA user_version").fetchone()
+            if found > SCHEMA_VERSION:
+                raise ClientError(
+                    f"the file has schema {found}, and this version of the client knows "
+                    f"{SCHEMA_VERSION}: use the version that made it, or a later one"
+                )
+            for version in range(found + 1, SCHEMA_VERSION + 1):
+                for statement in filter(str.strip, STEPS[version].split(";")):
+                    self._connection.execute(statement)
+                self._connection.execute(f"PRAGMA user_version = {version}")
 
     @contextmanager
     def transaction(self) -> Iterator[None]:

@@ -1,9 +1,12 @@
 """The reference client: what it keeps, what it sends again, and what it knows of the stock."""
 
 import json
+import shutil
+import sqlite3
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from uuid import UUID, uuid4
@@ -12,7 +15,8 @@ import httpx2
 import pytest
 from fastapi.testclient import TestClient
 
-from interface.client import Refused, StockClient, Unreachable
+from interface.client import ClientError, Refused, StockClient, Unreachable
+from interface.client.store import SCHEMA_VERSION
 from tests.interface.test_sync_api import register, sync
 from tests.support.server import PATIENCE
 from tests.support.shop import element
@@ -321,3 +325,27 @@ def test_conflict_stays_pending_for_the_next_sync(new_device: NewDevice) -> None
     device.sync()
     assert [str(pending.local_id) for pending in device.pending()] == [local_id]
     assert device.rejected() == []
+
+
+SCHEMAS = Path(__file__).parents[1] / "application" / "schemas"
+
+
+@pytest.mark.parametrize(
+    "file", sorted(SCHEMAS.glob("*.device.sqlite")), ids=lambda file: file.name
+)
+def test_file_of_an_earlier_version_opens_with_its_outbox(file: Path, tmp_path: Path) -> None:
+    version = file.name.partition(".")[0]
+    known = json.loads((SCHEMAS / f"{version}.json").read_text())["device"]
+    shutil.copy(file, tmp_path / "device.db")
+    for _ in range(2):
+        with StockClient(tmp_path / "device.db", url="http://127.0.0.1:1") as shop:
+            assert [str(one.local_id) for one in shop.pending()] == [known["pending"]]
+            assert [str(one.local_id) for one in shop.rejected()] == [known["rejected"]]
+
+
+def test_file_of_a_newer_version_is_refused(tmp_path: Path) -> None:
+    StockClient(tmp_path / "device.db", url="http://127.0.0.1:1").close()
+    with closing(sqlite3.connect(tmp_path / "device.db")) as connection:
+        connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION + 1}")
+    with pytest.raises(ClientError, match=f"schema {SCHEMA_VERSION + 1}"):
+        StockClient(tmp_path / "device.db", url="http://127.0.0.1:1")

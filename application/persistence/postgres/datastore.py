@@ -15,12 +15,19 @@ from eventsourcing.postgres import PostgresDatastore
 from psycopg import Connection, Cursor, IsolationLevel
 from psycopg.abc import AdaptContext
 from psycopg.conninfo import conninfo_to_dict
-from psycopg.errors import DeadlockDetected, UniqueViolation
+from psycopg.errors import (
+    DeadlockDetected,
+    InsufficientPrivilege,
+    InvalidSchemaName,
+    ReadOnlySqlTransaction,
+    UniqueViolation,
+)
 from psycopg.rows import DictRow, TupleRow, dict_row, tuple_row
 from psycopg.types.datetime import TimestamptzBinaryLoader
 from psycopg_pool import ConnectionPool
 
-from application.persistence.port import StoreUnavailable, UnsupportedDatabase
+from application.persistence.port import NotAllowed, StoreUnavailable, UnsupportedDatabase
+from application.persistence.schema_guard import READ_SCHEMA_VERSION, SchemaGuard
 
 # The library silences what the pool says when it can't reach the database.
 logging.getLogger("psycopg.pool").setLevel(logging.WARNING)
@@ -101,6 +108,7 @@ class LedgerDatastore(PostgresDatastore):
     def __init__(self, url: str, *, pool_size: int, lock_timeout: int) -> None:
         super().__init__(dbname="", host="", port="", user="", password="")
         self.lock_timeout = lock_timeout
+        self.schema_guard = SchemaGuard()
         self._settings = _connection_settings(url)
         self.pool = ConnectionPool(  # type: ignore[assignment]
             name="stockledger",
@@ -145,6 +153,7 @@ class LedgerDatastore(PostgresDatastore):
         page could be taken from and sort that: page for page, and all of a ledger at worst.
         """
         with self.get_connection() as connection, connection.pipeline(), connection.transaction():
+            self._check_schema(connection)
             execute(connection, _BY_INDEX)
             yield connection
 
@@ -159,12 +168,18 @@ class LedgerDatastore(PostgresDatastore):
             try:
                 with connection.pipeline(), connection.transaction():
                     execute(connection, _SETTINGS, [f"{self.lock_timeout}s"] * 2)
+                    self._check_schema(connection)
                     yield connection
             finally:
                 # Also after a failure: it may have kept what others wrote from being followed.
                 if is_news():
                     with suppress(psycopg.Error):  # They look for themselves now and then.
                         execute(connection, NOTIFY)
+
+    def _check_schema(self, connection: Connection[DictRow]) -> None:
+        if self.schema_guard.is_due:
+            ((found,),) = execute(connection, READ_SCHEMA_VERSION)
+            self.schema_guard.check(int(found))
 
     def register_type_adapters(self) -> None:
         """Nothing to do: bulk statements take arrays of plain types."""
@@ -178,6 +193,8 @@ def _mapped_errors() -> Iterator[None]:
         raise KeyTaken(_line(error)) from error
     except DeadlockDetected as error:
         raise Deadlock(_line(error)) from error
+    except (InsufficientPrivilege, InvalidSchemaName, ReadOnlySqlTransaction) as error:
+        raise NotAllowed(_line(error)) from error
     except psycopg.Error as error:
         raise StoreUnavailable(_line(error)) from error
 

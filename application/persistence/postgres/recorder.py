@@ -21,6 +21,7 @@ from application.persistence.port import (
     StillHeld,
     lost_race,
 )
+from application.persistence.postgres import schema
 from application.persistence.postgres.datastore import (
     LISTEN,
     Deadlock,
@@ -31,33 +32,9 @@ from application.persistence.postgres.datastore import (
 )
 from application.persistence.postgres.positions import horizon
 from application.persistence.postgres.tables import postgres_table
-from application.persistence.postgres.transaction import (
-    LOCK_SCHEMA,
-    Key,
-    PostgresLedgerTransaction,
-)
+from application.persistence.postgres.transaction import Key, PostgresLedgerTransaction
+from application.persistence.properties import PROPERTIES, Property
 from application.persistence.queries import ReadModelQueries, Run
-
-# The columns bear the library's names. A position is not a default: a writer takes its positions
-# before it inserts.
-CREATE_EVENTS = """
-CREATE TABLE IF NOT EXISTS stored_events (
-    notification_id bigserial PRIMARY KEY,
-    originator_id uuid NOT NULL,
-    originator_version bigint NOT NULL,
-    topic text NOT NULL,
-    state bytea NOT NULL,
-    local_id uuid UNIQUE,
-    UNIQUE (originator_id, originator_version)
-)
-"""
-
-CREATE_READABLE_EVENTS = """
-CREATE OR REPLACE VIEW readable_events AS
-SELECT notification_id AS position, originator_id AS item_id, originator_version AS version,
-       topic AS event, convert_from(state, 'UTF8')::jsonb AS state
-FROM stored_events
-"""
 
 # By union, so that each half is a look-up by a key.
 CONTENDED = """
@@ -86,15 +63,18 @@ class PostgresLedgerRecorder(PostgresApplicationRecorder, ReadModelQueries):
 
     datastore: LedgerDatastore
     sql_table = staticmethod(postgres_table)
+    events_schema = schema.EVENTS
+    first_schema = schema.FIRST
+    steps = schema.STEPS
 
-    def create_table(self) -> None:
-        with self.datastore.own_connection():
-            pass
-        with self.datastore.unit_of_work() as connection:
-            ((exists,),) = execute(connection, "SELECT to_regclass('readable_events') IS NOT NULL")
-            if not exists:
-                for statement in (LOCK_SCHEMA, CREATE_EVENTS, CREATE_READABLE_EVENTS):
-                    execute(connection, statement)
+    def expect_schema(self, version: int) -> None:
+        self.datastore.schema_guard.expect(version)
+
+    def select_properties(self) -> list[Property]:
+        with self.datastore.own_connection() as connection, connection.transaction():
+            transaction = PostgresLedgerTransaction(connection, [])
+            is_there = transaction.columns(PROPERTIES.name)
+            return [Property(*row) for row in transaction.rows(PROPERTIES)] if is_there else []
 
     def insert_events(
         self,
@@ -208,6 +188,4 @@ class PostgresLedgerFactory(PostgresFactory):
         )
 
     def application_recorder(self) -> ApplicationRecorder:
-        recorder = PostgresLedgerRecorder(self.datastore)
-        recorder.create_table()
-        return recorder
+        return PostgresLedgerRecorder(self.datastore)

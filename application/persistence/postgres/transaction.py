@@ -1,7 +1,6 @@
 """The unit of work on PostgreSQL. It locks the items that it judges, and nothing else."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import replace
 from datetime import datetime
 from itertools import starmap
 from typing import Any, Final, NamedTuple, cast
@@ -75,6 +74,14 @@ SELECT * FROM unnest(%b::bigint[], %b::uuid[], %b::bigint[], %b::text[], %b::byt
 
 # Two processes that make the same table at once would meet in the catalogue.
 LOCK_SCHEMA = "SELECT pg_advisory_xact_lock(hashtextextended('stockledger schema', 0))"
+
+# The catalogue itself: information_schema hides what the role has no right to.
+COLUMNS = """
+SELECT attname, format_type(atttypid, NULL)
+FROM pg_attribute JOIN pg_class ON pg_class.oid = attrelid
+WHERE relnamespace = current_schema()::regnamespace AND relname = %s
+  AND attnum > 0 AND NOT attisdropped
+"""
 
 # Not by to_regclass, which may remember what was before the wait for LOCK_SCHEMA.
 TABLE_EXISTS = """
@@ -167,9 +174,18 @@ class PostgresLedgerTransaction:
         rows = self._execute(f"SELECT {target.columns} FROM {table.name}")  # noqa: S608
         return [target.decode(row) for row in rows]
 
+    def lock_schema(self) -> None:
+        self._execute(LOCK_SCHEMA)
+
+    def columns(self, table: str) -> dict[str, str]:
+        return dict(self._execute(COLUMNS, [table]).fetchall())
+
+    def run(self, statement: str) -> None:
+        self._execute(statement)
+
     def create_table(self, table: Table) -> None:
         if not self._exists(table):
-            self._execute(LOCK_SCHEMA)
+            self.lock_schema()
             if not self._exists(table):
                 for statement in postgres_table(table).create():
                     self._execute(statement)
@@ -178,7 +194,7 @@ class PostgresLedgerTransaction:
         self._execute(f"DROP TABLE IF EXISTS {table.name}")
 
     def replace_table(self, live: Table, shadow: Table) -> Table:
-        old = replace(live, name=f"{live.name}_old")
+        old = live.replaced()
         self.drop_table(old)
         self._execute(f"ALTER TABLE {live.name} RENAME TO {old.name}")
         self._execute(f"ALTER TABLE {shadow.name} RENAME TO {live.name}")

@@ -13,7 +13,8 @@ from typing import Final
 
 import apsw
 
-from application.persistence.port import StoreUnavailable
+from application.persistence.port import NotAllowed, StoreUnavailable
+from application.persistence.schema_guard import READ_SCHEMA_VERSION, SchemaGuard
 from application.persistence.sqlite.file import LedgerFile
 
 MAX_READERS: Final = 42
@@ -59,6 +60,7 @@ class LedgerDatastore:
     def __init__(self, path: str, *, lock_timeout: int) -> None:
         self.file = LedgerFile(path)
         self.lock_timeout = lock_timeout
+        self.schema_guard = SchemaGuard()
         self._writer: apsw.Connection | None = None
         self._write_lock = Lock()
         self._readers: deque[apsw.Connection] = deque()
@@ -72,11 +74,13 @@ class LedgerDatastore:
         with mapped_errors():
             if commit:
                 with self._writing() as connection, _transaction(connection, "IMMEDIATE") as cursor:
+                    self._check_schema(cursor)
                     yield cursor
                 # What was committed to a file that is gone must not be answered as recorded.
                 self.file.require_unmoved()
             else:
                 with self._reading() as connection, _transaction(connection, "DEFERRED") as cursor:
+                    self._check_schema(cursor)
                     yield cursor
 
     @contextmanager
@@ -131,6 +135,11 @@ class LedgerDatastore:
         finally:
             self._reader_slots.release()
 
+    def _check_schema(self, cursor: apsw.Cursor) -> None:
+        if self.schema_guard.is_due:
+            ((found,),) = cursor.execute(READ_SCHEMA_VERSION)
+            self.schema_guard.check(int(found))
+
     def _connect(self, cache_kib: int) -> apsw.Connection:
         return self.file.connect(busy_timeout_seconds=self.lock_timeout, cache_kib=cache_kib)
 
@@ -140,6 +149,8 @@ def mapped_errors() -> Iterator[None]:
     """Raises StoreUnavailable for what SQLite says against the file."""
     try:
         yield
+    except apsw.ReadOnlyError as error:
+        raise NotAllowed(str(error)) from error
     except apsw.Error as error:
         raise StoreUnavailable(str(error)) from error
 

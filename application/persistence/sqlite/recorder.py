@@ -15,46 +15,34 @@ from eventsourcing.persistence import (
 from eventsourcing.utils import Environment, EnvType
 
 from application.persistence.port import LedgerTransaction, Notices, RebuildRunning, StillHeld
+from application.persistence.properties import PROPERTIES, Property
 from application.persistence.queries import ReadModelQueries, Run
+from application.persistence.sqlite import schema
 from application.persistence.sqlite.datastore import LedgerDatastore
 from application.persistence.sqlite.file import OWNER_ONLY
 from application.persistence.sqlite.tables import sqlite_table
 from application.persistence.sqlite.transaction import SQLiteLedgerTransaction, read_head
-
-# An INTEGER PRIMARY KEY: a VACUUM leaves positions as they are, which it would not with an implicit
-# rowid. The columns bear the library's names.
-CREATE_EVENTS = """
-CREATE TABLE IF NOT EXISTS stored_events (
-    rowid INTEGER PRIMARY KEY,
-    originator_id BLOB NOT NULL,
-    originator_version INTEGER NOT NULL,
-    topic TEXT NOT NULL,
-    state BLOB NOT NULL,
-    local_id BLOB UNIQUE,
-    UNIQUE (originator_id, originator_version)
-)
-"""
-
-CREATE_READABLE_EVENTS = """
-CREATE VIEW IF NOT EXISTS readable_events AS
-SELECT rowid AS position, lower(hex(originator_id)) AS item_id, originator_version AS version,
-       topic AS event, CAST(state AS TEXT) AS state
-FROM stored_events
-"""
 
 
 class SQLiteLedgerRecorder(ReadModelQueries):
     """Events with their `local_id`s, and the read models beside them, in one SQLite file."""
 
     sql_table = staticmethod(sqlite_table)
+    events_schema = schema.EVENTS
+    first_schema = schema.FIRST
+    steps = schema.STEPS
 
     def __init__(self, datastore: LedgerDatastore) -> None:
         self.datastore = datastore
 
-    def create_table(self) -> None:
-        with self.datastore.transaction(commit=True) as cursor:
-            for statement in (CREATE_EVENTS, CREATE_READABLE_EVENTS):
-                cursor.execute(statement)
+    def expect_schema(self, version: int) -> None:
+        self.datastore.schema_guard.expect(version)
+
+    def select_properties(self) -> list[Property]:
+        with self.datastore.transaction(commit=False) as cursor:
+            transaction = SQLiteLedgerTransaction(cursor)
+            is_there = transaction.columns(PROPERTIES.name)
+            return [Property(*row) for row in transaction.rows(PROPERTIES)] if is_there else []
 
     def insert_events(
         self,
@@ -158,9 +146,7 @@ class SQLiteLedgerFactory(InfrastructureFactory[Any]):
         )
 
     def application_recorder(self) -> ApplicationRecorder:
-        recorder = SQLiteLedgerRecorder(self.datastore)
-        recorder.create_table()
-        return recorder
+        return SQLiteLedgerRecorder(self.datastore)
 
     def aggregate_recorder(self, purpose: str = "events") -> NoReturn:
         """The ledger takes no snapshots."""

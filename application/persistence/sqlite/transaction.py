@@ -6,7 +6,6 @@ SQLite has no arrays of blobs.
 
 import json
 from collections.abc import Iterable, Sequence
-from dataclasses import replace
 from datetime import datetime
 from functools import lru_cache
 from typing import Any, Final, cast
@@ -164,6 +163,15 @@ class SQLiteLedgerTransaction:
         rows = self._rows(f"SELECT {target.columns} FROM {table.name}")  # noqa: S608
         return [target.decode(row) for row in rows]
 
+    def lock_schema(self) -> None:
+        """Nothing to do: the database is locked."""
+
+    def columns(self, table: str) -> dict[str, str]:
+        return dict(self._rows("SELECT name, type FROM pragma_table_info(?)", [table]))
+
+    def run(self, statement: str) -> None:
+        self._cursor.execute(statement)
+
     def create_table(self, table: Table) -> None:
         if not self._rows("SELECT 1 FROM sqlite_schema WHERE name=?", (table.name,)):
             for statement in sqlite_table(table).create():
@@ -173,7 +181,7 @@ class SQLiteLedgerTransaction:
         self._cursor.execute(f"DROP TABLE IF EXISTS {table.name}")
 
     def replace_table(self, live: Table, shadow: Table) -> Table:
-        old = replace(live, name=f"{live.name}_old")
+        old = live.replaced()
         self.drop_table(old)
         self._cursor.execute(f"ALTER TABLE {live.name} RENAME TO {old.name}")
         self._cursor.execute(f"ALTER TABLE {shadow.name} RENAME TO {live.name}")

@@ -1,0 +1,89 @@
+"""The tables on PostgreSQL that can't be made from events, and the steps that lead to them."""
+
+from typing import Final
+
+# The columns bear the library's names. A position is not a default: a writer takes its positions
+# before it inserts.
+_EVENTS = """
+CREATE TABLE stored_events (
+    notification_id bigserial PRIMARY KEY,
+    originator_id uuid NOT NULL,
+    originator_version bigint NOT NULL,
+    topic text NOT NULL,
+    state bytea NOT NULL,
+    local_id uuid UNIQUE,
+    UNIQUE (originator_id, originator_version)
+)
+"""
+
+_READABLE_EVENTS = """
+CREATE VIEW readable_events AS
+SELECT notification_id AS position, originator_id AS item_id, originator_version AS version,
+       topic AS event, convert_from(state, 'UTF8')::jsonb AS state
+FROM stored_events
+"""
+
+EVENTS: Final = (_EVENTS, _READABLE_EVENTS)
+
+FIRST: Final = {
+    "stored_events": {
+        "notification_id": "bigint",
+        "originator_id": "uuid",
+        "originator_version": "bigint",
+        "topic": "text",
+        "state": "bytea",
+        "local_id": "uuid",
+    },
+    "api_keys": {
+        "key_id": "text",
+        "digest": "text",
+        "name": "text",
+        "role": "text",
+        "location_list": "text",
+        "created_at": "timestamp with time zone",
+        "created_by": "text",
+        "expires_at": "timestamp with time zone",
+        "revoked_at": "timestamp with time zone",
+    },
+    "audit_log": {
+        "entry_id": "uuid",
+        "recorded_at": "timestamp with time zone",
+        "action": "text",
+        "actor": "text",
+        "key_id": "text",
+        "address": "text",
+        "request_id": "text",
+        "detail": "text",
+    },
+    "rejected_transactions": {
+        "rejection_id": "uuid",
+        "local_id": "uuid",
+        "item_id": "uuid",
+        "location": "text",
+        "element": "text",
+        "malformed": "boolean",
+        "code": "text",
+        "message": "text",
+        "detail_object": "text",
+        "actor": "text",
+        "key_id": "text",
+        "device": "text",
+        "first_rejected_at": "timestamp with time zone",
+        "rejected_at": "timestamp with time zone",
+        "standing": "text",
+        "closed_at": "timestamp with time zone",
+        "closed_by": "text",
+        "closing_reason": "text",
+    },
+}
+
+STEPS: Final = {
+    2: (
+        """
+        CREATE TABLE ledger_properties (
+            name text COLLATE "C" NOT NULL PRIMARY KEY, value text COLLATE "C" NOT NULL
+        )
+        """,
+        "CREATE INDEX rejected_by_actor ON rejected_transactions (actor, standing)",
+    ),
+}

@@ -1,0 +1,39 @@
+"""Noticing, in a process that runs, that a newer version has changed the tables."""
+
+import time
+from typing import Final
+
+from application.persistence.port import SchemaChanged
+from application.persistence.properties import PROPERTIES, SCHEMA_VERSION
+
+LOOK_SECONDS: Final = 5.0
+"""Between two looks."""
+
+READ_SCHEMA_VERSION: Final = f"SELECT value FROM {PROPERTIES.name} WHERE name = '{SCHEMA_VERSION}'"  # noqa: S608
+
+
+class SchemaGuard:
+    """Compares the database's schema number with the expected one, now and then."""
+
+    def __init__(self) -> None:
+        self._expected: int | None = None
+        self._looked_at = 0.0
+
+    def expect(self, version: int) -> None:
+        """From now on. Until then, any number is right."""
+        self._expected = version
+        self._looked_at = time.monotonic()
+
+    @property
+    def is_due(self) -> bool:
+        """Whether it is time to look."""
+        return self._expected is not None and time.monotonic() - self._looked_at > LOOK_SECONDS
+
+    def check(self, found: int) -> None:
+        """Raises SchemaChanged where the number is not the expected one."""
+        if found != self._expected:
+            raise SchemaChanged(
+                f"the ledger has schema {found} by now, and this server knows "
+                f"{self._expected}: start the version that changed it"
+            )
+        self._looked_at = time.monotonic()

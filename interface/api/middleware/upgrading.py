@@ -1,0 +1,32 @@
+"""While read models are rebuilt, nothing but health can be answered."""
+
+from http import HTTPStatus
+from typing import Final
+
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from application.upgrade import BackgroundUpgrade
+from interface.api.problems import RequestProblem
+
+RETRY_AFTER_SECONDS: Final = 5
+
+HEALTH: Final = "/health/"
+
+
+class UpgradingMiddleware:
+    """Turns requests away until the ledger can be used."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http" and not scope["path"].startswith(HEALTH):
+            upgrade: BackgroundUpgrade = scope["app"].state.upgrade
+            if upgrade.waits_for is not None:
+                raise RequestProblem(
+                    HTTPStatus.SERVICE_UNAVAILABLE,
+                    "UPGRADING",
+                    f"the ledger is brought up to date; it waits for {upgrade.waits_for}",
+                    retry_after=RETRY_AFTER_SECONDS,
+                )
+        await self._app(scope, receive, send)

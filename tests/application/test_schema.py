@@ -1,0 +1,307 @@
+"""Ledgers of earlier versions open, whole; others are refused in one line.
+
+`schemas/` has a small ledger for each schema number, made by the code of its time.
+"""
+
+import json
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+import apsw
+import msgspec
+import psycopg
+import pytest
+
+from application.access.authentication import Authenticator
+from application.access.rejections import Unauthenticated
+from application.ledger import Ledger
+from application.persistence import environment
+from application.persistence.filters import RejectedFilter
+from application.persistence.port import SchemaChanged
+from application.persistence.postgres.tables import postgres_table
+from application.persistence.postgres.transaction import PostgresLedgerTransaction
+from application.persistence.properties import PROPERTIES, SCHEMA_VERSION, Property
+from application.persistence.schema_guard import LOOK_SECONDS
+from application.persistence.sqlite.tables import sqlite_table
+from application.persistence.sqlite.transaction import SQLiteLedgerTransaction
+from application.projections import PROJECTIONS
+from application.projections.table import Upsert
+from application.schema import KEPT_TABLES, VERSION, SchemaMismatch, outdated
+from application.sync import SyncService
+from application.upgrade import rebuild_outdated
+from tests.support import postgres
+from tests.support.make_ledger import ADMIN, FOLDER, load_ledger
+from tests.support.shop import assert_read_models_equal_replay, element, execute
+
+VERSIONS = range(1, VERSION + 1)
+
+Load = Callable[[int], str]
+
+
+@pytest.fixture
+def load(database_url: str) -> Load:
+    """Puts the ledger of a schema number into the database; returns the URL."""
+
+    def load(version: int) -> str:
+        load_ledger(version, database_url)
+        return database_url
+
+    return load
+
+
+def kind_of(database_url: str) -> str:
+    return "sqlite" if database_url.startswith("sqlite") else "postgres"
+
+
+def opened(database_url: str, *, may_upgrade: bool = False) -> Ledger:
+    return Ledger(environment(database_url, lock_timeout=30), may_upgrade=may_upgrade)
+
+
+def upgrade(database_url: str) -> None:
+    with opened(database_url, may_upgrade=True) as ledger:
+        rebuild_outdated(ledger, lambda name, position, end: None)
+
+
+def shape(database_url: str) -> set[tuple[Any, ...]]:
+    """Tables with their columns, and the columns of their indexes, by the database's catalogue."""
+    if kind_of(database_url) == "sqlite":
+        with (
+            opened(database_url) as ledger,
+            ledger.recorder.datastore.transaction(  # type: ignore[attr-defined]
+                commit=False
+            ) as cursor,
+        ):
+            columns = cursor.execute(
+                'SELECT t.name, c.name, c.type, c."notnull", c.pk '
+                "FROM sqlite_schema AS t, pragma_table_info(t.name) AS c"
+            ).fetchall()
+            indexes = cursor.execute(
+                'SELECT t.name, i."unique", '
+                "(SELECT group_concat(name) FROM pragma_index_info(i.name)) "
+                "FROM sqlite_schema AS t, pragma_index_list(t.name) AS i"
+            ).fetchall()
+            return {*columns, *indexes}
+    with psycopg.connect(database_url) as connection:
+        columns = connection.execute(
+            "SELECT table_name, column_name, data_type, is_nullable, collation_name "
+            "FROM information_schema.columns WHERE table_schema = 'public'"
+        ).fetchall()
+        indexes = connection.execute(
+            "SELECT tablename, substring(indexdef FROM ' USING .*'), indexdef LIKE '%UNIQUE%' "
+            "FROM pg_indexes WHERE schemaname = 'public'"
+        ).fetchall()
+        return {*columns, *indexes}
+
+
+@pytest.fixture
+def new_shape(request: pytest.FixtureRequest, database_url: str, tmp_path: Path) -> Iterator[Any]:
+    """That of a new ledger on the same kind of database."""
+    if kind_of(database_url) == "sqlite":
+        url = f"sqlite:///{tmp_path / 'new.db'}"
+        opened(url).close()
+        yield shape(url)
+        return
+    server: postgres.Server = request.getfixturevalue("postgres_server")
+    with server.database() as url:
+        opened(url).close()
+        yield shape(url)
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_ledger_of_an_earlier_version_opens_with_all_that_it_knows(
+    load: Load, new_shape: set[tuple[Any, ...]], version: int
+) -> None:
+    url = load(version)
+    known = json.loads((FOLDER / f"v{version}.json").read_text())[kind_of(url)]
+    upgrade(url)
+    assert shape(url) == new_shape
+    with opened(url) as ledger:
+        assert not outdated(ledger.recorder)
+        assert_read_models_equal_replay(ledger)
+        again = SyncService(ledger).sync(known["elements"], ADMIN)
+        assert json.loads(msgspec.json.encode(again.synced)) == [
+            synced | {"status": "duplicate"} for synced in known["synced"]
+        ]
+        assert {str(one.local_id): one.rejection.code for one in again.failed} == known["failed"]
+        keys = Authenticator(ledger.recorder, remember=1)
+        assert keys.authenticate(known["key"]).locations == {"main"}
+        with pytest.raises(Unauthenticated, match="revoked"):
+            keys.authenticate(known["revokedKey"])
+        cup = UUID(known["elements"][4]["itemId"])
+        more = {**known["elements"][4], "quantity": 100, "localId": str(UUID(int=99, version=4))}
+        SyncService(ledger).sync([element("INBOUND", cup, 200)], ADMIN)
+        closed = SyncService(ledger).sync([known["elements"][4], more], ADMIN)
+        assert [one.status for one in closed.synced] == ["recorded", "recorded"]
+        rows = ledger.recorder.select_rejected(RejectedFilter(), before=None, limit=100)
+        standings = {str(row.local_id)[-1]: row.standing for row in rows}
+        assert standings["5"] == "resolved"
+        assert standings["6"] == "open"
+
+
+@pytest.mark.parametrize("version", VERSIONS[:-1])
+def test_older_ledger_is_not_changed_by_the_way(load: Load, version: int) -> None:
+    url = load(version)
+    for _ in range(2):
+        with pytest.raises(SchemaMismatch, match=r"^[^\n]*schema 1[^\n]*stockledger upgrade`$"):
+            opened(url)
+
+
+def test_newer_ledger_is_refused(database_url: str) -> None:
+    with opened(database_url) as ledger:
+        set_version(ledger, VERSION + 1)
+    with pytest.raises(SchemaMismatch, match=rf"^[^\n]*schema {VERSION + 1}[^\n]*$"):
+        opened(database_url, may_upgrade=True)
+
+
+def set_version(ledger: Ledger, version: int) -> None:
+    with ledger.recorder.transaction() as transaction:
+        transaction.write(PROPERTIES, [Upsert([Property(SCHEMA_VERSION, str(version))])])
+
+
+OLDER = {
+    "a column less": "ALTER TABLE rejected_transactions DROP COLUMN device",
+    "a column more": "ALTER TABLE api_keys ADD COLUMN salt TEXT",
+    "a table less": "DROP TABLE audit_log",
+}
+
+
+@pytest.mark.parametrize("difference", OLDER)
+def test_ledger_from_before_the_first_schema_is_refused(load: Load, difference: str) -> None:
+    url = load(1)
+    if kind_of(url) == "sqlite":
+        with closing(apsw.Connection(url.removeprefix("sqlite:///"))) as connection:
+            connection.execute(OLDER[difference])
+    else:
+        with psycopg.connect(url) as other:
+            other.execute(OLDER[difference].encode())
+    with pytest.raises(SchemaMismatch, match=r"^[^\n]*older than schema 1[^\n]*$"):
+        opened(url, may_upgrade=True)
+
+
+def test_running_server_notices_a_newer_schema(
+    ledger: Ledger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert LOOK_SECONDS < 10
+    sync = SyncService(ledger)
+    set_version(ledger, VERSION + 1)
+    monkeypatch.setattr("application.persistence.schema_guard.LOOK_SECONDS", -1)
+    with pytest.raises(SchemaChanged, match=f"schema {VERSION + 1}"):
+        sync.sync([element("INBOUND", UUID(int=1), 1)], ADMIN)
+    with pytest.raises(SchemaChanged):
+        ledger.recorder.select_item(UUID(int=1))
+
+
+def test_processes_may_upgrade_at_once(load: Load) -> None:
+    url = load(1)
+    program = "import sys; from tests.application.test_schema import upgrade; upgrade(sys.argv[1])"
+
+    def run(_: int) -> int:
+        return subprocess.run([sys.executable, "-c", program, url], check=False).returncode
+
+    with ThreadPoolExecutor(3) as pool:
+        codes = list(pool.map(run, range(3)))
+    assert 0 in codes  # Others may have met a rebuild that runs.
+    upgrade(url)
+    with opened(url) as ledger:
+        assert_read_models_equal_replay(ledger)
+
+
+@pytest.mark.parametrize("after", range(12))
+def test_upgrade_that_is_killed_goes_on(
+    load: Load, new_shape: set[tuple[Any, ...]], after: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By a fault at each of the first commits and statements, one after the other."""
+    url = load(1)
+    with monkeypatch.context() as patch:
+        _interrupt(patch, url, after)
+        with pytest.raises(KeyboardInterrupt):
+            upgrade(url)
+    upgrade(url)
+    assert shape(url) == new_shape
+    with opened(url) as ledger:
+        assert not outdated(ledger.recorder)
+        assert_read_models_equal_replay(ledger)
+
+
+def _interrupt(patch: pytest.MonkeyPatch, url: str, after: int) -> None:
+    """Raises KeyboardInterrupt at the unit of work's call number `after`."""
+    left = after
+    kind = SQLiteLedgerTransaction if kind_of(url) == "sqlite" else PostgresLedgerTransaction
+
+    def interrupted(original: Callable[..., Any]) -> Callable[..., Any]:
+        def call(*arguments: Any, **options: Any) -> Any:
+            nonlocal left
+            if left == 0:
+                raise KeyboardInterrupt
+            left -= 1
+            return original(*arguments, **options)
+
+        return call
+
+    for name in ("run", "write", "create_table", "drop_table", "replace_table"):
+        patch.setattr(kind, name, interrupted(getattr(kind, name)))
+
+
+def test_role_that_may_not_change_tables_is_told_what_to_do(
+    postgres_server: postgres.Server,
+) -> None:
+    with postgres_server.database() as url:
+        load_ledger(1, url)
+        with psycopg.connect(url, autocommit=True) as connection:
+            connection.execute("DROP ROLE IF EXISTS clerk")
+            connection.execute("CREATE ROLE clerk LOGIN")
+            connection.execute("GRANT USAGE ON SCHEMA public TO clerk")
+            connection.execute("GRANT SELECT, INSERT ON ALL TABLES IN SCHEMA public TO clerk")
+        try:
+            with pytest.raises(SchemaMismatch, match=r"^[^\n]*role[^\n]*stockledger upgrade`"):
+                opened(url.replace("user=postgres", "user=clerk"), may_upgrade=True)
+        finally:
+            with psycopg.connect(url, autocommit=True) as connection:
+                connection.execute("DROP OWNED BY clerk")
+                connection.execute("DROP ROLE clerk")
+
+
+def test_read_model_of_another_description_is_rebuilt(ledger: Ledger, database_url: str) -> None:
+    (movements,) = (one for one in PROJECTIONS if one.table.name == "movements")
+    tea = UUID(int=1)
+    SyncService(ledger).sync([element("INBOUND", tea, 1)], ADMIN)
+    execute(ledger, "ALTER TABLE movements DROP COLUMN note")
+    with ledger.recorder.transaction() as transaction:
+        transaction.write(PROPERTIES, [Upsert([Property("read_model:movements", "another")])])
+    assert outdated(ledger.recorder) == [movements]
+    assert rebuild_outdated(ledger, lambda name, position, end: None) == ["movements"]
+    assert not outdated(ledger.recorder)
+    assert_read_models_equal_replay(ledger)
+
+
+def test_changed_table_takes_the_next_schema_number() -> None:
+    """A changed table, kept or read model, needs VERSION + 1, a step in each adapter where it can't
+    be rebuilt, a fixture by tests/support/make_ledger.py, and its digest here."""
+    tables = [PROPERTIES, *KEPT_TABLES, *(projection.table for projection in PROJECTIONS)]
+    revisions = [str(projection.revision) for projection in PROJECTIONS]
+    descriptions = [
+        make(table).describe() for table in tables for make in (sqlite_table, postgres_table)
+    ]
+    digest = sha256("\n".join([*revisions, *descriptions]).encode()).hexdigest()[:16]
+    assert (VERSION, digest) == (2, "a31c145a6d874e51")
+
+
+def test_every_schema_number_has_its_fixture() -> None:
+    endings = ("sqlite", "postgres.sql", "device.sqlite", "json")
+    missing = [
+        f"v{n}.{end}" for n in VERSIONS for end in endings if not (FOLDER / f"v{n}.{end}").exists()
+    ]
+    assert not missing
+
+
+def test_damaged_properties_are_unavailable(ledger: Ledger, database_url: str) -> None:
+    execute(ledger, "DELETE FROM ledger_properties")
+    with pytest.raises(SchemaMismatch, match="damaged"):
+        opened(database_url)
