@@ -99,12 +99,16 @@ def test_readers_do_not_wait_for_a_writer(ledger: Ledger, items: ItemService) ->
 
 
 def test_database_that_stays_locked_is_unavailable(
-    ledger: Ledger, database_url: str, file: Path
+    ledger: Ledger, items: ItemService, database_url: str, file: Path
 ) -> None:
+    """To writers. A ledger that is up to date opens, and can be read."""
+    tea = register(items)
     with closing(apsw.Connection(str(file))) as other:
         other.execute("BEGIN IMMEDIATE")
-        with pytest.raises(StoreUnavailable):
-            Ledger(environment(database_url, lock_timeout=1))
+        with Ledger(environment(database_url, lock_timeout=1)) as hasty:
+            assert hasty.recorder.select_item(tea) is not None
+            with pytest.raises(StoreUnavailable):
+                SyncService(hasty).sync([element("INBOUND", tea, 1)], CLERK)
 
 
 BOTH = frozenset({"main", "shop"})
