@@ -65,8 +65,11 @@ class Settings(BaseSettings):
     """Bytes in one request body, unpacked."""
     body_timeout: Annotated[int, Field(ge=1)] = 60
     """Seconds in which a request body must have arrived."""
+    idle_timeout: Annotated[int, Field(ge=1)] = 10
+    """Seconds in which a connection must have sent the headers of a request, the first one or the
+    next."""
     max_connections: Annotated[int, Field(ge=1)] = 1_000
-    """Connections, and requests at work, that one process takes."""
+    """Connections that one process takes; a new one ends the one that was idle longest."""
     max_streams: Annotated[int, Field(ge=1)] = 10
     """Streams and waiting requests that one caller may have open at one process."""
     trusted_proxies: str = "127.0.0.1"

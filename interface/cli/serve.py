@@ -1,11 +1,13 @@
 """`stockledger serve`."""
 
-from typing import Annotated
+import resource
+from typing import Annotated, Final
 
 import typer
 import uvicorn
 
 from application.access.keys import Issued
+from interface.api.http_protocol import BoundedHttpProtocol
 from interface.cli.terminal import (
     Database,
     console,
@@ -16,6 +18,9 @@ from interface.cli.terminal import (
 from interface.composition import compose
 from interface.logs import log_config
 from interface.settings import Settings, is_loopback
+
+FILES_BESIDE_CONNECTIONS: Final = 1_024
+"""Files that a process may have open besides: the database's, each two or three a connection."""
 
 
 def serve(
@@ -58,6 +63,7 @@ def serve(
 def _run(settings: Settings) -> None:
     """Until a signal ends it."""
     settings.export()
+    _allow_open_files(settings.max_connections)
     uvicorn.run(
         "interface.api.app:create_app",
         factory=True,
@@ -65,12 +71,22 @@ def _run(settings: Settings) -> None:
         port=settings.port,
         workers=settings.workers,
         timeout_graceful_shutdown=settings.shutdown_timeout,
+        http=BoundedHttpProtocol,
+        timeout_keep_alive=settings.idle_timeout,
         limit_concurrency=settings.max_connections,
         forwarded_allow_ips=settings.trusted_proxies,
         log_config=log_config(settings.log_format),
         access_log=False,
         server_header=False,
     )
+
+
+def _allow_open_files(connections: int) -> None:
+    """As many as the connections need, as far as the system lets us."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = connections + FILES_BESIDE_CONNECTIONS
+    if soft < wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (min(wanted, hard), hard))
 
 
 def _show_first(issued: Issued, settings: Settings) -> None:

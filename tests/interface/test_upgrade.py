@@ -1,4 +1,4 @@
-"""Upgrades as operators do them: by the command, by the start of a server, and killed in the middle."""
+"""Upgrades as operators do them: by the command, by a server that starts, and when killed."""
 
 import os
 import random
