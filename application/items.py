@@ -1,24 +1,36 @@
 """What is done to one item besides moving it, and what it was at an earlier time."""
 
+from bisect import bisect_left
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import datetime
-from itertools import takewhile
 from typing import Final, cast
 from uuid import UUID
+
+from eventsourcing.persistence import StoredEvent
 
 from application.access.principal import Principal
 from application.clock import Clock, utc_now
 from application.ledger import Ledger, replay
 from application.lost_races import until_won
 from application.persistence.port import LedgerTransaction
-from domain.events import StockItemEvent
+from domain.events import (
+    ItemDetailsChanged,
+    ItemDiscontinued,
+    ItemReactivated,
+    ItemRegistered,
+    StockItemEvent,
+)
 from domain.limits import require_label
 from domain.rejections import Conflict, ItemDiffers, UnknownVersion
 from domain.stock_item import ItemDetails, StockItem
 
 REPLAY_CHUNK: Final = 1_000
 """Events that a look into the past holds in memory at a time."""
+
+
+DESCRIBING: Final = (ItemRegistered.TOPIC, ItemDetailsChanged.TOPIC)
+ENDING_OR_RESUMING: Final = (ItemDiscontinued.TOPIC, ItemReactivated.TOPIC)
 
 
 class ItemService:
@@ -89,19 +101,57 @@ class ItemService:
         """The item as its event number `version` left it. Raises UnknownItem, Forbidden,
         UnknownVersion."""
         self._require_found(item_id, principal)
-        item = replay(self._events(item_id, lte=version))
-        if item is None or item.version != version:
+        stored = self._event(item_id, version)
+        if stored is None:
             raise UnknownVersion(item_id, version)
-        return item
+        return self._as_left_by(stored)
 
     def as_of(self, item_id: UUID, time: datetime, principal: Principal) -> StockItem:
         """The item as it was recorded at `time`. Raises UnknownItem, Forbidden, UnknownVersion."""
         self._require_found(item_id, principal)
-        until = takewhile(lambda event: event.timestamp <= time, self._events(item_id))
-        item = replay(until)
-        if item is None:
+        stored = self._last_event_at(item_id, time)
+        if stored is None:
             raise UnknownVersion(item_id, time)
-        return item
+        return self._as_left_by(stored)
+
+    def _event(self, item_id: UUID, version: int) -> StoredEvent | None:
+        found = self._ledger.recorder.select_events(item_id, gt=version - 1, lte=version)
+        return found[0] if found else None
+
+    def _last_event_at(self, item_id: UUID, time: datetime) -> StoredEvent | None:
+        """By binary search: an item's versions have no gaps, and its timestamps never fall."""
+        newest = self._ledger.recorder.select_events(item_id, desc=True, limit=1)
+        last = newest[0].originator_version if newest else 0
+
+        def is_later(version: int) -> bool:
+            stored = self._event(item_id, version)
+            return stored is None or self._ledger.mapper.to_base(stored).timestamp > time
+
+        return self._event(item_id, bisect_left(range(1, last + 1), True, key=is_later))
+
+    def _as_left_by(self, stored: StoredEvent) -> StockItem:
+        """Its quantities by the event itself, how it was described then by its item changes."""
+        item_id = cast("UUID", stored.originator_id)
+        version = stored.originator_version
+        select = self._ledger.recorder.select_item_change
+        described = select(item_id, DESCRIBING, upto_version=version)
+        if described is None:  # The read model is damaged.
+            return cast("StockItem", replay(self._events(item_id, lte=version)))
+        activity = select(item_id, ENDING_OR_RESUMING, upto_version=version)
+        base = self._ledger.mapper.to_base(stored)
+        return StockItem.restore(
+            item_id,
+            version,
+            base.timestamp,
+            location=base.location,
+            sku=base.sku,
+            name=described.name,
+            unit=described.unit,
+            safety_stock=described.safety_stock,
+            on_hand=base.on_hand,
+            active=activity is None or activity.kind == ItemReactivated.TOPIC,
+            counted_at=base.counted_at,
+        )
 
     def _register(
         self,

@@ -70,6 +70,8 @@ class Settings(BaseSettings):
     next."""
     max_connections: Annotated[int, Field(ge=1)] = 1_000
     """Connections that one process takes; a new one ends the one that was idle longest."""
+    read_timeout: Annotated[int, Field(ge=1)] = 10
+    """Seconds that a request may read from the database, the wait for its turn included."""
     max_streams: Annotated[int, Field(ge=1)] = 10
     """Streams and waiting requests that one caller may have open at one process."""
     trusted_proxies: str = "127.0.0.1"

@@ -40,6 +40,10 @@ class SchemaChanged(StoreUnavailable):
     """A newer version of stockledger has changed the tables since this process opened them."""
 
 
+class ReadCancelled(Exception):
+    """The read took too long, or nobody waited for it any more."""
+
+
 class RebuildRunning(Exception):
     """Another rebuild of this ledger is at work."""
 
@@ -262,6 +266,12 @@ class LedgerRecorder(ApplicationRecorder):
     @abstractmethod
     def select_item(self, item_id: UUID) -> StockLevel | None:
         """One row of the stock list."""
+
+    @abstractmethod
+    def select_item_change(
+        self, item_id: UUID, kinds: Sequence[str], *, upto_version: int
+    ) -> ItemChange | None:
+        """The last of the item's events of these kinds, up to that version."""
 
     @abstractmethod
     def select_items(

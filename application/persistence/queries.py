@@ -4,18 +4,19 @@ Every list is bounded by a limit and starts at a key.
 """
 
 from abc import abstractmethod
-from collections.abc import Callable, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import AbstractContextManager
 from datetime import datetime
 from operator import attrgetter
-from typing import Any
+from typing import Any, Final, NamedTuple
 from uuid import UUID
 
 from application.access.tables import API_KEYS, AUDIT_LOG, ApiKey, AuditEntry
 from application.persistence.filters import AuditFilter, ItemFilter, MovementFilter, RejectedFilter
 from application.persistence.port import Change, Differences, LedgerRecorder
 from application.persistence.tables import SQLTable
-from application.projections.item_changes import ItemChanges
+from application.projections.item_changes import ItemChange, ItemChanges
 from application.projections.movements import Movement, Movements
 from application.projections.stock_levels import StockLevel, StockLevels
 from application.projections.table import Table
@@ -36,6 +37,38 @@ MAX_REJECTED = 10_000
 """Rejected transactions found by one such statement, at the most."""
 
 
+SPARE_ROWS: Final = 8
+"""Read of each of several locations beyond its double share of a page: most pages then need no
+second look."""
+
+
+class _Key(NamedTuple):
+    """A row, before it is read: all as it is stored."""
+
+    location: str
+    key: Any
+    place: tuple[Any, ...]
+    """In the list's order."""
+
+
+class Order(NamedTuple):
+    """The order of a list, by columns that no two rows share."""
+
+    columns: tuple[str, ...]
+    descending: bool = False
+
+    @property
+    def sql(self) -> str:
+        return ", ".join(f"{name} {'DESC' if self.descending else 'ASC'}" for name in self.columns)
+
+    def arranged(self, keys: Iterable[_Key]) -> list[_Key]:
+        return sorted(keys, key=attrgetter("place"), reverse=self.descending)
+
+
+OLDEST_FIRST: Final = Order(("position",))
+NEWEST_FIRST: Final = Order(("position",), descending=True)
+
+
 class ReadModelQueries(LedgerRecorder):
     """The part of a recorder that reads the read models."""
 
@@ -53,6 +86,23 @@ class ReadModelQueries(LedgerRecorder):
         wanted: Condition = ("item_id = ?", [levels.encode_value("item_id", item_id)])
         found = self._select(levels, [wanted], "item_id", limit=1)
         return StockLevel(*found[0]) if found else None
+
+    def select_item_change(
+        self, item_id: UUID, kinds: Sequence[str], *, upto_version: int
+    ) -> ItemChange | None:
+        changes = self.sql_table(ItemChanges.table)
+        item: Condition = ("item_id = ?", [changes.encode_value("item_id", item_id)])
+        found = [
+            ItemChange(*row)
+            for kind in kinds  # Each by itself, by the index.
+            for row in self._select(
+                changes,
+                [item, ("kind = ?", [kind]), ("version <= ?", [upto_version])],
+                "version DESC",
+                1,
+            )
+        ]
+        return max(found, key=attrgetter("version"), default=None)
 
     def select_items(
         self, wanted: ItemFilter, *, after: tuple[str, str] | None, limit: int
@@ -74,9 +124,8 @@ class ReadModelQueries(LedgerRecorder):
         conditions = _movement_conditions(wanted, movements)
         if before is not None:
             conditions.append(("position < ?", [before]))
-        found = self._select_at(movements, wanted.locations, conditions, "position DESC", limit)
-        rows = [Movement(*row) for row in found]
-        return sorted(rows, key=attrgetter("position"), reverse=True)[:limit]
+        found = self._select_at(movements, wanted.locations, conditions, NEWEST_FIRST, limit)
+        return [Movement(*row) for row in found]
 
     def select_changes(
         self, locations: frozenset[str] | None, *, after: int, upto: int, limit: int
@@ -86,7 +135,7 @@ class ReadModelQueries(LedgerRecorder):
             row
             for table in (Movements.table, ItemChanges.table)
             for row in self._select_at(
-                self.sql_table(table), locations, [between], "position", limit
+                self.sql_table(table), locations, [between], OLDEST_FIRST, limit
             )
         ]
         return sorted(found, key=attrgetter("position"))[:limit]
@@ -135,11 +184,9 @@ class ReadModelQueries(LedgerRecorder):
             columns = ("first_rejected_at", "rejection_id")
             values = [rejected.encode_value(*pair) for pair in zip(columns, before, strict=True)]
             conditions.append((f"({', '.join(columns)}) < (?, ?)", values))
-        newest_first = "first_rejected_at DESC, rejection_id DESC"
-        found = self._select_at(rejected, wanted.locations, conditions, newest_first, limit)
-        rows = [RejectedTransaction(*row) for row in found]
-        by_age = attrgetter("first_rejected_at", "rejection_id")
-        return sorted(rows, key=by_age, reverse=True)[:limit]
+        order = Order(("first_rejected_at", "rejection_id"), descending=True)
+        found = self._select_at(rejected, wanted.locations, conditions, order, limit)
+        return [RejectedTransaction(*row) for row in found]
 
     def select_rejected_of(self, local_ids: Sequence[UUID]) -> list[RejectedTransaction]:
         rejected = self.sql_table(REJECTED)
@@ -147,8 +194,8 @@ class ReadModelQueries(LedgerRecorder):
         for start in range(0, len(local_ids), CHUNK):
             chunk = local_ids[start : start + CHUNK]
             values = [rejected.encode_value("local_id", local_id) for local_id in chunk]
-            condition = f"local_id IN ({', '.join('?' * len(chunk))})"
-            rows = self._select(rejected, [(condition, values)], "local_id", MAX_REJECTED)
+            condition = rejected.among("local_id", values)
+            rows = self._select(rejected, [condition], "local_id", MAX_REJECTED)
             found += [RejectedTransaction(*row) for row in rows]
         return found
 
@@ -180,25 +227,64 @@ class ReadModelQueries(LedgerRecorder):
         table: SQLTable,
         locations: frozenset[str] | None,
         conditions: Sequence[Condition],
-        order: str,
+        order: Order,
         limit: int,
     ) -> list[Any]:
-        """The first rows of each location, each by itself, from its own place in the index:
-        together, all that there is at them would have to be sorted."""
-        places: list[list[Condition]] = (
-            [[]] if locations is None else [[("location = ?", [name])] for name in locations]
-        )
-        return [
-            row
-            for place in places
-            for row in self._select(table, [*place, *conditions], order, limit)
-        ]
+        """The first rows at these locations, in order.
+
+        Of several locations, each is read from its own place in the index: together, all that there
+        is at them would have to be sorted. First their keys alone, a share of the page from each,
+        and more where a share was not enough; then the rows of the page.
+        """
+        if locations is not None and not locations:
+            return []
+        if locations is None or len(locations) == 1:
+            place: list[Condition] = [("location = ?", [*locations])] if locations else []
+            return self._select(table, [*place, *conditions], order.sql, limit)
+        keys = self._first_keys(table, sorted(locations), conditions, order, limit)
+        condition = table.among(table.table.key, keys)
+        return self._select(table, [condition], order.sql, limit)
+
+    def _first_keys(
+        self,
+        table: SQLTable,
+        locations: Sequence[str],
+        conditions: Sequence[Condition],
+        order: Order,
+        limit: int,
+    ) -> list[Any]:
+        """The keys, as they are stored, of the first rows at these locations."""
+        share = 2 * limit // len(locations) + SPARE_ROWS
+        wanted, keys = locations, [*self._keys_of_each(table, locations, conditions, order, share)]
+        while True:
+            page = order.arranged(keys)[:limit]
+            # A location that gave all of its share may have more before the page's last row.
+            taken = Counter(key.location for key in page)
+            wanted = [name for name in wanted if taken[name] == share]
+            if not wanted:
+                return [key.key for key in page]
+            share *= 4
+            rest = [key for key in keys if key.location not in wanted]
+            keys = [*rest, *self._keys_of_each(table, wanted, conditions, order, share)]
+
+    def _keys_of_each(
+        self,
+        table: SQLTable,
+        locations: Sequence[str],
+        conditions: Sequence[Condition],
+        order: Order,
+        share: int,
+    ) -> list[_Key]:
+        where, parameters = _where(conditions)
+        statement = table.keys_of_each(where, order.columns, order.sql)
+        with self.reading() as run:
+            rows = run(statement, (table.encode_list(locations), *parameters, share))
+        return [_Key(location, key, tuple(place)) for location, key, *place in rows]
 
     def _select(
         self, table: SQLTable, conditions: Sequence[Condition], order: str, limit: int
     ) -> list[tuple[Any, ...]]:
-        where = " AND ".join(condition for condition, _ in conditions) or "TRUE"
-        parameters = [value for _, values in conditions for value in values]
+        where, parameters = _where(conditions)
         with self.reading() as run:
             rows = run(
                 f"SELECT {table.columns} FROM {table.table.name} "  # noqa: S608
@@ -206,6 +292,11 @@ class ReadModelQueries(LedgerRecorder):
                 (*parameters, limit),
             )
         return [table.decode(row) for row in rows]
+
+
+def _where(conditions: Sequence[Condition]) -> tuple[str, list[Any]]:
+    where = " AND ".join(condition for condition, _ in conditions) or "TRUE"
+    return where, [value for _, values in conditions for value in values]
 
 
 def _places_behind(

@@ -73,6 +73,20 @@ class SQLTable(ABC):
         """What gives these columns new values, in rows found by their key, which is the last
         value of each."""
 
+    @abstractmethod
+    def keys_of_each(self, where: str, columns: tuple[str, ...], order: str) -> str:
+        """The statement that reads the first rows of each of several locations: location, key and
+        these columns. Its parameters: the locations, those of `where`, and how many of each."""
+
+    @abstractmethod
+    def among(self, column: str, stored: Sequence[Any]) -> tuple[str, Sequence[Any]]:
+        """The condition that a column has one of these values, as they are stored, and its
+        parameters."""
+
+    @abstractmethod
+    def encode_list(self, values: Sequence[str]) -> Any:
+        """Several texts as one parameter."""
+
     def statements(self, write: Write) -> Iterable[Statement]:
         """What to run to have this written."""
         match write:

@@ -28,6 +28,7 @@ from interface.api import (
     sync,
 )
 from interface.api.live import StreamSlots
+from interface.api.reading import ReadSlots
 from interface.composition import compose
 from interface.settings import Settings
 
@@ -57,6 +58,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         description=openapi.DESCRIPTION,
         lifespan=lifespan,
     )
+    app.state.read_slots = ReadSlots(configured.read_timeout)
     app.state.stream_slots = StreamSlots(configured.max_streams)
     # The first to be looked at, and not among the included ones, which are looked through twice.
     app.router.routes[:0] = sync.router.routes

@@ -13,6 +13,7 @@ from interface.api.access_schemas import AuditEntryOut, AuditPage
 from interface.api.dependencies import Audit, needs
 from interface.api.paging import Timeline, WantedText, cursor_for, parse_cursor
 from interface.api.problems import documented
+from interface.api.reading import Reading
 
 router = APIRouter(tags=["access"], dependencies=[needs(Permission.READ_AUDIT)])
 
@@ -27,7 +28,7 @@ class AuditQuery(Timeline):
 
 
 @router.get("/audit", summary="The audit trail", responses=documented(_INVALID))
-def list_audit(audit: Audit, query: Annotated[AuditQuery, Query()]) -> AuditPage:
+def list_audit(audit: Audit, _: Reading, query: Annotated[AuditQuery, Query()]) -> AuditPage:
     """Failed authentications, refused writes and changes of keys, the newest first."""
     wanted = AuditFilter(**query.model_dump(exclude={"limit", "cursor"}))
     entries = audit.entries(wanted, before=parse_cursor(query.cursor, UUID), limit=query.limit)

@@ -14,6 +14,7 @@ from interface.api.change_schemas import MAX_BOOKMARK, ChangesOut, PageWanted, W
 from interface.api.dependencies import CanRead, Configured, Feed, Following, Slots
 from interface.api.live import still_known, stream_of, wait_for_changes
 from interface.api.problems import documented
+from interface.api.reading import read_in_slot
 
 router = APIRouter(prefix="/sync", tags=["sync"])
 
@@ -37,14 +38,14 @@ async def list_changes(
     410 `UNKNOWN_POSITION` where this ledger never was at `after`: then take a new first copy.
     """
     locations = caller.visible(query.location)
-    after = await run_in_threadpool(feed.known, query.after)
+    after = await read_in_slot(request, feed.known, query.after)
     if query.wait:
         with slots.taken_by(caller):
             page = await wait_for_changes(
                 request, follower, after, locations, query.limit, query.wait
             )
     else:
-        page = await run_in_threadpool(feed.page, after, locations, query.limit)
+        page = await read_in_slot(request, feed.page, after, locations, query.limit)
     content = await run_in_threadpool(page_json, page)
     return Response(content, media_type="application/json")
 
@@ -63,7 +64,7 @@ async def _opened(
 ) -> AsyncIterator[AsyncIterator[ChangePage]]:
     """All that may be refused is refused before the stream begins."""
     locations = caller.visible(query.location)
-    after = await run_in_threadpool(feed.known, last_event_id or query.after)
+    after = await read_in_slot(request, feed.known, last_event_id or query.after)
     with slots.taken_by(caller) as slot:
         yield stream_of(
             follower, after, locations, slot, lambda: still_known(request), settings.key_cache

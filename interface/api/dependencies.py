@@ -19,6 +19,7 @@ from application.rejected.review import ReviewService
 from application.status import StatusService
 from application.sync import SyncService
 from interface.api.live import StreamSlots
+from interface.api.reading import Reading
 from interface.composition import Services
 from interface.settings import Settings
 
@@ -39,7 +40,7 @@ async def _items(services: _Services) -> ItemService:
     return services.items
 
 
-async def _reader(services: _Services) -> LedgerRecorder:
+async def _reader(services: _Services, _: Reading) -> LedgerRecorder:
     return services.reader
 
 
@@ -59,7 +60,7 @@ async def _review(services: _Services) -> ReviewService:
     return services.review
 
 
-async def _status(services: _Services) -> StatusService:
+async def _status(services: _Services, _: Reading) -> StatusService:
     return services.status
 
 

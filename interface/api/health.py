@@ -5,9 +5,8 @@ from http import HTTPStatus
 from fastapi import APIRouter, Request, Response
 
 from application.persistence.filters import ItemFilter
-from application.persistence.port import SchemaChanged, StoreUnavailable
+from application.persistence.port import LedgerRecorder, SchemaChanged, StoreUnavailable
 from application.upgrade import BackgroundUpgrade
-from interface.api.dependencies import Reader
 from interface.api.schemas import Health
 
 router = APIRouter(prefix="/health", tags=["health"])
@@ -24,8 +23,9 @@ async def live() -> Health:
     summary="The process can do its work",
     responses={503: {"model": Health, "description": "A dependency is down"}},
 )
-def ready(request: Request, reader: Reader, response: Response) -> Health:
+def ready(request: Request, response: Response) -> Health:
     """Send requests elsewhere while this fails; the answer says what the server waits for."""
+    reader: LedgerRecorder = request.app.state.services.reader
     upgrade: BackgroundUpgrade = request.app.state.upgrade
     if upgrade.waits_for is not None:
         return _unavailable(response, {"database": "ok", "upgrade": upgrade.waits_for})

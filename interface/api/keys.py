@@ -10,6 +10,7 @@ from application.access.roles import Permission
 from interface.api.access_schemas import IssuedKey, KeyList, KeyOut, NewKey, Rotation
 from interface.api.dependencies import From, Keys, needs
 from interface.api.problems import documented
+from interface.api.reading import Reading
 
 router = APIRouter(prefix="/keys", tags=["access"], dependencies=[needs(Permission.MANAGE_KEYS)])
 
@@ -17,7 +18,7 @@ _INVALID = HTTPStatus.UNPROCESSABLE_ENTITY
 
 
 @router.get("", summary="List API keys", responses=documented())
-def list_keys(keys: Keys) -> KeyList:
+def list_keys(keys: Keys, _: Reading) -> KeyList:
     """Every key that there ever was, the newest first. The keys themselves are not kept."""
     return KeyList(items=[KeyOut.of(key) for key in keys.all()])
 

@@ -19,7 +19,7 @@ from application.access.rejections import Unauthenticated
 from application.access.tokens import REFETCH_SECONDS, IdentityProviderUnavailable
 from application.changes import UnknownPosition
 from application.group_commit import Overloaded
-from application.persistence.port import StoreUnavailable
+from application.persistence.port import ReadCancelled, StoreUnavailable
 from application.rejected import rejections as rejected
 from domain import rejections
 from domain.rejections import Detail, Rejection
@@ -43,6 +43,7 @@ STATUS: Final[Mapping[type[Rejection], HTTPStatus]] = {
 }
 
 RETRY_AFTER_SECONDS: Final = 1
+READ_RETRY_AFTER_SECONDS: Final = 5
 
 _LOG = logging.getLogger("stockledger")
 
@@ -106,6 +107,7 @@ def install(app: FastAPI) -> None:
         RequestProblem,
         RequestValidationError,
         StoreUnavailable,
+        ReadCancelled,
         Overloaded,
         IdentityProviderUnavailable,
         HTTPException,
@@ -183,6 +185,16 @@ def _store_unavailable(error: StoreUnavailable) -> ProblemResponse:
         "STORE_UNAVAILABLE",
         "the database can't be reached now: send this again, what is recorded stays recorded once",
         retry_after=RETRY_AFTER_SECONDS,
+    )
+
+
+@answer_to.register
+def _read_cancelled(_: ReadCancelled) -> ProblemResponse:
+    return _problem(
+        HTTPStatus.SERVICE_UNAVAILABLE,
+        "READ_TIMED_OUT",
+        "this takes too long to read: ask for less, by a filter or a shorter time",
+        retry_after=READ_RETRY_AFTER_SECONDS,
     )
 
 

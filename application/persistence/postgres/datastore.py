@@ -26,6 +26,7 @@ from psycopg.rows import DictRow, TupleRow, dict_row, tuple_row
 from psycopg.types.datetime import TimestamptzBinaryLoader
 from psycopg_pool import ConnectionPool
 
+from application.persistence.cancellation import cancellable
 from application.persistence.port import NotAllowed, StoreUnavailable, UnsupportedDatabase
 from application.persistence.schema_guard import READ_SCHEMA_VERSION, SchemaGuard
 
@@ -152,7 +153,12 @@ class LedgerDatastore(PostgresDatastore):
         By its statistics, or for want of any, the planner may find it cheaper to fetch all that a
         page could be taken from and sort that: page for page, and all of a ledger at worst.
         """
-        with self.get_connection() as connection, connection.pipeline(), connection.transaction():
+        with (
+            self.get_connection() as connection,
+            cancellable(connection.cancel),
+            connection.pipeline(),
+            connection.transaction(),
+        ):
             self._check_schema(connection)
             execute(connection, _BY_INDEX)
             yield connection

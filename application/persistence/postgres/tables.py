@@ -1,7 +1,9 @@
 """Read models on PostgreSQL, in its own types, written in bulk from one array a column."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from functools import cache, cached_property
+from typing import Any
 from uuid import UUID
 
 from application.persistence.tables import Dialect, Rows, SQLTable, Statement
@@ -41,6 +43,21 @@ class PostgresTable(SQLTable):
 
     def update(self, columns: tuple[str, ...], values: Rows) -> list[Statement]:
         return [(self._updates(columns), self.encode((*columns, self.table.key), values))]
+
+    def keys_of_each(self, where: str, columns: tuple[str, ...], order: str) -> str:
+        table, key = self.table.name, self.table.key
+        wanted = ", ".join(dict.fromkeys((key, *columns)))
+        return (
+            f"SELECT place, {', '.join(f'found.{name}' for name in (key, *columns))} "  # noqa: S608
+            f"FROM unnest(?::text[]) AS place CROSS JOIN LATERAL (SELECT {wanted} FROM {table} "
+            f"WHERE location = place AND {where} ORDER BY {order} LIMIT ?) AS found"
+        )
+
+    def among(self, column: str, stored: Sequence[Any]) -> tuple[str, Sequence[Any]]:
+        return f"{column} = ANY(?)", [list(stored)]
+
+    def encode_list(self, values: Sequence[str]) -> list[str]:
+        return list(values)
 
     @cached_property
     def _insert(self) -> str:

@@ -13,6 +13,7 @@ from typing import Final
 
 import apsw
 
+from application.persistence.cancellation import cancellable
 from application.persistence.port import NotAllowed, StoreUnavailable
 from application.persistence.schema_guard import READ_SCHEMA_VERSION, SchemaGuard
 from application.persistence.sqlite.file import LedgerFile
@@ -127,7 +128,8 @@ class LedgerDatastore:
                 connection = self._connect(READER_CACHE_KIB)
             try:
                 self.file.require_unmoved()
-                yield connection
+                with cancellable(connection.interrupt):
+                    yield connection
             finally:
                 self._readers.append(connection)
                 if self._closed:

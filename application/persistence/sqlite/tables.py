@@ -2,10 +2,12 @@
 one length, so that text order is time order.
 """
 
-from collections.abc import Iterator
+import json
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from functools import cache, lru_cache
 from operator import attrgetter
+from typing import Any
 from uuid import UUID
 
 from application.persistence.sqlite.bulk import in_bulk, values
@@ -57,6 +59,21 @@ class SQLiteTable(SQLTable):
             self._encoded((*columns, self.table.key), values),
             lambda size: self._updates(size, columns),
         )
+
+    def keys_of_each(self, where: str, columns: tuple[str, ...], order: str) -> str:
+        table, key = self.table.name, self.table.key
+        wanted = ", ".join(f"found.{name}" for name in (key, *columns))
+        return (
+            f"SELECT place.value, {wanted} FROM json_each(?) AS place "  # noqa: S608
+            f"CROSS JOIN {table} AS found ON found.{key} IN (SELECT {key} FROM {table} "
+            f"WHERE location = place.value AND {where} ORDER BY {order} LIMIT ?)"
+        )
+
+    def among(self, column: str, stored: Sequence[Any]) -> tuple[str, Sequence[Any]]:
+        return f"{column} IN ({', '.join('?' * len(stored))})", stored
+
+    def encode_list(self, values: Sequence[str]) -> str:
+        return json.dumps(values)
 
     def _updates(self, size: int, columns: tuple[str, ...]) -> str:
         assignments = ", ".join(f"{name} = new.column{n}" for n, name in enumerate(columns, 1))
