@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from datetime import datetime
 from functools import cached_property
-from typing import Literal, NamedTuple
+from typing import Final, Literal, NamedTuple
 from uuid import UUID
 
 from application.access.principal import Principal
@@ -21,6 +21,14 @@ from domain.transaction import Transaction, TransactionType
 Status = Literal["recorded", "duplicate"]
 
 _CORRECTIONS = frozenset({TransactionType.ADJUST, TransactionType.COUNT})
+
+
+MAX_HISTORY_OF_AN_ITEM: Final = 5_000
+"""Movements behind the moment of a late one that are read. A stock-take from further back is
+refused, as it can't be compared."""
+
+MAX_HISTORY_OF_A_COMMIT: Final = 4 * MAX_HISTORY_OF_AN_ITEM
+"""Others wait for this commit: some 10 µs for each."""
 
 
 class Decided(NamedTuple):
@@ -64,7 +72,7 @@ class Judge:
         items: Mapping[UUID, StockItem],
         given_up: set[UUID],
         now: datetime,
-        history: Callable[[StockItem, datetime], History],
+        history: Callable[[StockItem, datetime, int], History],
     ) -> None:
         self._batches = batches
         self._events = {local_id: found.event for local_id, found in recorded.items()}
@@ -73,6 +81,7 @@ class Judge:
         self._now = now
         self._history = history
         self._histories: dict[UUID, History] = {}
+        self._events_left = MAX_HISTORY_OF_A_COMMIT
 
     def judge(self, batch: Batch, principal: Principal) -> Verdict:
         """Decides about the well-formed transactions of a batch that this principal has sent."""
@@ -124,10 +133,18 @@ class Judge:
         return event
 
     def _history_for(self, transaction: Transaction, item: StockItem) -> History | None:
-        """Loaded once for an item, from the earliest moment that the batches tell of it."""
+        """Loaded once for an item, from the earliest moment that the batches tell of it.
+
+        Raises Conflict where this commit has read so much for other items that this one's turn
+        comes with the next.
+        """
         history = self._histories.get(item.id) if self._histories else None
         if history is None and item.needs_history(transaction, self._now):
-            history = self._histories[item.id] = self._history(item, self._earliest[item.id])
+            if self._events_left < MAX_HISTORY_OF_AN_ITEM:
+                raise Conflict(item.id)
+            history = self._history(item, self._earliest[item.id], MAX_HISTORY_OF_AN_ITEM)
+            self._events_left -= len(history)
+            self._histories[item.id] = history
         return history
 
     @cached_property

@@ -93,18 +93,26 @@ class Ledger(Application[UUID]):
             rejected=set(rejected),
         )
 
-    def history(self, transaction: LedgerTransaction, item: StockItem, since: datetime) -> History:
-        """The item's movements that were recorded after that moment, pending ones included."""
+    def history(
+        self, transaction: LedgerTransaction, item: StockItem, since: datetime, limit: int
+    ) -> History:
+        """The item's movements that were recorded after that moment, pending ones included; of
+        stored events the last `limit` alone."""
         found = [*item.pending_events]
         version = item.version - len(item.pending_events) + 1
-        while chunk := transaction.events_before(item.id, version, HISTORY_CHUNK):
+        while limit > 0 and (
+            chunk := transaction.events_before(item.id, version, min(HISTORY_CHUNK, limit))
+        ):
             for stored in chunk:
                 event = cast("StockItemEvent", self.mapper.to_domain_event(stored))
                 if event.timestamp <= since:
                     return History(_movements(found))
                 found.append(event)
             version = chunk[-1].originator_version
-        return History(_movements(found))
+            limit -= len(chunk)
+        if version == 1:
+            return History(_movements(found))
+        return History(_movements(found), reaches_back_to=_oldest(found, since))
 
     def append(
         self, transaction: LedgerTransaction, events: Sequence[AnyEvent_co]
@@ -168,6 +176,13 @@ def replay(events: Iterator[StockItemEvent]) -> StockItem | None:
     """The item as these events, from its first one on, have left it; None without any."""
     item: StockItem | None = project_aggregate(None, events)
     return item
+
+
+def _oldest(found: Sequence[object], since: datetime) -> datetime:
+    """The moment behind which all is among these; none of it, where there are none."""
+    if not found:
+        return datetime.max.replace(tzinfo=since.tzinfo)
+    return cast("StockItemEvent", found[-1]).timestamp
 
 
 def _movements(events: Iterable[object]) -> Iterator[MovementRecorded]:

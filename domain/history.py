@@ -23,13 +23,27 @@ from domain.transaction import TransactionType
 class History:
     """An item's movements in the order in which they happened, from some moment on."""
 
-    def __init__(self, movements: Iterable[MovementRecorded]) -> None:
-        """`movements` are those recorded after that moment, in any order."""
+    def __init__(
+        self, movements: Iterable[MovementRecorded], *, reaches_back_to: datetime | None = None
+    ) -> None:
+        """Args:
+        movements: those recorded after some moment, in any order.
+        reaches_back_to: that moment, where not all that was asked for could be read.
+        """
+        self._reaches_back_to = reaches_back_to
         recorded = list(movements)
         changes = sorted(change for movement in recorded for change in _changes(movement))
         self._moments = [moment for moment, _ in changes]
         self._deltas = [delta for _, delta in changes]
         self._counts = sorted(filter(None, map(_count, recorded)))
+
+    def __len__(self) -> int:
+        """How many changes it tells."""
+        return len(self._moments)
+
+    def covers(self, moment: datetime) -> bool:
+        """Whether it tells all that happened since."""
+        return self._reaches_back_to is None or self._reaches_back_to <= moment
 
     def add(self, movement: MovementRecorded) -> None:
         """One that was recorded just now."""

@@ -14,7 +14,12 @@ from domain.actor import Actor
 from domain.history import History
 from domain.limits import MAX_QUANTITY, require_label, require_quantity
 from domain.moments import happened_at, require_credible_moment
-from domain.rejections import InsufficientStock, ItemDiscontinued, StockLimitExceeded
+from domain.rejections import (
+    InsufficientStock,
+    Invalid,
+    ItemDiscontinued,
+    StockLimitExceeded,
+)
 from domain.transaction import Transaction, TransactionType
 
 AnyEvent = TypeVar("AnyEvent", bound=events.StockItemEvent)
@@ -164,17 +169,17 @@ class StockItem(Aggregate, created_event_name="ItemRegistered"):
                 out where `needs_history` says so.
 
         Raises:
-            Invalid: a stock-take tells a moment that can't be.
+            Invalid: a stock-take tells a moment that can't be, or that the history does not reach.
             ItemDiscontinued: the item takes no movements.
             InsufficientStock: less than nothing would be left on hand.
             StockLimitExceeded: more would be on hand than can be counted exactly.
         """
         require_credible_moment(transaction, recorded_at)
         self._require_active()
-        past = history or _NOTHING_LATER
+        past = _NOTHING_LATER if history is None else history
         moment = self._moment(transaction, recorded_at)
         event_class, delta, fact = self._movement(transaction, moment, past)
-        covered_at = past.next_count_after(moment)
+        covered_at = self._covered_at(moment, past)
         change = delta if covered_at is None else 0
         self._require_room(change)
         return self._trigger(
@@ -207,6 +212,8 @@ class StockItem(Aggregate, created_event_name="ItemRegistered"):
             case TransactionType.ADJUST:
                 return events.Adjusted, quantity, {"delta": quantity}
             case TransactionType.COUNT:
+                if not past.covers(moment):
+                    raise Invalid("occurredAt", "lies too many movements back: count again")
                 expected = self.on_hand - past.change_after(moment)
                 delta = quantity - expected
                 if max(abs(expected), abs(delta)) > MAX_QUANTITY:
@@ -214,6 +221,12 @@ class StockItem(Aggregate, created_event_name="ItemRegistered"):
                         on_hand=self.on_hand, requested=quantity, limit=MAX_QUANTITY
                     )
                 return events.Adjusted, delta, {"delta": delta, "counted": quantity}
+
+    def _covered_at(self, moment: datetime, past: History) -> datetime | None:
+        """The moment of the first stock-take that had seen what moved at `moment`; of the first
+        one that is known, where the history does not reach back so far."""
+        found = past.next_count_after(moment)
+        return self.counted_at if found is None and not past.covers(moment) else found
 
     def _moment(self, transaction: Transaction, recorded_at: datetime) -> datetime:
         return happened_at(transaction.occurred_at, self._in_order(recorded_at))

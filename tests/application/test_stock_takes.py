@@ -127,3 +127,61 @@ def test_what_is_in_the_end_does_not_depend_on_who_syncs_first(
         for kind, quantity, hour in arriving:
             assert not sync.sync([element(kind, shelf, quantity, **happened(hour))], CLERK).failed
     assert [on_hand(ledger, shelf) for shelf in shelves] == [89] * 6
+
+
+@pytest.fixture
+def short_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("application.judge.MAX_HISTORY_OF_AN_ITEM", 10)
+    monkeypatch.setattr("application.judge.MAX_HISTORY_OF_A_COMMIT", 25)
+
+
+@pytest.mark.usefixtures("short_memory")
+def test_count_from_too_many_movements_back_is_refused(
+    sync: SyncService, items: ItemService, clock: Clock
+) -> None:
+    tea = register(items)
+    sync.sync([element("INBOUND", tea, 50)], CLERK)
+    moment = clock.now
+    for _ in range(9):
+        sync.sync([element("OUTBOUND", tea, 1)], CLERK)
+    near = sync.sync([element("COUNT", tea, 48, occurredAt=moment.isoformat())], CLERK)
+    assert near.synced[0].count == (50, 48, -2)
+    for _ in range(3):
+        sync.sync([element("OUTBOUND", tea, 1)], CLERK)
+    far = sync.sync([element("COUNT", tea, 48, occurredAt=moment.isoformat())], CLERK)
+    assert far.failed[0].rejection.code == "INVALID"
+    assert far.failed[0].rejection.details["field"] == "occurredAt"
+
+
+@pytest.mark.usefixtures("short_memory")
+def test_movement_from_before_a_count_far_back_is_covered(
+    ledger: Ledger, sync: SyncService, items: ItemService, clock: Clock
+) -> None:
+    tea = register(items)
+    before = clock.now
+    sync.sync([element("COUNT", tea, 50)], CLERK)
+    for _ in range(20):
+        sync.sync([element("OUTBOUND", tea, 1)], CLERK)
+    late = sync.sync([element("OUTBOUND", tea, 40, occurredAt=before.isoformat())], CLERK)
+    assert late.synced[0].on_hand == 30
+    assert late.synced[0].covered_at is not None
+    assert on_hand(ledger, tea) == 30
+
+
+@pytest.mark.usefixtures("short_memory")
+def test_commit_reads_so_much_history_and_no_more(
+    ledger: Ledger, sync: SyncService, items: ItemService, clock: Clock
+) -> None:
+    """What is over is for the next one, and nothing is lost."""
+    stock = [register(items, f"SKU-{n}") for n in range(4)]
+    before = clock.now
+    sync.sync([element("COUNT", one, 50) for one in stock], CLERK)
+    for _ in range(9):
+        sync.sync([element("OUTBOUND", one, 1) for one in stock], CLERK)
+    late = [element("OUTBOUND", one, 1, occurredAt=before.isoformat()) for one in stock]
+    first = sync.sync(late, CLERK)
+    assert codes(first) == ["CONFLICT", "CONFLICT"]
+    assert all(one.rejection.retryable for one in first.failed)
+    rest = [late[one.index] for one in first.failed]
+    assert codes(sync.sync(rest, CLERK)) == []
+    assert [on_hand(ledger, one) for one in stock] == [41, 41, 41, 41]
