@@ -2,7 +2,8 @@
 
 A bookmark is a place in that order: a position, and a mark of the event there. In another ledger,
 or in a backup of this one that went another way since, another event has the position, or none: so
-a bookmark is good exactly where all that led to it is the same.
+a bookmark is good exactly where all that led to it is the same. The mark is made with the ledger's
+own key: it tells nothing of an event that may have happened elsewhere, and can't be made up.
 """
 
 import re
@@ -37,11 +38,11 @@ class Bookmark(NamedTuple):
     mark: str
 
     @classmethod
-    def behind(cls, change: Change) -> Self:
+    def behind(cls, change: Change, key: bytes) -> Self:
         local_id = change.local_id if isinstance(change, Movement) else UUID(int=0)
         moment = int(change.recorded_at.timestamp() * 1_000_000)
         data = f"{change.item_id} {change.version} {moment} {local_id}".encode()
-        return cls(change.position, blake2b(data, digest_size=6).hexdigest())
+        return cls(change.position, blake2b(data, digest_size=6, key=key).hexdigest())
 
     @classmethod
     def parse(cls, token: str) -> Self:
@@ -72,24 +73,25 @@ class ChangePage(NamedTuple):
     """The ledger's last position when this was read."""
 
     @classmethod
-    def of(cls, found: Sequence[Change], limit: int, *, head: Bookmark) -> Self:
+    def of(cls, found: Sequence[Change], limit: int, *, head: Bookmark, key: bytes) -> Self:
         """From what was found up to the head, one more than the limit if there are so many."""
         if len(found) <= limit:
             return cls(found, head, has_more=False, head=head.position)
         changes = found[:limit]
-        return cls(changes, Bookmark.behind(changes[-1]), has_more=True, head=head.position)
+        return cls(changes, Bookmark.behind(changes[-1], key), has_more=True, head=head.position)
 
 
 class ChangeFeed:
     """Reads changes from the database."""
 
-    def __init__(self, recorder: LedgerRecorder) -> None:
+    def __init__(self, recorder: LedgerRecorder, key: bytes) -> None:
         self._recorder = recorder
+        self.key = key
 
     def head(self) -> Bookmark:
         """Behind the last event."""
         last = self._recorder.select_last_change(upto=self._recorder.head())
-        return BEGINNING if last is None else Bookmark.behind(last)
+        return BEGINNING if last is None else Bookmark.behind(last, self.key)
 
     def known(self, token: str | None) -> Bookmark:
         """The place that a client names; without a name, the beginning.
@@ -103,7 +105,7 @@ class ChangeFeed:
             return bookmark
         position = bookmark.position
         found = self._recorder.select_changes(None, after=position - 1, upto=position, limit=1)
-        if not found or Bookmark.behind(found[0]) != bookmark:
+        if not found or Bookmark.behind(found[0], self.key) != bookmark:
             raise UnknownPosition(str(bookmark), self._recorder.head())
         return bookmark
 
@@ -113,4 +115,4 @@ class ChangeFeed:
         found = self._recorder.select_changes(
             locations, after=after.position, upto=head.position, limit=limit + 1
         )
-        return ChangePage.of(found, limit, head=max(head, after))
+        return ChangePage.of(found, limit, head=max(head, after), key=self.key)

@@ -7,19 +7,23 @@ goes on where it ended, and one that is done takes up what is new.
 """
 
 from collections.abc import Callable, Iterator, Sequence
-from functools import partial
+from datetime import datetime
+from functools import partial, singledispatch
 from hashlib import sha256
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 from uuid import UUID
 
 from eventsourcing.persistence import Notification
 
+from application.access.tables import ApiKey
 from application.ledger import Ledger, local_id
 from application.persistence.filters import ItemFilter
+from application.persistence.properties import BOOKMARK_KEY, PROPERTIES, Property
 from application.projections import PROJECTIONS
 from application.projections.stock_levels import StockLevel
-from application.projections.table import Insert, Recorded, Table, Update
+from application.projections.table import Insert, Recorded, Table, Update, Upsert
 from application.rebuild import rebuild
+from application.rejected.table import RejectedTransaction
 from application.schema import KEPT_TABLES
 from domain.events import StockItemEvent
 
@@ -78,6 +82,7 @@ class _Copy:
             rebuild(self._target, projection, partial(self._progress, projection.table.name))
         for table in KEPT_TABLES:
             self._bring(table)
+        self._bring_bookmark_key()
         return self._verify(new)
 
     def _compare(self) -> int:
@@ -106,20 +111,30 @@ class _Copy:
             transaction.restore(chunk, local_ids)
 
     def _bring(self, table: Table) -> None:
-        """What the target lacks is added, what differs is as in the source."""
+        """What the target lacks is added; what differs is as in the source, but for what the
+        target has closed."""
         key = list(table.columns).index(table.key)
         with self._source.recorder.transaction() as transaction:
-            here = {row[key]: row for row in transaction.rows(table)}
+            here = {row[key]: table.row(*row) for row in transaction.rows(table)}
         with self._target.recorder.transaction() as transaction:
-            there = {row[key]: row for row in transaction.rows(table)}
+            there = {row[key]: table.row(*row) for row in transaction.rows(table)}
             new = [row for found, row in here.items() if found not in there]
-            changed = [row for found, row in here.items() if there.get(found, row) != row]
+            merged = {found: _merged(here[found], there[found]) for found in here.keys() & there}
+            changed = [row for found, row in merged.items() if row != there[found]]
             if new:
                 transaction.write(table, [Insert(new)])
             if changed:
                 columns = tuple(column for column in table.columns if column != table.key)
                 values = [(*row[:key], *row[key + 1 :], row[key]) for row in changed]
                 transaction.write(table, [Update(columns, values)])
+
+    def _bring_bookmark_key(self) -> None:
+        """Bookmarks of the source are good at the target."""
+        if self._target.bookmark_key != self._source.bookmark_key:
+            with self._target.recorder.transaction() as transaction:
+                value = self._source.bookmark_key.hex()
+                transaction.write(PROPERTIES, [Upsert([Property(BOOKMARK_KEY, value)])])
+            self._target.bookmark_key = self._source.bookmark_key
 
     def _verify(self, new: int) -> Copied:
         digest = sha256()
@@ -166,6 +181,32 @@ class _Copy:
                 f"the target's stock list shows {listed.get(item_id)} of item {item_id}, its "
                 f"events say {on_hand.get(item_id)}"
             )
+
+
+@singledispatch
+def _merged(here: Any, there: Any) -> Any:
+    """A row that is in both databases; the target may have gone on since the last copy."""
+    del there
+    return here
+
+
+@_merged.register
+def _merged_key(here: ApiKey, there: ApiKey) -> ApiKey:
+    """Ended as soon as either says."""
+    return here._replace(
+        revoked_at=_earlier(here.revoked_at, there.revoked_at),
+        expires_at=_earlier(here.expires_at, there.expires_at),
+    )
+
+
+@_merged.register
+def _merged_rejection(here: RejectedTransaction, there: RejectedTransaction) -> RejectedTransaction:
+    """Closed where either has closed it."""
+    return there if here.closed_at is None and there.closed_at is not None else here
+
+
+def _earlier(one: datetime | None, other: datetime | None) -> datetime | None:
+    return min(filter(None, (one, other)), default=None)
 
 
 def _chunk(ledger: Ledger, after: int, size: int) -> Sequence[Notification]:

@@ -40,8 +40,9 @@ Wake = Callable[[], object]
 class Recent:
     """The newest changes: all behind the position `start`, up to `head`."""
 
-    def __init__(self, head: Bookmark) -> None:
+    def __init__(self, head: Bookmark, key: bytes) -> None:
         self.head = head
+        self._key = key
         self._start = head.position
         self._changes: list[Change] = []
         self._lock = Lock()
@@ -50,7 +51,7 @@ class Recent:
         """What followed."""
         with self._lock:
             self._changes += changes
-            self.head = Bookmark.behind(changes[-1])
+            self.head = Bookmark.behind(changes[-1], self._key)
             if len(self._changes) > 2 * KEPT:
                 self._start = self._changes[-KEPT - 1].position
                 del self._changes[:-KEPT]
@@ -69,14 +70,14 @@ class Recent:
                     found.append(change)
                     if len(found) > limit:
                         break
-            return ChangePage.of(found, limit, head=max(self.head, after))
+            return ChangePage.of(found, limit, head=max(self.head, after), key=self._key)
 
 
 class Follower:
     """Wakes listeners when there is something new. Reads only while there are some."""
 
-    def __init__(self, recorder: LedgerRecorder) -> None:
-        self.feed = ChangeFeed(recorder)
+    def __init__(self, recorder: LedgerRecorder, key: bytes) -> None:
+        self.feed = ChangeFeed(recorder, key)
         self._recorder = recorder
         self._listeners: set[Wake] = set()
         self._changed = Condition()
@@ -154,7 +155,7 @@ class Follower:
     def _catch_up(self) -> None:
         head = self._recorder.head()
         if self._recent is None:
-            self._recent = Recent(self.feed.head())
+            self._recent = Recent(self.feed.head(), self.feed.key)
             self._wake_all()
         while self._recent.head.position < head:
             after = self._recent.head.position

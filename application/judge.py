@@ -1,20 +1,22 @@
 """Deciding, in memory and in order, what becomes of each transaction of some batches."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from datetime import datetime
 from functools import cached_property
 from typing import Final, Literal, NamedTuple
 from uuid import UUID
 
+from eventsourcing.persistence import MapperDeserialisationError
+
 from application.access.principal import Principal
 from application.access.roles import Permission
 from application.batch import Batch, Failed
-from application.projections.table import Recorded
+from application.ledger import Known
 from domain.events import MovementRecorded
 from domain.history import History
 from domain.moments import happened_at
-from domain.rejections import Conflict, LocalIdReused, Rejection, UnknownItem
+from domain.rejections import Conflict, LedgerDamaged, LocalIdReused, Rejection, UnknownItem
 from domain.stock_item import StockItem
 from domain.transaction import Transaction, TransactionType
 
@@ -68,15 +70,15 @@ class Judge:
     def __init__(
         self,
         batches: Iterable[Batch],
-        recorded: Mapping[UUID, Recorded[MovementRecorded]],
-        items: Mapping[UUID, StockItem],
+        known: Known,
         given_up: set[UUID],
         now: datetime,
         history: Callable[[StockItem, datetime, int], History],
     ) -> None:
         self._batches = batches
-        self._events = {local_id: found.event for local_id, found in recorded.items()}
-        self._items = items
+        self._events = {local_id: found.event for local_id, found in known.recorded.items()}
+        self._items = known.items
+        self._damaged = known.damaged
         self._given_up = given_up
         self._now = now
         self._history = history
@@ -89,6 +91,8 @@ class Judge:
         for place, transaction in batch.transactions.items():
             try:
                 item = self._items.get(transaction.item_id)
+                if self._damaged:
+                    self._require_sound(transaction)
                 principal.require_reach(transaction.item_id, item)
                 event = self._recorded_before(transaction, principal)
                 if event is not None:
@@ -103,6 +107,11 @@ class Judge:
                 verdict.accepted.append(event)
                 verdict.decided.append(Decided(place, "recorded", event))
         return verdict
+
+    def _require_sound(self, transaction: Transaction) -> None:
+        """Raises LedgerDamaged."""
+        if not self._damaged.isdisjoint({transaction.local_id, transaction.item_id}):
+            raise LedgerDamaged(transaction.item_id)
 
     def _recorded_before(
         self, transaction: Transaction, principal: Principal
@@ -142,7 +151,10 @@ class Judge:
         if history is None and item.needs_history(transaction, self._now):
             if self._events_left < MAX_HISTORY_OF_AN_ITEM:
                 raise Conflict(item.id)
-            history = self._history(item, self._earliest[item.id], MAX_HISTORY_OF_AN_ITEM)
+            try:
+                history = self._history(item, self._earliest[item.id], MAX_HISTORY_OF_AN_ITEM)
+            except MapperDeserialisationError:
+                raise LedgerDamaged(item.id) from None
             self._events_left -= len(history)
             self._histories[item.id] = history
         return history

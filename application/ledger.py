@@ -1,12 +1,20 @@
 """The ledger: items are loaded from it and events are appended to it, one commit at a time."""
 
+import logging
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 from typing import Any, Final, NamedTuple, cast
 from uuid import UUID
 
 from eventsourcing.application import Application, ProcessingEvent, project_aggregate
-from eventsourcing.persistence import Mapper, Notification, Recording, StoredEvent, Transcoder
+from eventsourcing.persistence import (
+    Mapper,
+    MapperDeserialisationError,
+    Notification,
+    Recording,
+    StoredEvent,
+    Transcoder,
+)
 from eventsourcing.utils import Environment, EnvType
 
 from application.event_mapper import EventBase, EventMapper, JSONTranscoder
@@ -23,6 +31,9 @@ HISTORY_CHUNK: Final = 200
 """Events of an item's past that are read at a time."""
 
 
+_LOG = logging.getLogger("stockledger")
+
+
 class Known(NamedTuple):
     """What the ledger knows of some `local_id`s and items."""
 
@@ -32,6 +43,8 @@ class Known(NamedTuple):
     """Those that exist, as the last commit left them."""
     rejected: set[UUID]
     """Those `local_id`s under which something was rejected."""
+    damaged: set[UUID]
+    """Those `local_id`s and items whose events can't be read."""
 
 
 class Ledger(Application[UUID]):
@@ -73,25 +86,67 @@ class Ledger(Application[UUID]):
     def load(
         self, transaction: LedgerTransaction, item_ids: Sequence[UUID]
     ) -> dict[UUID, StockItem]:
-        """Those of the items that exist, as the last commit left them."""
-        return self._restored(transaction, transaction.latest(item_ids))
+        """Those of the items that exist, as the last commit left them. Raises
+        MapperDeserialisationError where an event can't be read."""
+        return {
+            item.id: item
+            for item in (self._restore(transaction, one) for one in transaction.latest(item_ids))
+        }
 
     def look_up(
         self, transaction: LedgerTransaction, local_ids: Sequence[UUID], item_ids: Sequence[UUID]
     ) -> Known:
-        """All that a batch is judged by. Everything is asked for before any of it is awaited."""
+        """All that a batch is judged by. Everything is asked for before any of it is awaited. What
+        can't be read is told, and keeps nothing else from being judged."""
         recorded = transaction.recorded(local_ids)
         rejected = transaction.rejected_among(local_ids)
         latest = transaction.latest(item_ids)
-        found = (
-            cast("Recorded[MovementRecorded]", self.to_recorded(notification))
-            for notification in recorded
-        )
-        return Known(
-            recorded={one.event.local_id: one for one in found},
-            items=self._restored(transaction, latest),
-            rejected=set(rejected),
-        )
+        known = Known({}, {}, set(), set())
+        try:
+            known.recorded.update(self._by_local_id(recorded))
+        except MapperDeserialisationError:
+            self._look_up_in_parts(transaction, local_ids, known)
+        for one in list(latest):
+            item_id = cast("UUID", one.event.originator_id)
+            try:
+                known.items[item_id] = self._restore(transaction, one)
+            except MapperDeserialisationError as error:
+                _LOG.error("%s", error)
+                known.damaged.add(item_id)
+        known.rejected.update(rejected)
+        return known
+
+    def recorded_under(self, local_ids: Sequence[UUID]) -> dict[UUID, Recorded[MovementRecorded]]:
+        """What is recorded under these, as far as it can be read."""
+        try:
+            return self._by_local_id(self.recorder.select_recorded(local_ids))
+        except MapperDeserialisationError as error:
+            if len(local_ids) == 1:
+                _LOG.error("%s", error)
+                return {}
+            return {
+                **self.recorded_under(local_ids[: len(local_ids) // 2]),
+                **self.recorded_under(local_ids[len(local_ids) // 2 :]),
+            }
+
+    def _look_up_in_parts(
+        self, transaction: LedgerTransaction, local_ids: Sequence[UUID], known: Known
+    ) -> None:
+        """Finds the damaged event by halves: it does not tell its `local_id`."""
+        half = len(local_ids) // 2
+        for part in (local_ids[:half], local_ids[half:]):
+            try:
+                known.recorded.update(self._by_local_id(transaction.recorded(part)))
+            except MapperDeserialisationError as error:
+                if len(part) > 1:
+                    self._look_up_in_parts(transaction, part, known)
+                else:
+                    _LOG.error("%s", error)
+                    known.damaged.update(part)
+
+    def _by_local_id(self, found: Iterable[Notification]) -> dict[UUID, Recorded[MovementRecorded]]:
+        recorded = (cast("Recorded[MovementRecorded]", self.to_recorded(one)) for one in found)
+        return {one.event.local_id: one for one in recorded}
 
     def history(
         self, transaction: LedgerTransaction, item: StockItem, since: datetime, limit: int
@@ -114,6 +169,14 @@ class Ledger(Application[UUID]):
             return History(_movements(found))
         return History(_movements(found), reaches_back_to=_oldest(found, since))
 
+    def newest_timestamp(self, transaction: LedgerTransaction) -> datetime | None:
+        """When the last event was recorded that can be read; None where there is none."""
+        last = transaction.last_event()
+        try:
+            return None if last is None else self.mapper.to_base(last).timestamp
+        except MapperDeserialisationError:
+            return None
+
     def append(
         self, transaction: LedgerTransaction, events: Sequence[AnyEvent_co]
     ) -> list[Recorded[AnyEvent_co]]:
@@ -132,12 +195,6 @@ class Ledger(Application[UUID]):
         """The event in a notification, with its position."""
         event = cast("StockItemEvent", self.mapper.to_domain_event(notification))
         return Recorded(notification.id, event)
-
-    def _restored(
-        self, transaction: LedgerTransaction, found: Iterable[Latest]
-    ) -> dict[UUID, StockItem]:
-        items = [self._restore(transaction, latest) for latest in list(found)]
-        return {item.id: item for item in items}
 
     def _restore(self, transaction: LedgerTransaction, latest: Latest) -> StockItem:
         """The event store decides: the stock list's row serves only where it agrees with the

@@ -41,14 +41,10 @@ class StatusService:
     def _recorded(
         self, local_ids: Sequence[UUID], principal: Principal
     ) -> dict[UUID, Recorded[MovementRecorded]]:
-        notifications = self._ledger.recorder.select_recorded(local_ids)
-        found = [
-            cast("Recorded[MovementRecorded]", self._ledger.to_recorded(notification))
-            for notification in notifications
-        ]
+        found = self._ledger.recorded_under(local_ids)
         return {
-            recorded.event.local_id: recorded
-            for recorded in found
+            local_id: recorded
+            for local_id, recorded in found.items()
             if principal.may_enter(recorded.event.location)
         }
 

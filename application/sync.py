@@ -5,8 +5,9 @@ commit, together with what other batches arrived meanwhile. A rejection is decid
 is written, so there is never anything to undo.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import Future
+from dataclasses import replace
 from datetime import datetime
 from functools import partial
 from operator import attrgetter
@@ -20,7 +21,7 @@ from application.batch import Batch, Failed, parse_batch
 from application.clock import Clock, utc_now
 from application.group_commit import GroupCommit
 from application.judge import Decided, Judge, Status, Verdict
-from application.ledger import Ledger
+from application.ledger import Known, Ledger
 from application.lost_races import until_won
 from application.persistence.port import LedgerTransaction
 from application.rejected.keeping import Refused, RejectionKeeper, rejection_id
@@ -141,26 +142,28 @@ class SyncService:
         item_ids = list({transaction.item_id for transaction in transactions})
         with ledger.recorder.transaction() as unit_of_work:
             unit_of_work.lock(item_ids)
-            known, items, rejected = ledger.look_up(unit_of_work, local_ids, item_ids)
+            known = ledger.look_up(unit_of_work, local_ids, item_ids)
             now = self._clock()
             history = partial(ledger.history, unit_of_work)
-            judge = Judge(batches, known, items, given_up, now, history)
+            judge = Judge(batches, known, given_up, now, history)
             verdicts = [_judged(judge, request) for request in requests]
             accepted = [event for verdict in verdicts for event in verdict.accepted]
             appended = ledger.append(unit_of_work, accepted) if accepted else []
-            for request, verdict in zip(requests, verdicts, strict=True):
-                self._keep_rejections(unit_of_work, request, verdict, items, rejected, now)
+            failed = [
+                self._keep_rejections(unit_of_work, request, verdict, known, now)
+                for request, verdict in zip(requests, verdicts, strict=True)
+            ]
         position = appended[-1].position if appended else ledger.recorder.head()
-        positions = {local_id: found.position for local_id, found in known.items()}
+        positions = {local_id: found.position for local_id, found in known.recorded.items()}
         positions.update((found.event.local_id, found.position) for found in appended)
         return [
             SyncResult(
                 [_synced(one, positions) for one in verdict.decided],
-                _failed(request, verdict),
+                rejections,
                 position,
                 now,
             )
-            for request, verdict in zip(requests, verdicts, strict=True)
+            for verdict, rejections in zip(verdicts, failed, strict=True)
         ]
 
     def _keep_rejections(
@@ -168,23 +171,43 @@ class SyncService:
         unit_of_work: LedgerTransaction,
         request: _Request,
         verdict: Verdict,
-        items: Mapping[UUID, StockItem],
-        rejected: set[UUID],
+        known: Known,
         now: datetime,
-    ) -> None:
-        """`rejected` are those `local_id`s under which something was rejected before; it takes up
-        those of this batch."""
-        failed = _failed(request, verdict)
-        refused = _refused(request.batch, failed, items)
-        self._keeper.keep(unit_of_work, refused, request.principal, now)
-        rejected.update(failure.local_id for failure in failed if failure.local_id is not None)
-        if rejected:
+    ) -> list[Failed]:
+        """What failed, in order. What was rejected under its `local_ids` counts as known for the
+        batches behind it."""
+        failed = self._kept(unit_of_work, request, _failed(request, verdict), known, now)
+        known.rejected.update(one.local_id for one in failed if one.local_id is not None)
+        if known.rejected:
             recorded = [
                 rejection_id(event.local_id, event.content)
                 for event in verdict.accepted
-                if event.local_id in rejected
+                if event.local_id in known.rejected
             ]
             self._keeper.resolve(unit_of_work, recorded, request.principal.actor, now)
+        return failed
+
+    def _kept(
+        self,
+        unit_of_work: LedgerTransaction,
+        request: _Request,
+        failed: Sequence[Failed],
+        known: Known,
+        now: datetime,
+    ) -> list[Failed]:
+        """The same; those that are not kept, as too many are open, fail with TooManyRejections."""
+        refused = {one.index: _refused(request.batch, one, known.items) for one in failed}
+        newest = self._ledger.newest_timestamp(unit_of_work) if failed else None
+        left_out = self._keeper.keep(
+            unit_of_work, list(refused.values()), request.principal, now, newest or now
+        )
+        too_many = {id(one) for one in left_out}
+        return [
+            replace(one, rejection=self._keeper.too_many(refused[one.index]))
+            if id(refused[one.index]) in too_many
+            else one
+            for one in failed
+        ]
 
 
 def _judged(judge: Judge, request: _Request) -> Verdict:
@@ -197,19 +220,16 @@ def _failed(request: _Request, verdict: Verdict) -> list[Failed]:
     return sorted([*request.batch.malformed, *verdict.rejected], key=attrgetter("index"))
 
 
-def _refused(
-    batch: Batch, failed: Sequence[Failed], items: Mapping[UUID, StockItem]
-) -> Iterator[Refused]:
-    """What is worth keeping of these."""
-    for failure in failed:
-        yield Refused(
-            element=batch.elements[failure.index],
-            local_id=failure.local_id,
-            item_id=failure.item_id,
-            transaction=batch.transactions.get(failure.index),
-            item=items.get(failure.item_id) if failure.item_id is not None else None,
-            rejection=failure.rejection,
-        )
+def _refused(batch: Batch, failure: Failed, items: Mapping[UUID, StockItem]) -> Refused:
+    """What is worth keeping of it."""
+    return Refused(
+        element=batch.elements[failure.index],
+        local_id=failure.local_id,
+        item_id=failure.item_id,
+        transaction=batch.transactions.get(failure.index),
+        item=items.get(failure.item_id) if failure.item_id is not None else None,
+        rejection=failure.rejection,
+    )
 
 
 def _synced(decided: Decided, positions: Mapping[UUID, int]) -> Synced:

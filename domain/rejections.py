@@ -145,3 +145,15 @@ class Conflict(Rejection):
 
     def __init__(self, item_id: UUID) -> None:
         super().__init__(f"item {item_id} is busy, send this again", item_id=str(item_id))
+
+
+class LedgerDamaged(Rejection):
+    """A stored event can't be read, so nothing can be decided that depends on it."""
+
+    code = "LEDGER_DAMAGED"
+
+    def __init__(self, item_id: UUID) -> None:
+        super().__init__(
+            f"an event of item {item_id} can't be read: the ledger must be repaired first",
+            item_id=str(item_id),
+        )

@@ -67,10 +67,12 @@ def compose(
     )
     with (
         Ledger(env, may_upgrade=may_upgrade) as ledger,
-        closing(Follower(ledger.recorder)) as follower,
+        closing(Follower(ledger.recorder, ledger.bookmark_key)) as follower,
     ):
         audit = AuditTrail(ledger.recorder)
-        keeper = RejectionKeeper(timedelta(days=settings.rejection_retention))
+        keeper = RejectionKeeper(
+            timedelta(days=settings.rejection_retention), settings.max_open_rejections
+        )
         sync = SyncService(ledger, keeper=keeper, max_waiting=settings.max_waiting)
         yield Services(
             settings=settings,

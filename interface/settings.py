@@ -11,6 +11,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from application.access.roles import Role
 from application.access.tokens import ALGORITHMS
+from application.rejected.keeping import MAX_OPEN
 from application.sync import MAX_WAITING
 
 MIB = 1024 * 1024
@@ -51,6 +52,9 @@ class Settings(BaseSettings):
     rejection_retention: Annotated[int, Field(ge=1)] = 90
     """Days that a rejected transaction is kept after it was recorded or dismissed; an open one is
     kept until then."""
+
+    max_open_rejections: Annotated[int, Field(ge=1)] = MAX_OPEN
+    """Rejected transactions of one sender that may be open; of more, the device keeps them."""
 
     auth: bool = True
     """Whether callers must show who they are. False is for experiments, on loopback only."""

@@ -34,7 +34,7 @@ call the provider for each."""
 LEEWAY_SECONDS: Final = 30
 """By how much the provider's clock may differ."""
 
-_UNREADABLE = (jwt.PyJWTError, ValueError, TypeError, OverflowError, RecursionError)
+_UNREADABLE = (jwt.PyJWTError, ValueError, TypeError, OverflowError, OSError, RecursionError)
 """What reading a token that means harm may raise."""
 
 _LOG = logging.getLogger("stockledger")

@@ -18,6 +18,7 @@ from application.projections.movements import Movement
 from application.projections.stock_levels import StockLevel
 from application.projections.table import Table, Write
 from application.rejected.table import RejectedTransaction
+from domain.actor import Actor
 
 
 class UnsupportedDatabase(ValueError):
@@ -126,6 +127,10 @@ class LedgerTransaction(Protocol):
         Comes after `exclude_writers`."""
         ...
 
+    def last_event(self) -> StoredEvent | None:
+        """The one with the highest position so far."""
+        ...
+
     def append(
         self, events: Sequence[StoredEvent], local_ids: Sequence[UUID | None]
     ) -> Sequence[int]:
@@ -147,6 +152,14 @@ class LedgerTransaction(Protocol):
     def rejected(self, name: UUID) -> Sequence[RejectedTransaction]:
         """What was rejected under this `local_id`, or has this id of its own. Nobody else changes
         it until this unit of work has ended."""
+        ...
+
+    def open_rejections(self, actor: Actor, at_most: int) -> int:
+        """How many rejected transactions of this sender are open; counted up to that number."""
+        ...
+
+    def rejections_among(self, rejection_ids: Sequence[UUID]) -> set[UUID]:
+        """Those of these that are kept."""
         ...
 
     def delete_before(self, table: Table, column: str, instant: datetime) -> None:

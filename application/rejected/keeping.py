@@ -2,7 +2,7 @@
 
 import json
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 from hashlib import blake2b
 from typing import Any, Final, NamedTuple
@@ -11,6 +11,7 @@ from uuid import UUID
 from application.access.principal import Located, Principal
 from application.persistence.port import LedgerTransaction
 from application.projections.table import Update, Upsert
+from application.rejected.rejections import TooManyRejections
 from application.rejected.table import CLOSING, REJECTED, RejectedTransaction, Standing
 from domain.actor import Actor
 from domain.rejections import LocalIdReused, Rejection
@@ -18,6 +19,9 @@ from domain.transaction import Content, Transaction
 
 RETENTION: Final = timedelta(days=90)
 """How long a rejection is kept after it was closed, unless the settings say otherwise."""
+
+MAX_OPEN: Final = 10_000
+"""Open rejections of one sender that are kept, unless the settings say otherwise."""
 
 _FIRST: Final = ("first_rejected_at",)
 _ALWAYS_NEW: Final = frozenset({"rejection_id", "rejected_at"})
@@ -40,30 +44,64 @@ class Refused(NamedTuple):
 
 
 class RejectionKeeper:
-    """Keeps what was rejected, for so long after it was closed."""
+    """Keeps what was rejected.
 
-    def __init__(self, retention: timedelta = RETENTION) -> None:
+    Args:
+        retention: how long after it was closed.
+        max_open: how many open ones of one sender.
+    """
+
+    def __init__(self, retention: timedelta = RETENTION, max_open: int = MAX_OPEN) -> None:
         self._retention = retention
+        self._max_open = max_open
 
     def keep(
         self,
         unit_of_work: LedgerTransaction,
-        refused: Iterable[Refused],
+        refused: Sequence[Refused],
         principal: Principal,
         now: datetime,
-    ) -> None:
-        """Keeps these, and forgets what was closed long ago."""
-        rows: defaultdict[tuple[str, ...], dict[UUID, RejectedTransaction]] = defaultdict(dict)
+        newest: datetime,
+    ) -> list[Refused]:
+        """Keeps these, and forgets what was closed long ago; returns those that are too many.
+
+        `newest` is when the ledger's last event was recorded: a clock that is ahead for a moment
+        must not make it forget.
+        """
+        by_id = {}
         for one in refused:
             row = _row(one, principal, now)
-            rows[_kept(one, principal)][row.rejection_id] = row
+            by_id[row.rejection_id] = (one, row)
+        left_out = self._too_many(unit_of_work, list(by_id), principal)
+        rows: defaultdict[tuple[str, ...], list[RejectedTransaction]] = defaultdict(list)
+        # In one order, so that two of these seldom wait for each other in a circle. Where they do,
+        # the database undoes one, which is then tried again.
+        for rejection_id in sorted(by_id.keys() - left_out):
+            one, row = by_id[rejection_id]
+            rows[_kept(one, principal)].append(row)
         for kept, found in sorted(rows.items()):
-            # In one order, so that two of these seldom wait for each other in a circle. Where they
-            # do, the database undoes one, which is then tried again.
-            ordered = sorted(found.values(), key=lambda row: row.rejection_id)
-            unit_of_work.write(REJECTED, [Upsert(ordered, kept)])
+            unit_of_work.write(REJECTED, [Upsert(found, kept)])
         if rows:
-            unit_of_work.delete_before(REJECTED, "closed_at", now - self._retention)
+            unit_of_work.delete_before(REJECTED, "closed_at", min(now, newest) - self._retention)
+        return [by_id[rejection_id][0] for rejection_id in by_id if rejection_id in left_out]
+
+    def too_many(self, one: Refused) -> TooManyRejections:
+        """What is said of one that is not kept."""
+        return TooManyRejections(one.rejection, self._max_open)
+
+    def _too_many(
+        self, unit_of_work: LedgerTransaction, wanted: list[UUID], principal: Principal
+    ) -> set[UUID]:
+        """Those that there is no more room for. One that is kept already takes none."""
+        if not wanted:
+            return set()
+        actor = principal.actor
+        room = self._max_open - unit_of_work.open_rejections(actor, self._max_open)
+        if room >= len(wanted):
+            return set()
+        known = unit_of_work.rejections_among(wanted)
+        new = [rejection_id for rejection_id in wanted if rejection_id not in known]
+        return set(new[max(room, 0) :])
 
     def resolve(
         self,

@@ -1,8 +1,9 @@
-"""Why a rejected transaction can't be closed as asked.
+"""Why a rejected transaction can't be kept, or closed as asked.
 
 Rejection
   UnknownRejection     nothing was rejected under that name
   AlreadyRecorded      it was recorded after all
+  TooManyRejections    the sender has so many open ones that no more are kept
 """
 
 from uuid import UUID
@@ -26,3 +27,19 @@ class AlreadyRecorded(Rejection):
 
     def __init__(self, name: UUID) -> None:
         super().__init__(f"{name} was recorded after all", local_id=str(name))
+
+
+class TooManyRejections(Rejection):
+    """The transaction was rejected, and its sender has so many open rejections that this one is
+    not kept: the device keeps it, until somebody has worked through some of them."""
+
+    code = "TOO_MANY_REJECTIONS"
+    retryable = True
+
+    def __init__(self, rejection: Rejection, limit: int) -> None:
+        super().__init__(
+            f"{rejection.message}; and {limit} rejected transactions of yours wait for somebody "
+            "already: keep this one, and send it again when some are dealt with",
+            rejected_as=rejection.code,
+            limit=limit,
+        )

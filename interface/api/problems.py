@@ -6,6 +6,7 @@ from functools import singledispatch
 from http import HTTPStatus
 from typing import Any, Final
 
+from eventsourcing.persistence import MapperDeserialisationError
 from fastapi import FastAPI
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
@@ -34,12 +35,14 @@ STATUS: Final[Mapping[type[Rejection], HTTPStatus]] = {
     rejections.StockLimitExceeded: HTTPStatus.CONFLICT,
     rejections.LocalIdReused: HTTPStatus.CONFLICT,
     rejections.Conflict: HTTPStatus.CONFLICT,
+    rejections.LedgerDamaged: HTTPStatus.CONFLICT,
     access.Forbidden: HTTPStatus.FORBIDDEN,
     access.UnknownKey: HTTPStatus.NOT_FOUND,
     access.KeyNotActive: HTTPStatus.CONFLICT,
     UnknownPosition: HTTPStatus.GONE,
     rejected.UnknownRejection: HTTPStatus.NOT_FOUND,
     rejected.AlreadyRecorded: HTTPStatus.CONFLICT,
+    rejected.TooManyRejections: HTTPStatus.TOO_MANY_REQUESTS,
 }
 
 RETRY_AFTER_SECONDS: Final = 1
@@ -108,6 +111,7 @@ def install(app: FastAPI) -> None:
         RequestValidationError,
         StoreUnavailable,
         ReadCancelled,
+        MapperDeserialisationError,
         Overloaded,
         IdentityProviderUnavailable,
         HTTPException,
@@ -185,6 +189,16 @@ def _store_unavailable(error: StoreUnavailable) -> ProblemResponse:
         "STORE_UNAVAILABLE",
         "the database can't be reached now: send this again, what is recorded stays recorded once",
         retry_after=RETRY_AFTER_SECONDS,
+    )
+
+
+@answer_to.register
+def _unreadable_event(error: MapperDeserialisationError) -> ProblemResponse:
+    _LOG.error("%s", error)
+    return _problem(
+        HTTPStatus.CONFLICT,
+        rejections.LedgerDamaged.code,
+        "an event can't be read that this depends on: the ledger must be repaired first",
     )
 
 

@@ -8,6 +8,7 @@ from application.access.audit import Action, AuditTrail, Origin
 from application.access.rejections import Forbidden
 from application.sync import SyncResult
 from interface.api.dependencies import origin_of
+from interface.api.masking import masked
 from interface.api.problems import answer_to
 from interface.composition import Services
 
@@ -37,6 +38,6 @@ def record_forbidden(audit: AuditTrail, origin: Origin, result: SyncResult) -> N
 def _forbidden(request: Request, error: Exception) -> Response:
     if request.method not in _READING:
         services: Services = request.app.state.services
-        detail = f"{request.method} {request.url.path[:200]}: {error}"
+        detail = f"{request.method} {masked(request.url.path)[:200]}: {error}"
         services.audit.record(Action.WRITE_REFUSED, origin_of(request), detail)
     return answer_to(error)

@@ -34,7 +34,5 @@ def _show(entry: AuditEntry) -> None:
     time = f"{entry.recorded_at:%Y-%m-%dT%H:%M:%SZ}"
     console.print(
         f"{time} {entry.action} by {who}{key}{where}: {entry.detail}",
-        highlight=False,
-        markup=False,
         soft_wrap=True,
     )

@@ -7,7 +7,7 @@ import typer
 from application.copy import Copied
 from application.copy import copy as copy_ledger
 from interface.cli.progress import Progress
-from interface.cli.terminal import console, failures_explained, settings_with
+from interface.cli.terminal import console, failures_explained, settings_with, styled
 from interface.composition import compose
 
 
@@ -38,7 +38,8 @@ def copy(
 
 def _report(copied: Copied) -> None:
     console.print(
-        f"[green]copied {copied.new} events:[/] the target holds {copied.events}, up to position "
-        f"{copied.position}, of {copied.items} items with {copied.on_hand} on hand"
+        styled("[green]copied {} events:[/] ", copied.new)
+        + f"the target holds {copied.events}, up to position {copied.position}, of "
+        f"{copied.items} items with {copied.on_hand} on hand"
     )
     console.print(f"compared event by event; sha256 {copied.digest}", soft_wrap=True)

@@ -12,8 +12,9 @@ from uuid import UUID
 import httpx2
 import uvicorn
 from rich.table import Table
+from rich.text import Text
 
-from interface.cli.terminal import console
+from interface.cli.terminal import console, styled
 from interface.client import StockClient, SyncReport, Unreachable
 from interface.settings import Settings
 
@@ -120,20 +121,24 @@ def _sync(what: str, device: Handheld) -> None:
     try:
         result = _told(device.client.sync())
     except Unreachable as error:
-        result = f"[yellow]{error}[/]: {len(device.client.pending())} pending"
-    console.print(f"[bold]{what}[/]: {result}")
+        result = styled("[yellow]{}[/]: {} pending", error, len(device.client.pending()))
+    console.print(styled("[bold]{}[/]: ", what) + result)
 
 
-def _told(report: SyncReport) -> str:
-    rejected = f", [red]{report.rejected} rejected[/]" if report.rejected else ""
-    return f"[green]{report.recorded} recorded[/]{rejected}, {report.changes} changes fetched"
+def _told(report: SyncReport) -> Text:
+    rejected = styled(", [red]{} rejected[/]", report.rejected) if report.rejected else Text()
+    return (
+        styled("[green]{} recorded[/]", report.recorded)
+        + rejected
+        + f", {report.changes} changes fetched"
+    )
 
 
 def _show_stock(device: Handheld) -> None:
     table = Table("SKU", "name", "on hand", "available", title=f"On {device.name}", min_width=60)
     for item in device.client.stock():
         below = item.available < item.safety_stock
-        available = f"[red]{item.available}, restock[/]" if below else str(item.available)
+        available = styled("[red]{}, restock[/]" if below else "{}", item.available)
         table.add_row(item.sku, item.name, str(item.on_hand), available)
     console.print(table)
 
@@ -143,7 +148,7 @@ def _show_rejected(device: Handheld) -> None:
         "transaction", "quantity", "why", title=f"Rejected, on {device.name}", min_width=60
     )
     for one in device.client.rejected():
-        table.add_row(one.type, str(one.quantity), f"[red]{one.code}[/]: {one.message}")
+        table.add_row(one.type, str(one.quantity), styled("[red]{}[/]: {}", one.code, one.message))
     console.print(table)
 
 

@@ -78,7 +78,7 @@ def revoke(key_id: KeyId, database: Database = None) -> None:
     """End a key now. Running servers refuse it within STOCKLEDGER_KEY_CACHE seconds."""
     with failures_explained(), _ledger(database) as services:
         key = services.keys.revoke(key_id, _origin())
-    console.print(f"revoked: {key.key_id} ({key.name})", highlight=False, markup=False)
+    console.print(f"revoked: {key.key_id} ({key.name})")
 
 
 @app.command()

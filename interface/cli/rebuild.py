@@ -4,7 +4,6 @@ from functools import partial
 from typing import Annotated
 
 import typer
-from rich.markup import escape
 
 from application.projections import PROJECTIONS
 from application.rebuild import Rebuilt
@@ -17,6 +16,7 @@ from interface.cli.terminal import (
     fail,
     failures_explained,
     settings_with,
+    styled,
 )
 from interface.composition import compose
 
@@ -51,16 +51,18 @@ def rebuild(
 
 def _report(result: Rebuilt) -> None:
     found = result.differences
-    console.print(f"[bold]{result.name}[/]: rebuilt up to position {result.position}, ", end="")
+    line = styled("[bold]{}[/]: rebuilt up to position {}, ", result.name, result.position)
     if not found.comparable:
-        console.print("[green]in its new shape[/]")
+        console.print(line + styled("[green]in its new shape[/]"))
         return
     if not found.total:
-        console.print("[green]nothing differed[/]")
+        console.print(line + styled("[green]nothing differed[/]"))
         return
     console.print(
-        f"[yellow]{found.total} rows differed[/]: {found.missing} were missing, "
-        f"{found.surplus} were surplus, {found.changed} had other values"
+        line
+        + styled("[yellow]{} rows differed[/]: ", found.total)
+        + f"{found.missing} were missing, {found.surplus} were surplus, "
+        f"{found.changed} had other values"
     )
     for key, column, live, rebuilt in found.samples:
-        console.print(f"  {key} {column}: was {escape(repr(live))}, is {escape(repr(rebuilt))}")
+        console.print(f"  {key} {column}: was {live!r}, is {rebuilt!r}")

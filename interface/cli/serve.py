@@ -51,7 +51,7 @@ def serve(
         workers=workers,
         auth=False if no_auth else None,
     )
-    console.print(f"ledger: {without_secrets(settings.database_url)}", highlight=False)
+    console.print(f"ledger: {without_secrets(settings.database_url)}")
     # A ledger that can't be opened is said here, in one line, not by each worker.
     with failures_explained(), compose(settings, may_upgrade=True) as services:
         first = services.keys.create_first() if settings.auth else None

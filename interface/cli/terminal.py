@@ -7,9 +7,11 @@ from typing import Annotated, NoReturn
 from urllib.parse import urlsplit
 
 import typer
+from eventsourcing.persistence import MapperDeserialisationError
 from pydantic import ValidationError
 from rich.console import Console
 from rich.markup import escape
+from rich.text import Text
 
 from application.copy import NotACopy
 from application.persistence.port import RebuildRunning, StoreUnavailable, UnsupportedDatabase
@@ -17,8 +19,14 @@ from application.schema import SchemaMismatch
 from domain.rejections import Rejection
 from interface.settings import Settings
 
-console = Console()
-_errors = Console(stderr=True)
+# Names and texts of clients are shown as they are: rich must not take them for markup.
+console = Console(markup=False, highlight=False)
+_errors = Console(stderr=True, markup=False, highlight=False)
+
+
+def styled(markup: str, *values: object) -> Text:
+    """Text with rich's markup, in which `{}` stands for the values, shown as they are."""
+    return Text.from_markup(markup.format(*(escape(str(value)) for value in values)))
 
 
 class ExitCode(IntEnum):
@@ -29,6 +37,7 @@ class ExitCode(IntEnum):
     REBUILD_RUNNING = 4
     NOT_A_COPY = 5
     SCHEMA_MISMATCH = 6
+    LEDGER_DAMAGED = 7
 
 
 Database = Annotated[
@@ -74,11 +83,13 @@ def failures_explained() -> Iterator[None]:
         fail(ExitCode.REBUILD_RUNNING, str(error))
     except NotACopy as error:
         fail(ExitCode.NOT_A_COPY, str(error))
+    except MapperDeserialisationError as error:
+        fail(ExitCode.LEDGER_DAMAGED, str(error))
     except Rejection as error:
         fail(ExitCode.USAGE, error.message)
 
 
 def fail(code: ExitCode, message: str) -> NoReturn:
     """Ends the command."""
-    _errors.print(f"[bold red]error:[/] {escape(message)}", highlight=False, soft_wrap=True)
+    _errors.print(styled("[bold red]error:[/] {}", message), soft_wrap=True)
     raise typer.Exit(code)

@@ -24,4 +24,4 @@ def upgrade(database: Database = None) -> None:
     ):
         rebuilt = rebuild_outdated(services.ledger, progress.show)
     made = f"; rebuilt: {', '.join(rebuilt)}" if rebuilt else ""
-    console.print(f"the ledger has schema {VERSION}{made}", highlight=False)
+    console.print(f"the ledger has schema {VERSION}{made}")

@@ -21,7 +21,7 @@ from application.ledger import Ledger
 from application.persistence import environment
 from application.projections.item_changes import ItemChange
 from application.projections.movements import Movement
-from application.rejected.keeping import RejectionKeeper
+from application.rejected.keeping import Refused, RejectionKeeper
 from application.sync import SyncService
 from domain.rejections import Invalid
 from domain.stock_item import ItemDetails
@@ -34,7 +34,7 @@ COMMITS = 50
 
 @pytest.fixture
 def feed(ledger: Ledger) -> ChangeFeed:
-    return ChangeFeed(ledger.recorder)
+    return ChangeFeed(ledger.recorder, ledger.bookmark_key)
 
 
 @pytest.fixture
@@ -137,7 +137,7 @@ class TestBookmarks:
         sync.sync([element("INBOUND", tea, 5, note="ß")], CLERK)
         with Ledger(environment(f"sqlite:///{tmp_path}/copy.db", lock_timeout=5)) as target:
             copy(ledger, target, lambda *_: None)
-            assert ChangeFeed(target.recorder).known(str(feed.head())) == feed.head()
+            assert ChangeFeed(target.recorder, target.bookmark_key).known(str(feed.head())) == feed.head()
 
 
 class Followed:
@@ -166,9 +166,9 @@ class Dawdling(RejectionKeeper):
     """Takes its time between the writing of events and their commit, so that commits come in
     another order than positions."""
 
-    def keep(self, *refused: Any) -> None:
+    def keep(self, *refused: Any) -> list[Refused]:
         time.sleep(random.random() / 50)
-        super().keep(*refused)
+        return super().keep(*refused)
 
 
 def test_nothing_is_skipped_while_many_write_at_once(
@@ -234,7 +234,7 @@ class Deaf:
 
 @pytest.fixture
 def follower(ledger: Ledger) -> Iterator[Follower]:
-    with closing(Follower(ledger.recorder)) as follower:
+    with closing(Follower(ledger.recorder, ledger.bookmark_key)) as follower:
         yield follower
 
 

@@ -327,9 +327,11 @@ def test_closed_ones_are_forgotten_after_a_time_and_open_ones_never(
     review.dismiss(name(dismissed), "it was counted", MANAGER, ADMIN)
     sync.sync([element("INBOUND", tea, 5), resolved], DEVICE)
     clock.now += RETENTION - timedelta(minutes=1)
+    sync.sync([element("INBOUND", tea, 1)], DEVICE)
     sync.sync([element("OUTBOUND", tea, 8)], DEVICE)
     assert {row.local_id for row in kept(ledger)} >= {name(dismissed), name(resolved)}
     clock.now += timedelta(minutes=2)
+    sync.sync([element("INBOUND", tea, 1)], DEVICE)
     sync.sync([element("OUTBOUND", tea, 9)], DEVICE)
     left = {row.local_id for row in kept(ledger)}
     assert name(opened) in left
@@ -364,3 +366,32 @@ def test_they_are_listed_the_newest_first_and_filtered(
     assert len(kept(ledger, actor="clerk")) == 2
     assert len(kept(ledger, device="a device")) == 5
     assert len(kept(ledger, rejected_from=found[0].first_rejected_at)) == 2
+
+
+def test_clock_that_is_ahead_for_a_moment_makes_nothing_forgotten(
+    ledger: Ledger, sync: SyncService, review: ReviewService, clock: Clock, tea: UUID
+) -> None:
+    dismissed = element("OUTBOUND", tea, 4)
+    sync.sync([dismissed], DEVICE)
+    review.dismiss(name(dismissed), "it was counted", MANAGER, ADMIN)
+    clock.now += timedelta(days=3_650)
+    sync.sync([element("OUTBOUND", tea, 8)], DEVICE)
+    assert name(dismissed) in {row.local_id for row in kept(ledger)}
+
+
+def test_sender_with_too_many_open_rejections_keeps_them_itself(
+    ledger: Ledger, clock: Clock, tea: UUID, review: ReviewService
+) -> None:
+    sync = SyncService(ledger, clock, RejectionKeeper(max_open=3))
+    sales = [element("OUTBOUND", tea, n + 100) for n in range(5)]
+    result = sync.sync([*sales, {"localId": "nonsense"}, element("INBOUND", tea, 2)], DEVICE)
+    assert codes(result) == ["INSUFFICIENT_STOCK"] * 3 + ["TOO_MANY_REJECTIONS"] * 3
+    assert [one.rejection.retryable for one in result.failed] == [False] * 3 + [True] * 3
+    assert result.failed[3].rejection.details["rejected_as"] == "INSUFFICIENT_STOCK"
+    assert len(result.synced) == 1
+    assert len(kept(ledger)) == 3
+    again = sync.sync(sales, DEVICE)  # Those that are kept take no more room.
+    assert codes(again) == ["INSUFFICIENT_STOCK"] * 3 + ["TOO_MANY_REJECTIONS"] * 2
+    assert codes(sync.sync([element("OUTBOUND", tea, 99)], CLERK)) == ["INSUFFICIENT_STOCK"]
+    review.dismiss(name(sales[0]), "dealt with", MANAGER, ADMIN)
+    assert codes(sync.sync(sales[3:], DEVICE)) == ["INSUFFICIENT_STOCK", "TOO_MANY_REJECTIONS"]

@@ -3,8 +3,8 @@
 from collections.abc import Iterator
 
 import application.access.rejections
-import application.changes
-import application.rejected.rejections  # noqa: F401 -- so that their classes are found
+import application.changes  # noqa: F401 -- so that their classes are found
+from application.rejected.rejections import TooManyRejections
 from domain import rejections
 from domain.rejections import Rejection
 
@@ -26,14 +26,19 @@ def test_codes_are_these_and_stay_these() -> None:
         "STOCK_LIMIT_EXCEEDED",
         "LOCAL_ID_REUSED",
         "CONFLICT",
+        "LEDGER_DAMAGED",
         "FORBIDDEN",
         "UNKNOWN_KEY",
         "KEY_NOT_ACTIVE",
         "UNKNOWN_POSITION",
         "UNKNOWN_REJECTION",
         "ALREADY_RECORDED",
+        "TOO_MANY_REJECTIONS",
     }
 
 
-def test_only_a_lost_race_is_worth_a_retry() -> None:
-    assert [r for r in all_rejections() if r.retryable] == [rejections.Conflict]
+def test_what_may_be_otherwise_later_is_worth_a_retry() -> None:
+    assert {r for r in all_rejections() if r.retryable} == {
+        rejections.Conflict,
+        TooManyRejections,
+    }

@@ -18,7 +18,8 @@ from application.persistence.postgres.positions import (
 )
 from application.persistence.postgres.tables import postgres_table
 from application.projections.table import Table, Write
-from application.rejected.table import REJECTED, RejectedTransaction
+from application.rejected.table import REJECTED, RejectedTransaction, Standing
+from domain.actor import Actor
 
 # In one order, so that two units of work can't wait for each other.
 LOCK = """
@@ -35,6 +36,18 @@ FROM stored_events WHERE local_id = ANY(%b)
 
 REJECTED_AMONG = """
 SELECT DISTINCT local_id FROM rejected_transactions WHERE local_id = ANY(%b)
+"""
+
+OPEN_REJECTIONS = f"""
+SELECT count(*) FROM (
+    SELECT 1 FROM rejected_transactions
+    WHERE actor = %s AND standing = '{Standing.OPEN}'
+      AND key_id IS NOT DISTINCT FROM %s::text LIMIT %s
+) AS found
+"""  # noqa: S608
+
+REJECTIONS_AMONG = """
+SELECT rejection_id FROM rejected_transactions WHERE rejection_id = ANY(%b)
 """
 
 LATEST = """
@@ -57,6 +70,11 @@ EVENTS_BEFORE = """
 SELECT originator_id, originator_version, topic, state
 FROM stored_events WHERE originator_id = %s AND originator_version < %s
 ORDER BY originator_version DESC LIMIT %s
+"""
+
+LAST_EVENT = """
+SELECT originator_id, originator_version, topic, state
+FROM stored_events ORDER BY notification_id DESC LIMIT 1
 """
 
 EVENTS_AFTER = """
@@ -138,6 +156,9 @@ class PostgresLedgerTransaction:
         parameters = [position, upto, not topics, list(topics), limit]
         return [Notification(*row) for row in self._execute(EVENTS_AFTER, parameters)]
 
+    def last_event(self) -> StoredEvent | None:
+        return next(iter([StoredEvent(*row) for row in self._execute(LAST_EVENT)]), None)
+
     def append(
         self, events: Sequence[StoredEvent], local_ids: Sequence[UUID | None]
     ) -> Sequence[int]:
@@ -165,6 +186,14 @@ class PostgresLedgerTransaction:
         condition = "local_id = %s OR rejection_id = %s ORDER BY rejection_id FOR UPDATE"
         rows = self._execute(target.select(condition), [name, name])
         return [RejectedTransaction(*target.decode(row)) for row in rows]
+
+    def open_rejections(self, actor: Actor, at_most: int) -> int:
+        ((number,),) = self._execute(OPEN_REJECTIONS, [actor.name, actor.key_id, at_most])
+        return int(number)
+
+    def rejections_among(self, rejection_ids: Sequence[UUID]) -> set[UUID]:
+        rows = self._execute(REJECTIONS_AMONG, [list(rejection_ids)])
+        return {rejection_id for (rejection_id,) in rows}
 
     def delete_before(self, table: Table, column: str, instant: datetime) -> None:
         self._execute(f"DELETE FROM {table.name} WHERE {column} < %s", [instant])  # noqa: S608

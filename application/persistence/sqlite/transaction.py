@@ -20,7 +20,8 @@ from application.persistence.sqlite.bulk import in_bulk, values
 from application.persistence.sqlite.tables import sqlite_table
 from application.persistence.tables import Statement
 from application.projections.table import Table, Write
-from application.rejected.table import REJECTED, RejectedTransaction
+from application.rejected.table import REJECTED, RejectedTransaction, Standing
+from domain.actor import Actor
 
 STATE: Final = "e.state"
 
@@ -34,6 +35,20 @@ REJECTED_AMONG = """
 SELECT DISTINCT r.local_id
 FROM json_each(?2) AS place
 JOIN rejected_transactions AS r ON r.local_id = substr(?1, place.value, 16)
+"""
+
+OPEN_REJECTIONS = f"""
+SELECT count(*) FROM (
+    SELECT 1 FROM rejected_transactions
+    WHERE actor = ? AND standing = '{Standing.OPEN}'
+      AND key_id IS NOT DISTINCT FROM ? LIMIT ?
+) AS found
+"""  # noqa: S608
+
+REJECTIONS_AMONG = """
+SELECT r.rejection_id
+FROM json_each(?2) AS place
+JOIN rejected_transactions AS r ON r.rejection_id = substr(?1, place.value, 16)
 """
 
 LATEST = """
@@ -57,6 +72,11 @@ EVENTS_BEFORE = """
 SELECT originator_id, originator_version, topic, state
 FROM stored_events WHERE originator_id = ? AND originator_version < ?
 ORDER BY originator_version DESC LIMIT ?
+"""
+
+LAST_EVENT = """
+SELECT originator_id, originator_version, topic, state
+FROM stored_events ORDER BY rowid DESC LIMIT 1
 """
 
 SELECT_EVENTS = """
@@ -129,6 +149,9 @@ class SQLiteLedgerTransaction:
         bounds = [gt or 0, LAST if lte is None else lte, LAST if limit is None else limit]
         return self._stored_events(statement, [item_id.bytes, *bounds])
 
+    def last_event(self) -> StoredEvent | None:
+        return next(iter(self._stored_events(LAST_EVENT, [])), None)
+
     def append(
         self, events: Sequence[StoredEvent], local_ids: Sequence[UUID | None]
     ) -> Sequence[int]:
@@ -153,6 +176,14 @@ class SQLiteLedgerTransaction:
         key = target.encode_value("local_id", name)
         rows = self._rows(target.select("local_id = ? OR rejection_id = ?"), (key, key))
         return [RejectedTransaction(*target.decode(row)) for row in rows]
+
+    def open_rejections(self, actor: Actor, at_most: int) -> int:
+        ((number,),) = self._rows(OPEN_REJECTIONS, (actor.name, actor.key_id, at_most))
+        return int(number)
+
+    def rejections_among(self, rejection_ids: Sequence[UUID]) -> set[UUID]:
+        rows = self._rows(REJECTIONS_AMONG, _ids(rejection_ids))
+        return {UUID(bytes=row[0]) for row in rows}
 
     def delete_before(self, table: Table, column: str, instant: datetime) -> None:
         value = sqlite_table(table).encode_value(column, instant)

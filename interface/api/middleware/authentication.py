@@ -20,6 +20,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from application.access.audit import Action, Origin
 from application.access.principal import ANONYMOUS, Principal
 from application.access.rejections import Forbidden, Unauthenticated
+from interface.api.masking import masked
 from interface.api.problems import RequestProblem
 from interface.composition import Services
 
@@ -78,20 +79,28 @@ class AuthenticationMiddleware:
         return await run_in_threadpool(services.authenticator.authenticate, credential)
 
     async def _authenticate(self, scope: Scope) -> Principal:
-        """Failures are told in the trail
-        as far as the limit of their network goes; behind it there may be others who mean well."""
+        """Failures are told in the trail as far as the limit of their network goes; behind it there
+        may be others who mean well. A credential that was good once is told what it lacks even
+        beyond the limit: nobody can guess one, and its device must learn of it."""
         services: Services = scope["app"].state.services
         try:
             return await self._identify(scope)
         except (Unauthenticated, Forbidden) as error:
-            self._failures.spend(_network(scope))
+            try:
+                self._failures.spend(_network(scope))
+            except RequestProblem as too_many:
+                raise (error if _was_good(error) else too_many) from error
             await run_in_threadpool(
                 services.audit.record,
                 Action.AUTHENTICATION_FAILED,
                 Origin(None, _address(scope), scope["state"]["request_id"]),
-                f"{scope['method']} {scope['path'][:200]}: {error}",
+                f"{scope['method']} {masked(scope['path'])[:200]}: {error}",
             )
             raise
+
+
+def _was_good(error: Exception) -> bool:
+    return isinstance(error, Unauthenticated) and error.reason in {"expired", "revoked"}
 
 
 class _Limit:

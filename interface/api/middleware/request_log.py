@@ -13,6 +13,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from application.access.principal import Principal
 from domain.limits import printable
+from interface.api.masking import masked
 from interface.api.problems import answer_to
 
 LOG: Final = logging.getLogger("stockledger.access")
@@ -65,7 +66,7 @@ def _log(scope: Scope, status: int, seconds: float) -> None:
     entry = {
         "request_id": state["request_id"],
         "method": scope["method"],
-        "path": printable(scope["path"]),
+        "path": printable(masked(scope["path"])),
         "status": status,
         "outcome": state.get("outcome", "ok"),
         "ms": round(seconds * 1000, 1),
