@@ -1,13 +1,13 @@
 """What became of transactions: what a device asks whose answer got lost."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import cast
 from uuid import UUID
 
 from application.access.principal import Principal
 from application.ledger import Ledger
 from application.projections.table import Recorded
-from application.rejected.table import RejectedTransaction, Standing
+from application.rejected.table import RejectedTransaction
 from domain.events import MovementRecorded
 
 Fate = Recorded[MovementRecorded] | RejectedTransaction | None
@@ -31,12 +31,8 @@ class StatusService:
         self, local_ids: Sequence[UUID], principal: Principal
     ) -> dict[UUID, RejectedTransaction]:
         """Of each, the last rejection."""
-        found = [
-            row
-            for row in self._ledger.recorder.select_rejected_of(local_ids)
-            if row.standing != Standing.RESOLVED and principal.may_enter(row.location)
-        ]
-        return {cast("UUID", row.local_id): row for row in _oldest_first(found)}
+        found = self._ledger.recorder.select_rejected_of(local_ids, principal.visible(None))
+        return {cast("UUID", row.local_id): row for row in found}
 
     def _recorded(
         self, local_ids: Sequence[UUID], principal: Principal
@@ -47,7 +43,3 @@ class StatusService:
             for local_id, recorded in found.items()
             if principal.may_enter(recorded.event.location)
         }
-
-
-def _oldest_first(rows: Iterable[RejectedTransaction]) -> list[RejectedTransaction]:
-    return sorted(rows, key=lambda row: row.rejected_at)

@@ -9,11 +9,13 @@ from application.access.audit import AuditTrail
 from application.access.authentication import Authenticator
 from application.access.keys import KeyService
 from application.access.tokens import TokenRules, TokenVerifier
+from application.clock import Clock, SteadyClock
 from application.follower import Follower
 from application.items import ItemService
 from application.ledger import Ledger
 from application.persistence import environment
 from application.persistence.port import LedgerRecorder
+from application.probe import WriteProbe
 from application.rejected.keeping import RejectionKeeper
 from application.rejected.review import ReviewService
 from application.status import StatusService
@@ -27,6 +29,8 @@ class Services:
     """What the API and the commands are made of."""
 
     settings: Settings
+    clock: Clock
+    probe: WriteProbe
     ledger: Ledger
     sync: SyncService
     status: StatusService
@@ -69,22 +73,25 @@ def compose(
         Ledger(env, may_upgrade=may_upgrade) as ledger,
         closing(Follower(ledger.recorder, ledger.bookmark_key)) as follower,
     ):
-        audit = AuditTrail(ledger.recorder)
+        clock = SteadyClock()
+        audit = AuditTrail(ledger.recorder, clock)
         keeper = RejectionKeeper(
             timedelta(days=settings.rejection_retention), settings.max_open_rejections
         )
-        sync = SyncService(ledger, keeper=keeper, max_waiting=settings.max_waiting)
+        sync = SyncService(ledger, clock, keeper, max_waiting=settings.max_waiting)
         yield Services(
             settings=settings,
+            clock=clock,
+            probe=WriteProbe(ledger.recorder, clock),
             ledger=ledger,
             sync=sync,
             status=StatusService(ledger),
-            review=ReviewService(ledger.recorder, sync, keeper, audit),
-            items=ItemService(ledger),
-            keys=KeyService(ledger.recorder, audit),
+            review=ReviewService(ledger.recorder, sync, keeper, audit, clock),
+            items=ItemService(ledger, clock),
+            keys=KeyService(ledger.recorder, audit, clock),
             audit=audit,
             authenticator=Authenticator(
-                ledger.recorder, _token_verifier(settings), remember=settings.key_cache
+                ledger.recorder, _token_verifier(settings), remember=settings.key_cache, clock=clock
             ),
             follower=follower,
         )

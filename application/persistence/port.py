@@ -339,8 +339,11 @@ class LedgerRecorder(ApplicationRecorder):
         first, and its id."""
 
     @abstractmethod
-    def select_rejected_of(self, local_ids: Sequence[UUID]) -> Sequence[RejectedTransaction]:
-        """What was rejected under these `local_id`s."""
+    def select_rejected_of(
+        self, local_ids: Sequence[UUID], locations: frozenset[str] | None
+    ) -> Sequence[RejectedTransaction]:
+        """What was rejected last, at these locations or at all, under each of these `local_id`s,
+        and was not recorded since."""
 
     @abstractmethod
     def rebuild_lock(self) -> AbstractContextManager[StillHeld]:

@@ -20,7 +20,7 @@ from application.projections.item_changes import ItemChange, ItemChanges
 from application.projections.movements import Movement, Movements
 from application.projections.stock_levels import StockLevel, StockLevels
 from application.projections.table import Table
-from application.rejected.table import REJECTED, RejectedTransaction
+from application.rejected.table import REJECTED, RejectedTransaction, Standing
 
 Run = Callable[[str, Sequence[Any]], Sequence[Sequence[Any]]]
 """Runs a statement, whose parameters are marked by `?`, and returns all rows."""
@@ -33,8 +33,14 @@ MAX_KEYS = 10_000
 CHUNK = 1_000
 """Values that one statement looks up."""
 
-MAX_REJECTED = 10_000
-"""Rejected transactions found by one such statement, at the most."""
+LAST_OF_EACH = """
+SELECT {columns} FROM (
+    SELECT *, row_number() OVER (
+        PARTITION BY local_id ORDER BY rejected_at DESC, rejection_id
+    ) AS place
+    FROM rejected_transactions WHERE {where}
+) AS found WHERE place = 1
+"""
 
 
 SPARE_ROWS: Final = 8
@@ -188,15 +194,24 @@ class ReadModelQueries(LedgerRecorder):
         found = self._select_at(rejected, wanted.locations, conditions, order, limit)
         return [RejectedTransaction(*row) for row in found]
 
-    def select_rejected_of(self, local_ids: Sequence[UUID]) -> list[RejectedTransaction]:
+    def select_rejected_of(
+        self, local_ids: Sequence[UUID], locations: frozenset[str] | None
+    ) -> list[RejectedTransaction]:
         rejected = self.sql_table(REJECTED)
         found: list[RejectedTransaction] = []
         for start in range(0, len(local_ids), CHUNK):
             chunk = local_ids[start : start + CHUNK]
             values = [rejected.encode_value("local_id", local_id) for local_id in chunk]
-            condition = rejected.among("local_id", values)
-            rows = self._select(rejected, [condition], "local_id", MAX_REJECTED)
-            found += [RejectedTransaction(*row) for row in rows]
+            conditions: list[Condition] = [
+                rejected.among("local_id", values),
+                ("standing <> ?", [Standing.RESOLVED.value]),
+            ]
+            if locations is not None:
+                conditions.append(rejected.among("location", sorted(locations)))
+            where, parameters = _where(conditions)
+            with self.reading() as run:
+                rows = run(LAST_OF_EACH.format(columns=rejected.columns, where=where), parameters)
+            found += [RejectedTransaction(*rejected.decode(row)) for row in rows]
         return found
 
     def differences(self, live: Table, shadow: Table, *, upto: int, samples: int) -> Differences:

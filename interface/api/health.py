@@ -4,10 +4,12 @@ from http import HTTPStatus
 
 from fastapi import APIRouter, Request, Response
 
+from application.clock import ClockStepped
 from application.persistence.filters import ItemFilter
-from application.persistence.port import LedgerRecorder, SchemaChanged, StoreUnavailable
+from application.persistence.port import SchemaChanged, StoreUnavailable
 from application.upgrade import BackgroundUpgrade
 from interface.api.schemas import Health
+from interface.composition import Services
 
 router = APIRouter(prefix="/health", tags=["health"])
 
@@ -25,13 +27,18 @@ async def live() -> Health:
 )
 def ready(request: Request, response: Response) -> Health:
     """Send requests elsewhere while this fails; the answer says what the server waits for."""
-    reader: LedgerRecorder = request.app.state.services.reader
+    services: Services = request.app.state.services
+    reader = services.reader
     upgrade: BackgroundUpgrade = request.app.state.upgrade
     if upgrade.waits_for is not None:
         return _unavailable(response, {"database": "ok", "upgrade": upgrade.waits_for})
     try:
+        services.clock()
         reader.head()
         reader.select_items(ItemFilter(), after=None, limit=1)
+        services.probe.require_writable()
+    except ClockStepped as error:
+        return _unavailable(response, {"database": "ok", "clock": str(error)})
     except SchemaChanged as error:
         return _unavailable(response, {"database": str(error)})
     except StoreUnavailable:

@@ -19,6 +19,7 @@ from application.access import rejections as access
 from application.access.rejections import Unauthenticated
 from application.access.tokens import REFETCH_SECONDS, IdentityProviderUnavailable
 from application.changes import UnknownPosition
+from application.clock import ClockStepped
 from application.group_commit import Overloaded
 from application.persistence.port import ReadCancelled, StoreUnavailable
 from application.rejected import rejections as rejected
@@ -47,6 +48,7 @@ STATUS: Final[Mapping[type[Rejection], HTTPStatus]] = {
 
 RETRY_AFTER_SECONDS: Final = 1
 READ_RETRY_AFTER_SECONDS: Final = 5
+CLOCK_RETRY_AFTER_SECONDS: Final = 60
 
 _LOG = logging.getLogger("stockledger")
 
@@ -113,6 +115,7 @@ def install(app: FastAPI) -> None:
         ReadCancelled,
         MapperDeserialisationError,
         Overloaded,
+        ClockStepped,
         IdentityProviderUnavailable,
         HTTPException,
     )
@@ -209,6 +212,17 @@ def _read_cancelled(_: ReadCancelled) -> ProblemResponse:
         "READ_TIMED_OUT",
         "this takes too long to read: ask for less, by a filter or a shorter time",
         retry_after=READ_RETRY_AFTER_SECONDS,
+    )
+
+
+@answer_to.register
+def _clock_stepped(error: ClockStepped) -> ProblemResponse:
+    _LOG.error("%s", error)
+    return _problem(
+        HTTPStatus.SERVICE_UNAVAILABLE,
+        "CLOCK_STEPPED",
+        str(error),
+        retry_after=CLOCK_RETRY_AFTER_SECONDS,
     )
 
 

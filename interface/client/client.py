@@ -14,10 +14,12 @@ from uuid import UUID
 import httpx2
 
 from interface.client.errors import Refused
+from interface.client.limits import require_acceptable
 from interface.client.server import Server
+from interface.client.shapes import BATCH, CHANGES, ITEMS
 from interface.client.store import Outgoing, Pending, Rejected, Stock, Store, TransactionType
 
-BATCH: Final = 500
+BATCH_SIZE: Final = 500
 """Transactions sent at once, unless the server takes fewer."""
 
 PAGE: Final = 1_000
@@ -72,7 +74,7 @@ class StockClient:
             url, key, attempts=attempts, first_pause=first_pause, transport=transport
         )
         self._clock = clock
-        self._batch = BATCH
+        self._batch = BATCH_SIZE
         self._syncing = Lock()
 
     def __enter__(self) -> Self:
@@ -102,7 +104,13 @@ class StockClient:
         reference: str | None = None,
     ) -> UUID:
         """Takes down what happened just now; returns the transaction's `localId`. It is on the disk
-        by then, and will be sent with the next sync."""
+        by then, and will be sent with the next sync.
+
+        Raises:
+            ValueError: no ledger would take this. What is in the outbox must not keep the rest from
+                being sent.
+        """
+        require_acceptable(type, item_id, quantity, reason=reason, note=note, reference=reference)
         now = self._clock()
         local_id = _time_ordered_id(now)
         element = {
@@ -182,15 +190,23 @@ class StockClient:
             body |= {"after": self._store.bookmark, "limit": PAGE}
         started, clock = time.monotonic(), self._clock()
         try:
-            answer = self._server.post("/sync/transactions", body)
+            answer = self._server.post("/sync/transactions", BATCH, body)
         except Refused as error:
-            if error.code not in _TOO_LARGE or len(outgoing) == 1:
+            if error.code not in _TOO_LARGE:
                 raise
+            if len(outgoing) == 1:  # It would keep all behind it from being sent.
+                self._give_up(outgoing[0], error)
+                report.rejected += 1
+                return None
             self._batch = len(outgoing) // 2
             return None
         half_way = timedelta(seconds=(time.monotonic() - started) / 2)
         report.clock_offset = datetime.fromisoformat(answer["serverTime"]) - (clock + half_way)
         return answer
+
+    def _give_up(self, outgoing: Outgoing, error: Refused) -> None:
+        rejection = {"code": error.code, "message": str(error), "details": error.details}
+        self._store.reject(outgoing.element["localId"], rejection)
 
     def _take(self, answer: dict[str, Any], report: SyncReport) -> bool:
         """Takes in what became of a batch, and the changes that came with it, in one commit;
@@ -202,9 +218,10 @@ class StockClient:
             for failed in answer["failed"]:
                 if not failed["retryable"]:
                     rejection = {name: failed[name] for name in ("code", "message", "details")}
-                    self._store.reject(failed["localId"], rejection)
+                    if failed["localId"] is not None:
+                        self._store.reject(failed["localId"], rejection)
                     report.rejected += 1
-            if "changes" in answer:
+            if answer.get("changes") is not None:
                 return self._apply(answer["changes"], report)
             if "changesProblem" in answer:
                 self._store.bookmark = None
@@ -216,7 +233,9 @@ class StockClient:
         while has_more:
             after = self._store.bookmark
             try:
-                page = self._server.get("/sync/changes", after=after, limit=PAGE, wait=wait or None)
+                page = self._server.get(
+                    "/sync/changes", CHANGES, after=after, limit=PAGE, wait=wait or None
+                )
             except Refused as error:
                 if error.code != "UNKNOWN_POSITION":
                     raise
@@ -239,7 +258,7 @@ class StockClient:
         items: list[dict[str, Any]] = []
         cursor, more = None, True
         while more:
-            page = self._server.get("/items", limit=PAGE, cursor=cursor)
+            page = self._server.get("/items", ITEMS, limit=PAGE, cursor=cursor)
             items += page["items"]
             cursor = page["nextCursor"]
             more = cursor is not None

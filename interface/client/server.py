@@ -14,6 +14,7 @@ from tenacity import (
 )
 
 from interface.client.errors import Refused, Unreachable
+from interface.client.shapes import Shape, matches
 
 RETRYABLE: Final = frozenset({408, 429, 502, 503, 504})
 """Statuses after which the same request may succeed. Sending a batch again is always safe."""
@@ -60,27 +61,27 @@ class Server:
     def close(self) -> None:
         self._http.close()
 
-    def get(self, path: str, **params: Any) -> dict[str, Any]:
-        """Raises Unreachable, Refused."""
+    def get(self, path: str, shape: Shape, **params: Any) -> dict[str, Any]:
+        """An answer of that shape. Raises Unreachable, Refused."""
         given = {name: value for name, value in params.items() if value is not None}
-        return self._request("GET", path, "items", params=given)
+        return self._request("GET", path, shape, params=given)
 
-    def post(self, path: str, body: dict[str, Any]) -> dict[str, Any]:
-        """Raises Unreachable, Refused."""
+    def post(self, path: str, shape: Shape, body: dict[str, Any]) -> dict[str, Any]:
+        """An answer of that shape. Raises Unreachable, Refused."""
         content = json.dumps(body).encode()
         headers = {"Content-Type": "application/json"}
         if len(content) >= PACK_FROM:
             content, headers["Content-Encoding"] = gzip.compress(content), "gzip"
-        return self._request("POST", path, "synced", content=content, headers=headers)
+        return self._request("POST", path, shape, content=content, headers=headers)
 
-    def _request(self, method: str, path: str, has: str, **how: Any) -> dict[str, Any]:
-        """The answer, known as the ledger's by a field that it has."""
+    def _request(self, method: str, path: str, shape: Shape, **how: Any) -> dict[str, Any]:
+        """The answer, known as the ledger's by its shape."""
         try:
-            return self._retrying.copy()(self._attempt, method, path, has, **how)
+            return self._retrying.copy()(self._attempt, method, path, shape, **how)
         except _Later as error:
             raise Unreachable(str(error)) from error
 
-    def _attempt(self, method: str, path: str, has: str, **how: Any) -> dict[str, Any]:
+    def _attempt(self, method: str, path: str, shape: Shape, **how: Any) -> dict[str, Any]:
         try:
             answer = self._http.request(method, path, **how)
         except httpx2.RequestError as error:
@@ -91,7 +92,7 @@ class Server:
             raise _Later("the answer is not the ledger's")
         if not answer.is_success:
             raise _refused(answer)
-        return _object(answer, has)
+        return _object(answer, shape)
 
     def _pause(self, state: RetryCallState) -> float:
         """What the server asked for at the least, and some more, so that not all devices of a shop
@@ -106,12 +107,12 @@ def _retry_after(answer: httpx2.Response) -> float:
     return min(float(asked), LONGEST_PAUSE) if asked.isdigit() else 0
 
 
-def _object(answer: httpx2.Response, has: str) -> dict[str, Any]:
+def _object(answer: httpx2.Response, shape: Shape) -> dict[str, Any]:
     try:
-        found = answer.json()
-    except ValueError as error:
+        found: dict[str, Any] = answer.json()
+    except (ValueError, RecursionError) as error:
         raise _Later("the answer is not the ledger's") from error
-    if not isinstance(found, dict) or has not in found:
+    if not matches(found, shape):
         raise _Later("the answer is not the ledger's")
     return found
 
@@ -119,7 +120,7 @@ def _object(answer: httpx2.Response, has: str) -> dict[str, Any]:
 def _refused(answer: httpx2.Response) -> Refused:
     try:
         problem = answer.json()
-        code, message, details = problem["code"], problem["detail"], problem["details"]
-    except (ValueError, KeyError, TypeError):
+        code, message, details = problem["code"], problem["detail"], dict(problem["details"])
+    except (ValueError, KeyError, TypeError, RecursionError):
         code, message, details = "UNKNOWN", f"the server answered {answer.status_code}", {}
     return Refused(answer.status_code, code, message, details)

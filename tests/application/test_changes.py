@@ -137,7 +137,10 @@ class TestBookmarks:
         sync.sync([element("INBOUND", tea, 5, note="ß")], CLERK)
         with Ledger(environment(f"sqlite:///{tmp_path}/copy.db", lock_timeout=5)) as target:
             copy(ledger, target, lambda *_: None)
-            assert ChangeFeed(target.recorder, target.bookmark_key).known(str(feed.head())) == feed.head()
+            assert (
+                ChangeFeed(target.recorder, target.bookmark_key).known(str(feed.head()))
+                == feed.head()
+            )
 
 
 class Followed:

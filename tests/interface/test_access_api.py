@@ -22,6 +22,7 @@ from interface.api.middleware.authentication import PUBLIC
 from interface.composition import Services
 from interface.settings import Settings
 from tests.support.access import ADMIN, new_key, own
+from tests.support.server import JSON_TYPE
 from tests.support.shop import element
 
 KEY_ID = "0123456789"
@@ -337,7 +338,7 @@ def post_packed(api: TestClient, admin: dict[str, str], content: bytes, **header
     return api.post(
         "/sync/transactions",
         content=content,
-        headers=admin | {"Content-Encoding": "gzip"} | headers,
+        headers=admin | JSON_TYPE | {"Content-Encoding": "gzip"} | headers,
     )
 
 

@@ -15,7 +15,7 @@ import pytest
 
 from tests.application.test_tokens import OTHER_KEY, RSA_KEY, public, token
 from tests.interface.test_cli import run
-from tests.support.server import Server, get, post, running
+from tests.support.server import JSON_TYPE, Server, get, post, running
 
 
 @contextmanager
@@ -149,7 +149,7 @@ def test_log_is_json_and_knows_no_key(database_url: str, monkeypatch: pytest.Mon
         key = server.admin_key
         assert key is not None
         body = gzip.compress(b'{"transactions": [7]}')
-        headers = {"Authorization": f"Bearer {key}", "Content-Encoding": "gzip"}
+        headers = {"Authorization": f"Bearer {key}", "Content-Encoding": "gzip"} | JSON_TYPE
         httpx2.post(f"{server.url}/sync/transactions", content=body, headers=headers, verify=False)
         get(f"{server.url}/items?key={key}", key)
         server.terminate()

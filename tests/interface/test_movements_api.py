@@ -6,6 +6,7 @@ import pytest
 from fastapi.testclient import TestClient
 
 from domain.stock_item import item_id
+from tests.support.server import JSON_TYPE
 from tests.support.shop import element
 
 TEA = item_id("main", "TEA-250")
@@ -40,7 +41,7 @@ def test_refusals_have_the_codes_of_a_batch(api: TestClient) -> None:
         answer = api.post(URL, json=movement)
         assert (answer.status_code, answer.json()["code"]) == (status, code)
         assert answer.headers["content-type"] == "application/problem+json"
-    assert api.post(URL, content=b"{").json()["code"] == "MALFORMED_BODY"
+    assert api.post(URL, content=b"{", headers=JSON_TYPE).json()["code"] == "MALFORMED_BODY"
 
 
 def test_path_says_which_item(api: TestClient) -> None:

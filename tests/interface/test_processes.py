@@ -14,7 +14,7 @@ import httpx2
 import pytest
 
 from tests.support.load import Batch, assert_sound, batches_of, expected_on_hand
-from tests.support.server import on_hand, post, post_batch, register, running
+from tests.support.server import JSON_TYPE, on_hand, post, post_batch, register, running
 from tests.support.shop import element
 
 
@@ -117,7 +117,8 @@ def test_stopped_server_finishes_what_it_accepted(database_url: str) -> None:
             yield text[-1:]
 
         def send() -> None:
-            answer = httpx2.post(f"{server.url}/sync/transactions", content=body(), timeout=60)
+            url = f"{server.url}/sync/transactions"
+            answer = httpx2.post(url, content=body(), headers=JSON_TYPE, timeout=60)
             answers.append(answer.raise_for_status().json())
 
         sender = threading.Thread(target=send)

@@ -11,6 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from interface.api.sync_schemas import SyncResponse
+from tests.support.server import JSON_TYPE
 from tests.support.shop import element
 
 HOUR = timedelta(hours=1)
@@ -29,7 +30,8 @@ def sync(api: TestClient, *batch: Any) -> dict[str, Any]:
 
 def sync_raw(api: TestClient, *batch: str) -> dict[str, Any]:
     body = f'{{"transactions": [{",".join(batch)}]}}'
-    result: dict[str, Any] = api.post("/sync/transactions", content=body).raise_for_status().json()
+    answer = api.post("/sync/transactions", content=body, headers=JSON_TYPE)
+    result: dict[str, Any] = answer.raise_for_status().json()
     return result
 
 
@@ -180,7 +182,7 @@ def test_whatever_an_element_is_the_rest_is_recorded(api: TestClient, junk: Any)
     ],
 )
 def test_envelope_that_is_no_batch_is_refused_as_a_whole(api: TestClient, body: bytes) -> None:
-    answer = api.post("/sync/transactions", content=body)
+    answer = api.post("/sync/transactions", content=body, headers=JSON_TYPE)
     assert answer.status_code == 422
     assert answer.headers["content-type"] == "application/problem+json"
     assert answer.json()["code"] == "MALFORMED_BODY"

@@ -17,6 +17,7 @@ import httpx2
 from application.access.key_format import PATTERN
 
 COMMAND = Path(sys.executable).with_name("stockledger")
+JSON_TYPE = {"Content-Type": "application/json"}
 PATIENCE = 60
 """Seconds until a process that does not do what it should is given up."""
 

@@ -8,6 +8,7 @@ from interface.api.middleware.authentication import AuthenticationMiddleware
 from interface.api.middleware.bodies import BodyMiddleware
 from interface.api.middleware.conditional import ConditionalGetMiddleware
 from interface.api.middleware.request_log import RequestLogMiddleware
+from interface.api.middleware.same_origin import SameOriginMiddleware
 from interface.api.middleware.security_headers import SecurityHeadersMiddleware
 from interface.api.middleware.upgrading import UpgradingMiddleware
 from interface.settings import Settings
@@ -29,6 +30,7 @@ def install(app: FastAPI, settings: Settings) -> None:
     )
     if not settings.auth:
         # A page on the web can have its own name lead to the loopback address.
+        app.add_middleware(SameOriginMiddleware, allowed_origins=settings.cors_origins)
         app.add_middleware(TrustedHostMiddleware, allowed_hosts=LOOPBACK_NAMES)
     app.add_middleware(UpgradingMiddleware)
     app.add_middleware(RequestLogMiddleware)

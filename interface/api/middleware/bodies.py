@@ -1,7 +1,9 @@
 """Request bodies: unpacked, and bounded in size and time, before anything else sees them."""
 
 import asyncio
+import re
 import zlib
+from collections import Counter
 from collections.abc import AsyncIterator
 from http import HTTPStatus
 from typing import Final
@@ -9,7 +11,13 @@ from typing import Final
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from application.access.principal import Principal
+from domain.limits import printable
 from interface.api.problems import RequestProblem
+
+RETRY_AFTER_SECONDS: Final = 1
+
+_JSON: Final = re.compile(r"application/(?:[\w.-]+\+)?json", re.ASCII)
 
 _GZIP: Final = 16 + zlib.MAX_WBITS
 
@@ -18,20 +26,71 @@ class ClientGone(Exception):
     """The client hung up amid its body."""
 
 
+class HeldBytes:
+    """How much of bodies is in memory, of each caller and of all."""
+
+    def __init__(self, of_a_caller: int, of_all: int) -> None:
+        self._of_a_caller = of_a_caller
+        self._of_all = of_all
+        self._held: Counter[str] = Counter()
+
+    def grow(self, who: str, size: int) -> None:
+        """Raises RequestProblem where it is too much."""
+        self._held[who] += size
+        if self._held[who] > self._of_a_caller:
+            raise RequestProblem(
+                HTTPStatus.TOO_MANY_REQUESTS,
+                "RATE_LIMITED",
+                f"you are sending more than {self._of_a_caller} bytes at once",
+                retry_after=RETRY_AFTER_SECONDS,
+            )
+        if self._held.total() > self._of_all:
+            raise RequestProblem(
+                HTTPStatus.SERVICE_UNAVAILABLE,
+                "OVERLOADED",
+                "too much is being sent at once: send this again, nothing of it was recorded",
+                retry_after=RETRY_AFTER_SECONDS,
+            )
+
+    def shrink(self, who: str, size: int) -> None:
+        self._held[who] -= size
+        if not self._held[who]:
+            del self._held[who]
+
+
 class BodyMiddleware:
-    """Reads the body of a request whole, and hands it on in one piece."""
+    """Reads the body of a request whole, and hands it on in one piece.
+
+    Args:
+        app: what is behind it.
+        max_bytes: in one body, unpacked. A caller may have twice as much in all requests at work,
+            and all callers together 16 times.
+        timeout_seconds: in which a body must have arrived.
+    """
 
     def __init__(self, app: ASGIApp, *, max_bytes: int, timeout_seconds: int) -> None:
         self._app = app
         self._max_bytes = max_bytes
         self._timeout_seconds = timeout_seconds
+        self._held = HeldBytes(2 * max_bytes, 16 * max_bytes)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
+        principal: Principal | None = scope["state"].get("principal")
+        if principal is None:
+            await self._serve(scope, receive, send, _Body("", HeldBytes(0, 0)))
+            return
+        body = _Body(principal.actor.key_id or principal.actor.name, self._held)
         try:
-            body = await self._read(scope, receive)
+            await self._serve(scope, receive, send, body)
+        finally:
+            body.release()
+
+    async def _serve(self, scope: Scope, receive: Receive, send: Send, held: "_Body") -> None:
+        try:
+            body = await self._read(scope, receive, held)
         except ClientGone:
             scope["state"]["outcome"] = "CLIENT_GONE"
             return
@@ -42,7 +101,7 @@ class BodyMiddleware:
 
         await self._app(scope, receive_whole, send)
 
-    async def _read(self, scope: Scope, receive: Receive) -> bytes:
+    async def _read(self, scope: Scope, receive: Receive, held: "_Body") -> bytes:
         """Raises ClientGone, RequestProblem."""
         headers = MutableHeaders(scope=scope)
         self._require_size(int(_digits(headers)))
@@ -51,6 +110,7 @@ class BodyMiddleware:
             async with asyncio.timeout(self._timeout_seconds):
                 async for chunk in _chunks(receive):
                     gathered.add(chunk)
+                    held.grow_to(gathered.size)
         except TimeoutError as error:
             raise RequestProblem(
                 HTTPStatus.REQUEST_TIMEOUT,
@@ -58,7 +118,10 @@ class BodyMiddleware:
                 f"the body did not arrive within {self._timeout_seconds} s",
                 retry_after=1,
             ) from error
-        return gathered.end()
+        body = gathered.end()
+        if body:
+            _require_json(headers)
+        return body
 
     def _unpacking(self, headers: MutableHeaders) -> "_Plain":
         encoding = headers.get("Content-Encoding", "identity").strip().lower()
@@ -78,6 +141,23 @@ class BodyMiddleware:
             raise _too_large(self._max_bytes)
 
 
+class _Body:
+    """What a request holds."""
+
+    def __init__(self, who: str, held: HeldBytes) -> None:
+        self._who = who
+        self._held = held
+        self._size = 0
+
+    def grow_to(self, size: int) -> None:
+        """Raises RequestProblem."""
+        grown, self._size = size - self._size, size
+        self._held.grow(self._who, grown)
+
+    def release(self) -> None:
+        self._held.shrink(self._who, self._size)
+
+
 class _Plain:
     """A body as it is, up to a limit."""
 
@@ -89,6 +169,10 @@ class _Plain:
         self._gathered += chunk
         if len(self._gathered) > self._max_bytes:
             raise _too_large(self._max_bytes)
+
+    @property
+    def size(self) -> int:
+        return len(self._gathered)
 
     def end(self) -> bytes:
         return bytes(self._gathered)
@@ -114,6 +198,19 @@ class _Gzip(_Plain):
         if not self._unpacker.eof:
             raise _not_gzip()
         return super().end()
+
+
+def _require_json(headers: Headers) -> None:
+    """Raises RequestProblem for a body of another type: a page on the web can send those to a
+    server that it may not read from."""
+    media_type = headers.get("Content-Type", "").partition(";")[0].strip().lower()
+    if not _JSON.fullmatch(media_type):
+        raise RequestProblem(
+            HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
+            "UNSUPPORTED_MEDIA_TYPE",
+            "send the body with the header Content-Type: application/json"
+            + (f", not {printable(media_type)[:100]}" if media_type else ""),
+        )
 
 
 async def _chunks(receive: Receive) -> AsyncIterator[bytes]:

@@ -1,0 +1,33 @@
+"""What the ledger takes: checked when it is recorded, while the clerk can still put it right."""
+
+from typing import Final
+from uuid import UUID
+
+MAX_QUANTITY: Final = 2**53 - 1
+
+MAX_LENGTHS: Final = {"reason": 200, "note": 2_000, "reference": 200}
+"""Characters."""
+
+_LEAST: Final = {"INBOUND": 1, "OUTBOUND": 1, "ADJUST": -MAX_QUANTITY, "COUNT": 0}
+
+
+def require_acceptable(type: str, item_id: UUID, quantity: int, **texts: str | None) -> None:
+    """Raises ValueError, which names what is wrong."""
+    if type not in _LEAST:
+        raise ValueError(f"type must be one of {', '.join(_LEAST)}")
+    if not isinstance(item_id, UUID):
+        raise ValueError("item_id must be a UUID")  # noqa: TRY004 -- one error for callers
+    if not isinstance(quantity, int) or isinstance(quantity, bool):
+        raise ValueError("quantity must be a whole number")  # noqa: TRY004 -- one error for callers
+    if not _LEAST[type] <= quantity <= MAX_QUANTITY or (type == "ADJUST" and quantity == 0):
+        raise ValueError(f"quantity {quantity} is out of bounds for {type}")
+    for name, text in texts.items():
+        if text is not None:
+            _require_text(name, text)
+
+
+def _require_text(name: str, text: str) -> None:
+    if not isinstance(text, str) or len(text) > MAX_LENGTHS[name]:
+        raise ValueError(f"{name} must be a text of at most {MAX_LENGTHS[name]} characters")
+    if "\0" in text or any("\ud800" <= letter <= "\udfff" for letter in text):
+        raise ValueError(f"{name} must not contain a NUL or half a surrogate pair")

@@ -1,0 +1,78 @@
+"""What the ledger's answers look like, as far as the client reads them.
+
+Some networks answer for everybody, with JSON of their own and status 200. What does not look like
+this is not the ledger's.
+"""
+
+from datetime import datetime
+from typing import Any, Final, NamedTuple
+
+Shape = Any
+"""A type; a function that tells; a list of one shape; an object by the shapes of its fields."""
+
+
+class Optional(NamedTuple):
+    """Null, or missing, or of this shape."""
+
+    shape: Shape
+
+
+def matches(value: object, shape: Shape) -> bool:
+    """Whether it looks like this. Other fields do not matter: the contract may grow."""
+    match shape:
+        case Optional(inner):
+            return value is None or matches(value, inner)
+        case dict():
+            return isinstance(value, dict) and all(
+                matches(value.get(name), inner) for name, inner in shape.items()
+            )
+        case [inner]:
+            return isinstance(value, list) and all(matches(one, inner) for one in value)
+        case type():
+            return isinstance(value, shape) and (shape is bool or not isinstance(value, bool))
+    return bool(shape(value))
+
+
+def _instant(value: object) -> bool:
+    try:
+        return isinstance(value, str) and datetime.fromisoformat(value).tzinfo is not None
+    except ValueError:
+        return False
+
+
+_PLACE: Final = {"itemId": str, "location": str, "sku": str, "onHand": int, "version": int}
+_DETAILS: Final = {"name": str, "unit": str, "safetyStock": int}
+
+CHANGES: Final = {
+    "items": [
+        {
+            **_PLACE,
+            "kind": str,
+            "transaction": Optional({"localId": str}),
+            "details": Optional(_DETAILS),
+        }
+    ],
+    "nextAfter": str,
+    "hasMore": bool,
+}
+
+ITEMS: Final = {
+    "items": [{**_PLACE, **_DETAILS, "active": bool}],
+    "nextCursor": Optional(str),
+    "nextAfter": str,
+}
+
+BATCH: Final = {
+    "synced": [{"localId": str, "itemId": str, "onHand": int, "version": int}],
+    "failed": [
+        {
+            "localId": Optional(str),
+            "code": str,
+            "message": str,
+            "details": dict,
+            "retryable": bool,
+        }
+    ],
+    "serverTime": _instant,
+    "changes": Optional(CHANGES),
+}
