@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo serve test lint audit bench lock clean
+.PHONY: demo serve test test-ha lint audit bench lock clean
 
 demo: .venv/runtime ## Play two handhelds that went offline
 	$(BIN)/stockledger demo
@@ -12,6 +12,9 @@ serve: .venv/runtime ## Serve the API on http://127.0.0.1:8000
 
 test: lint ## Lint, types, import rules and all tests
 	$(BIN)/pytest -n 3 --dist worksteal
+
+test-ha: .venv/ha ## PostgreSQL under Patroni; needs etcd, on Debian the package etcd-server
+	$(BIN)/pytest -m high_availability
 
 lint: .venv/dev
 	$(BIN)/ruff check .
@@ -35,6 +38,9 @@ lock: .venv/dev ## Pin the newest versions that pyproject.toml allows
 	$(BIN)/uv pip compile --quiet --universal --generate-hashes --no-header \
 		-c requirements-postgres.txt --python-version 3.11 --extra dev --extra postgres \
 		pyproject.toml requirements-build.in -o requirements-dev.txt
+	$(BIN)/uv pip compile --quiet --universal --generate-hashes --no-header \
+		-c requirements-dev.txt --python-version 3.11 --extra ha \
+		pyproject.toml requirements-build.in -o requirements-ha.txt
 
 clean:
 	rm -rf .venv
@@ -47,4 +53,8 @@ clean:
 
 .venv/dev: requirements-dev.txt .venv/runtime
 	$(BIN)/pip install --quiet --require-hashes --requirement requirements-dev.txt
+	touch $@
+
+.venv/ha: requirements-ha.txt .venv/dev
+	$(BIN)/pip install --quiet --require-hashes --requirement requirements-ha.txt
 	touch $@

@@ -20,7 +20,7 @@ from tests.support.cluster import Cluster, cluster, url_of
 from tests.support.load import Load, assert_sound
 from tests.support.server import Server, get, on_hand, post, post_batch, register, running
 from tests.support.shop import CLERK, element
-from tests.support.stream import following
+from tests.support.stream import following, recorded_positions
 
 FILE_LIMIT = 32 * 2**20
 
@@ -43,16 +43,6 @@ def load_on(*servers: Server) -> Load:
     return Load([server.url for server in servers], items)
 
 
-def recorded_positions(server: Server) -> list[int]:
-    found, after = [], "0"
-    while True:
-        page = get(f"{server.url}/sync/changes?limit=1000&after={after}").json()
-        found += [change["position"] for change in page["items"]]
-        after = page["nextAfter"]
-        if not page["hasMore"]:
-            return found
-
-
 def is_ready(server: Server) -> bool:
     return get(f"{server.url}/health/ready").status_code == 200
 
@@ -71,7 +61,7 @@ def test_database_that_crashes_under_load(primary: Cluster) -> None:
             head = get(f"{one.url}/sync/changes?limit=1").json()["head"]
             stream.wait_for_position(head)
         assert stream.ends == 1  # By the reader.
-        assert stream.positions() == recorded_positions(one)
+        assert stream.positions() == recorded_positions(one.url)
         assert load.turned_away
         assert is_ready(one)
         assert is_ready(two)

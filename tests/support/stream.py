@@ -10,7 +10,7 @@ from typing import Any
 
 import httpx2
 
-from tests.support.server import PATIENCE
+from tests.support.server import PATIENCE, get
 
 
 class Stream:
@@ -105,3 +105,14 @@ def following(url: str, **how: Any) -> Iterator[Stream]:
     finally:
         stream.stop()
         thread.join()
+
+
+def recorded_positions(url: str) -> list[int]:
+    """What should have come, from the beginning on."""
+    found, after = [], "0"
+    while True:
+        page = get(f"{url}/sync/changes?limit=1000&after={after}").json()
+        found += [change["position"] for change in page["items"]]
+        after = page["nextAfter"]
+        if not page["hasMore"]:
+            return found
