@@ -101,13 +101,24 @@ class ChangeFeed:
             UnknownPosition: it is none of this ledger's.
         """
         bookmark = BEGINNING if token is None else Bookmark.parse(token)
+        self._require_known(bookmark)
+        return bookmark
+
+    def _require_known(self, bookmark: Bookmark) -> None:
+        """Raises UnknownPosition."""
         if bookmark == BEGINNING:
-            return bookmark
+            return
         position = bookmark.position
         found = self._recorder.select_changes(None, after=position - 1, upto=position, limit=1)
         if not found or Bookmark.behind(found[0], self.key) != bookmark:
             raise UnknownPosition(str(bookmark), self._recorder.head())
-        return bookmark
+
+    def follow(self, after: Bookmark, locations: frozenset[str] | None, limit: int) -> ChangePage:
+        """The page behind a place that was known some time ago. Another database may be in the
+        ledger's place by now, a standby or a backup that lacks the last events. Raises
+        UnknownPosition."""
+        self._require_known(after)
+        return self.page(after, locations, limit)
 
     def page(self, after: Bookmark, locations: frozenset[str] | None, limit: int) -> ChangePage:
         """What changed at these locations, or at all, behind that place of this ledger."""

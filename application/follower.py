@@ -38,12 +38,12 @@ Wake = Callable[[], object]
 
 
 class Recent:
-    """The newest changes: all behind the position `start`, up to `head`."""
+    """The newest changes: all behind the place `start`, up to `head`."""
 
     def __init__(self, head: Bookmark, key: bytes) -> None:
         self.head = head
         self._key = key
-        self._start = head.position
+        self._start = head
         self._changes: list[Change] = []
         self._lock = Lock()
 
@@ -53,17 +53,21 @@ class Recent:
             self._changes += changes
             self.head = Bookmark.behind(changes[-1], self._key)
             if len(self._changes) > 2 * KEPT:
-                self._start = self._changes[-KEPT - 1].position
+                self._start = Bookmark.behind(self._changes[-KEPT - 1], self._key)
                 del self._changes[:-KEPT]
 
     def page(
         self, after: Bookmark, locations: frozenset[str] | None, limit: int
     ) -> ChangePage | None:
-        """As the feed's; None where this does not reach back so far."""
+        """As the feed's; None where this does not reach back so far, or the place is another
+        ledger's."""
         with self._lock:
-            if after.position < self._start:
-                return None
             first = bisect_right(self._changes, after.position, key=lambda change: change.position)
+            last = (
+                self._start if not first else Bookmark.behind(self._changes[first - 1], self._key)
+            )
+            if after != last:
+                return None
             found: list[Change] = []
             for change in self._changes[first:]:
                 if locations is None or change.location in locations:

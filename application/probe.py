@@ -20,17 +20,26 @@ class WriteProbe:
         self._recorder = recorder
         self._clock = clock
         self._lock = Lock()
-        self._wrote_at = float("-inf")
+        self._began_at = float("-inf")
         self._failure: StoreUnavailable | None = None
 
     def require_writable(self) -> None:
-        """Raises StoreUnavailable where the database can't be written: it is full, say."""
-        with self._lock:
-            if time.monotonic() - self._wrote_at > PROBE_SECONDS:
-                self._failure = self._write()
-                self._wrote_at = time.monotonic()
-            if self._failure is not None:
-                raise self._failure
+        """Raises StoreUnavailable where the database can't be written: it is full, say, or no
+        standby confirms a commit. One caller writes; the others don't wait for it."""
+        if self._lock.acquire(blocking=False):
+            try:
+                self._probe()
+            finally:
+                self._lock.release()
+        elif time.monotonic() - self._began_at > PROBE_SECONDS:
+            raise StoreUnavailable("a write takes long")
+        if self._failure is not None:
+            raise self._failure
+
+    def _probe(self) -> None:
+        if time.monotonic() - self._began_at > PROBE_SECONDS:
+            self._began_at = time.monotonic()
+            self._failure = self._write()
 
     def _write(self) -> StoreUnavailable | None:
         row = Property("probed_at", self._clock().isoformat())

@@ -58,6 +58,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         description=openapi.DESCRIPTION,
         lifespan=lifespan,
     )
+    app.state.readiness = health.Readiness()
     app.state.read_slots = ReadSlots(configured.read_timeout)
     app.state.stream_slots = StreamSlots(configured.max_streams)
     # The first to be looked at, and not among the included ones, which are looked through twice.

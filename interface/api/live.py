@@ -14,7 +14,7 @@ from starlette.concurrency import run_in_threadpool
 from application.access.principal import Principal
 from application.access.rejections import Forbidden, Unauthenticated
 from application.access.tokens import IdentityProviderUnavailable
-from application.changes import Bookmark, ChangePage
+from application.changes import Bookmark, ChangePage, UnknownPosition
 from application.follower import Follower
 from application.persistence.port import StoreUnavailable
 from interface.api.problems import RequestProblem
@@ -123,7 +123,8 @@ async def stream_of(
     check_seconds: float,
 ) -> AsyncIterator[ChangePage]:
     """Pages with changes, as they come, until the server stops, the slot is taken away, or the
-    caller is no longer known, after which is looked so often."""
+    caller is no longer known, after which is looked so often; and when another database is in the
+    ledger's place, which lacks events."""
     loop = asyncio.get_running_loop()
     checked = loop.time()
     with _wake_ups(follower) as woken:
@@ -139,6 +140,8 @@ async def stream_of(
             except StoreUnavailable:
                 await asyncio.sleep(PAUSE_SECONDS)
                 continue
+            except UnknownPosition:
+                return  # Who comes back with this place is told.
             if page.changes:
                 yield page
             after = page.next_after
@@ -171,10 +174,11 @@ def _wake_ups(follower: Follower) -> Iterator[asyncio.Event]:
 async def _read(
     follower: Follower, after: Bookmark, locations: Locations, limit: int
 ) -> ChangePage:
-    """From memory, or else from the database."""
+    """From memory, or else from the database. Raises UnknownPosition where that is another one by
+    now, which lacks what led to this place."""
     page = follower.page(after, locations, limit)
     if page is None:
-        page = await run_in_threadpool(follower.feed.page, after, locations, limit)
+        page = await run_in_threadpool(follower.feed.follow, after, locations, limit)
     return page
 
 

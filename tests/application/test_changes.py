@@ -312,3 +312,23 @@ class TestFollower:
             follower.stop()
             assert woken.wait(PATIENCE)
         assert follower.stopped
+
+    def test_place_of_another_ledger_is_not_taken_for_one_of_this(
+        self, ledger: Ledger, feed: ChangeFeed, sync: SyncService, tea: UUID
+    ) -> None:
+        """Another database may take the ledger's place, with other events at its last positions."""
+        recent = follower_module.Recent(feed.head(), feed.key)
+        sync.sync([element("INBOUND", tea, 1) for _ in range(5)], CLERK)
+        first = feed.page(BEGINNING, None, 100).changes
+        recent.extend(first[1:])
+        for change in first:
+            place = Bookmark.behind(change, feed.key)
+            elsewhere = Bookmark.behind(change._replace(version=change.version + 1), feed.key)
+            assert recent.page(place, None, 10) is not None
+            assert recent.page(elsewhere, None, 10) is None
+            with pytest.raises(UnknownPosition):
+                feed.follow(elsewhere, None, 10)
+        beyond = Bookmark(first[-1].position + 7, "0123456789ab")
+        assert recent.page(beyond, None, 10) is None
+        with pytest.raises(UnknownPosition):
+            feed.follow(beyond, None, 10)

@@ -16,6 +16,7 @@ from application.access.principal import ANONYMOUS
 from application.access.roles import Role
 from interface.api.live import YOUNG_SECONDS, StreamSlots
 from interface.api.problems import RequestProblem
+from tests.support import postgres
 from tests.support.postgres import CUT_CONNECTIONS
 from tests.support.server import PATIENCE, Server, get, post, post_batch, register, running
 from tests.support.shop import element
@@ -187,3 +188,21 @@ def test_server_that_is_told_to_stop_waits_for_no_stream(database_url: str) -> N
             assert server.wait() in {0, -signal.SIGTERM}
             assert waiting.result().json()["items"] == []
         assert "timeout graceful shutdown" not in server.output
+
+
+def test_follower_is_told_when_another_database_takes_the_ledger_s_place(
+    postgres_server: postgres.Server,
+) -> None:
+    """A standby that lacks the last events, or a backup."""
+    with (
+        postgres_server.database() as url,
+        running(url) as server,
+        following(server.url) as stream,
+    ):
+        tea = register(server.url)
+        post_batch(server.url, [element("INBOUND", tea, 1)])  # type: ignore[arg-type]
+        stream.wait_for(2)
+        with psycopg.connect(url, autocommit=True) as connection:
+            connection.execute("UPDATE movements SET version = version + 100")
+        postgres.cut_connections(url)
+        stream.wait_until_refused(410)

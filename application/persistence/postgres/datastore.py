@@ -37,11 +37,15 @@ PATIENCE: Final = 5
 """Seconds that a caller waits for a connection, whether all are in use or the database is down,
 before it is told to come back."""
 
+CONNECT_TIMEOUT_SECONDS: Final = 2
+"""For each host of the URL, the least that libpq takes: one that is gone without a word must leave
+some of a caller's patience for the next."""
+
 # A host that vanishes without a word is given up after 10 s, not after the quarter of an hour that
 # TCP would wait.
 _DEFAULTS: Final[dict[str, Any]] = {
     "application_name": "stockledger",
-    "connect_timeout": PATIENCE,
+    "connect_timeout": CONNECT_TIMEOUT_SECONDS,
     "tcp_user_timeout": 10_000,
     "keepalives_idle": 5,
     "keepalives_interval": 2,
