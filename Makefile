@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo serve test test-ha lint audit bench lock clean
+.PHONY: demo serve test test-slow test-ha lint audit bench lock clean
 
 demo: .venv/runtime ## Play two handhelds that went offline
 	$(BIN)/stockledger demo
@@ -12,6 +12,9 @@ serve: .venv/runtime ## Serve the API on http://127.0.0.1:8000
 
 test: lint ## Lint, types, import rules and all tests
 	$(BIN)/pytest -n 3 --dist worksteal
+
+test-slow: .venv/dev ## Tests that take over 10 seconds each
+	$(BIN)/pytest -m slow
 
 test-ha: .venv/ha ## PostgreSQL under Patroni; needs etcd, on Debian the package etcd-server
 	$(BIN)/pytest -m high_availability

@@ -11,8 +11,14 @@ Shape = Any
 """A type; a function that tells; a list of one shape; an object by the shapes of its fields."""
 
 
+class Nullable(NamedTuple):
+    """Null, or of this shape."""
+
+    shape: Shape
+
+
 class Optional(NamedTuple):
-    """Null, or missing, or of this shape."""
+    """A field that may be missing, or null."""
 
     shape: Shape
 
@@ -20,11 +26,12 @@ class Optional(NamedTuple):
 def matches(value: object, shape: Shape) -> bool:
     """Whether it looks like this. Other fields do not matter: the contract may grow."""
     match shape:
-        case Optional(inner):
+        case Nullable(inner) | Optional(inner):
             return value is None or matches(value, inner)
         case dict():
             return isinstance(value, dict) and all(
-                matches(value.get(name), inner) for name, inner in shape.items()
+                matches(value[name], inner) if name in value else isinstance(inner, Optional)
+                for name, inner in shape.items()
             )
         case [inner]:
             return isinstance(value, list) and all(matches(one, inner) for one in value)
@@ -48,8 +55,8 @@ CHANGES: Final = {
         {
             **_PLACE,
             "kind": str,
-            "transaction": Optional({"localId": str}),
-            "details": Optional(_DETAILS),
+            "transaction": Nullable({"localId": str}),
+            "details": Nullable(_DETAILS),
         }
     ],
     "nextAfter": str,
@@ -58,7 +65,7 @@ CHANGES: Final = {
 
 ITEMS: Final = {
     "items": [{**_PLACE, **_DETAILS, "active": bool}],
-    "nextCursor": Optional(str),
+    "nextCursor": Nullable(str),
     "nextAfter": str,
 }
 
@@ -66,7 +73,7 @@ BATCH: Final = {
     "synced": [{"localId": str, "itemId": str, "onHand": int, "version": int}],
     "failed": [
         {
-            "localId": Optional(str),
+            "localId": Nullable(str),
             "code": str,
             "message": str,
             "details": dict,

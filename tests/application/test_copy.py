@@ -1,6 +1,7 @@
 """Moving the ledger from each database to the other."""
 
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 from threading import Event, Thread
 from typing import Any
@@ -8,16 +9,22 @@ from uuid import UUID, uuid4
 
 import pytest
 
+from application.access.audit import AuditTrail
+from application.access.keys import Grant, KeyService
+from application.access.roles import Role
 from application.copy import Copied, NotACopy, copy
 from application.items import ItemService
 from application.ledger import Ledger
 from application.persistence import environment
 from application.persistence.filters import RejectedFilter
 from application.persistence.sqlite.recorder import SQLiteLedgerRecorder
+from application.rejected.keeping import RejectionKeeper
+from application.rejected.review import ReviewService
 from application.rejected.table import RejectedTransaction
 from application.sync import SyncService
 from tests.conftest import BACKENDS
 from tests.support import postgres
+from tests.support.access import ADMIN
 from tests.support.shop import (
     CLERK,
     Clock,
@@ -232,3 +239,34 @@ def test_copy_without_its_keys_is_noticed(source: Ledger, target: Ledger) -> Non
     execute(target, f"UPDATE stored_events SET local_id = NULL WHERE {position} = 8")
     with pytest.raises(NotACopy, match="localId of the target's event at position 8"):
         copy(source, target, silent)
+
+
+def test_copy_that_is_run_again_keeps_what_the_target_has_closed(
+    source: Ledger, target: Ledger
+) -> None:
+    clock = Clock()
+    keys = {
+        ledger: KeyService(ledger.recorder, AuditTrail(ledger.recorder), clock)
+        for ledger in (source, target)
+    }
+    revoked = keys[source].create(Grant(name="lost", role=Role.ADMIN), ADMIN).key
+    rotated = keys[source].create(Grant(name="old", role=Role.ADMIN), ADMIN).key
+    tea = register(ItemService(source))
+    sale = element("OUTBOUND", tea, 9)
+    SyncService(source).sync([sale], CLERK)
+    copy(source, target, lambda *_: None)
+    keys[target].revoke(revoked.key_id, ADMIN)
+    keys[target].rotate(rotated.key_id, timedelta(minutes=1), ADMIN)
+    review = ReviewService(
+        target.recorder, SyncService(target), RejectionKeeper(), AuditTrail(target.recorder)
+    )
+    review.dismiss(UUID(sale["localId"]), "dealt with", CLERK, ADMIN)
+    ours = keys[source].create(Grant(name="ours", role=Role.ADMIN), ADMIN).key
+    keys[source].revoke(ours.key_id, ADMIN)
+    copy(source, target, lambda *_: None)
+    found = {key.key_id: key for key in keys[target].all()}
+    assert found[revoked.key_id].revoked_at is not None
+    assert found[rotated.key_id].expires_at is not None
+    (row,) = target.recorder.select_rejected(RejectedFilter(), before=None, limit=9)
+    assert (row.standing, row.closing_reason) == ("dismissed", "dealt with")
+    assert found[ours.key_id].revoked_at is not None

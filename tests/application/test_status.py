@@ -9,6 +9,7 @@ from application.access.roles import Role
 from application.items import ItemService
 from application.ledger import Ledger
 from application.projections.table import Recorded
+from application.rejected.keeping import RejectionKeeper
 from application.rejected.table import RejectedTransaction
 from application.status import StatusService
 from application.sync import SyncService
@@ -58,3 +59,14 @@ def test_status_of_as_many_as_a_batch_holds(ledger: Ledger, sync: SyncService, t
     fates = StatusService(ledger).fates([name(sent) for sent in batch], CLERK)
     assert sum(isinstance(fate, RejectedTransaction) for fate in fates) == 1
     assert None not in fates
+
+
+def test_others_are_known_beside_an_id_with_very_many_rejections(
+    ledger: Ledger, clock: Clock, tea: UUID
+) -> None:
+    sync = SyncService(ledger, clock, RejectionKeeper(max_open=10**6))
+    hot, plain = str(uuid4()), element("OUTBOUND", tea, 7)
+    sync.sync([element("OUTBOUND", tea, n, localId=hot) for n in range(1, 20_001)], CLERK)
+    sync.sync([plain], CLERK)
+    fates = StatusService(ledger).fates([UUID(hot), name(plain)], CLERK)
+    assert all(isinstance(fate, RejectedTransaction) for fate in fates)

@@ -263,3 +263,8 @@ def test_provider_that_was_never_there_is_said_to_be_away(provider: Provider) ->
     provider.is_down = True
     with pytest.raises(IdentityProviderUnavailable):
         TokenVerifier(RULES, provider).verify(token())
+
+
+@pytest.mark.parametrize("until", [10**18, 10**11 * 10**6, -(10**18), 2**63, 1e300])
+def test_token_whose_end_no_calendar_has_is_refused(verifier: TokenVerifier, until: float) -> None:
+    assert reason(verifier, token(exp=until)) in {"invalid", "expired"}

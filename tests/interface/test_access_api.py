@@ -446,3 +446,16 @@ def test_fault_is_answered_without_a_word_of_its_inside(
 
 def test_roles_without_a_place_need_none() -> None:
     assert {role for role in Role if not own(role, "main")} == {Role.ADMIN, Role.AUDITOR}
+
+
+def test_key_that_was_good_is_told_so_behind_a_busy_address(database_url: str) -> None:
+    settings = Settings(database_url=database_url, failed_auth_limit="3/minute", key_cache=1)
+    with TestClient(create_app(settings)) as api:
+        services: Services = api.app.state.services  # type: ignore[attr-defined]
+        ended = services.keys.create(Grant(name="old", role=Role.AUDITOR), ADMIN)
+        services.keys.revoke(ended.key.key_id, ADMIN)
+        for _ in range(5):
+            api.get("/items", headers=bearer(mint().key))
+        assert api.get("/items", headers=bearer(mint().key)).status_code == 429
+        answer = api.get("/items", headers=bearer(ended.secret))
+        assert (answer.status_code, answer.json()["details"]["reason"]) == (401, "revoked")

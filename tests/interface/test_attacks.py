@@ -4,16 +4,27 @@ Each attack is bounded, and the others are served meanwhile.
 """
 
 import json
+import os
+import resource
 import socket
+import subprocess
 import threading
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
+from uuid import UUID
 
+import httpx2
 import pytest
 
-from tests.support.server import PATIENCE, Server, get, running
+from application.persistence.sqlite.datastore import (
+    MAX_READERS,
+    READER_CACHE_KIB,
+    WRITER_CACHE_KIB,
+)
+from tests.support.server import COMMAND, PATIENCE, Server, get, post, register, running
+from tests.support.shop import element
 
 MIB = 2**20
 
@@ -173,3 +184,158 @@ def test_health_answers_while_all_connections_are_at_work(
             stack.enter_context(line_to(server)).sendall(request)
         for _ in range(10):
             assert get(f"{server.url}/health/ready").is_success
+
+
+def post_raw(server: Server, path: str, body: bytes, headers: dict[str, str]) -> httpx2.Response:
+    return httpx2.post(f"{server.url}{path}", content=body, headers=headers, timeout=PATIENCE)
+
+
+def test_half_sent_bodies_of_one_caller_are_bounded_together(url: str) -> None:
+    with running(url, auth=True) as server, ExitStack() as stack:
+        key = server.admin_key
+        assert key is not None
+        head = (
+            f"POST /sync/transactions HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer {key}\r\n"
+            "Content-Type: application/json\r\nContent-Length: 16000000\r\n\r\n"
+        ).encode()
+        before = resident_bytes(server)
+        lines = [stack.enter_context(line_to(server)) for _ in range(20)]
+        for line in lines:
+            with suppress(OSError):
+                line.sendall(head)
+                line.sendall(b" " * 15 * MIB)
+        refused = sum(b" 429 " in line.recv(4_096) for line in lines[2:])
+        assert refused == 18
+        assert resident_bytes(server) - before < 100 * MIB
+        assert get(f"{server.url}/health/ready").is_success
+        for line in lines:
+            line.close()
+        deadline = time.monotonic() + PATIENCE
+        while not get(f"{server.url}/items", key).is_success:
+            assert time.monotonic() < deadline
+
+
+BATCH = b'{"transactions": []}'
+OF_A_PAGE = {
+    "text/plain": ({"Content-Type": "text/plain"}, 415),
+    "a form": ({"Content-Type": "application/x-www-form-urlencoded"}, 415),
+    "no type": ({}, 415),
+    "another site": ({"Content-Type": "application/json", "Sec-Fetch-Site": "cross-site"}, 403),
+    "another port": ({"Content-Type": "application/json", "Sec-Fetch-Site": "same-site"}, 403),
+    "another origin": ({"Content-Type": "application/json", "Origin": "https://evil.example"}, 403),
+    "no origin": ({"Content-Type": "application/json", "Origin": "null"}, 403),
+    "a name of its own": ({"Content-Type": "application/json", "Host": "evil.example"}, 400),
+}
+
+
+@pytest.mark.parametrize("what", OF_A_PAGE)
+def test_page_on_the_web_writes_nothing_to_a_server_without_authentication(
+    url: str, what: str
+) -> None:
+    headers, status = OF_A_PAGE[what]
+    with running(url) as server:
+        assert post_raw(server, "/sync/transactions", BATCH, headers).status_code == status
+        own = {"Content-Type": "application/json", "Sec-Fetch-Site": "same-origin"}
+        assert post_raw(
+            server, "/sync/transactions", BATCH, own | {"Origin": server.url}
+        ).is_success
+        assert post_raw(
+            server, "/sync/transactions", BATCH, {"Content-Type": "application/json; charset=utf-8"}
+        ).is_success
+
+
+@pytest.mark.parametrize("media_type", ["text/plain", None])
+@pytest.mark.parametrize("path", ["/sync/transactions", "/items", "/sync/status", "/keys"])
+def test_body_of_another_type_is_refused_everywhere(
+    url: str, path: str, media_type: str | None
+) -> None:
+    with running(url, auth=True) as server:
+        headers = {"Authorization": f"Bearer {server.admin_key}"}
+        if media_type is not None:
+            headers["Content-Type"] = media_type
+        answer = post_raw(server, path, BATCH, headers)
+        assert (answer.status_code, answer.json()["code"]) == (415, "UNSUPPORTED_MEDIA_TYPE")
+        assert "Content-Type: application/json" in answer.json()["detail"]
+
+
+def test_body_of_a_stranger_is_not_kept(url: str) -> None:
+    with running(url, auth=True) as server:
+        json_type = {"Content-Type": "application/json"}
+        for path in ("/health/ready", "/openapi.json", "/docs"):
+            answer = post_raw(server, path, b" " * 10_000, json_type)
+            assert answer.status_code in {405, 413, 429}
+
+
+def test_full_disk_is_told_by_readiness(url: str) -> None:
+    """As a limit on the size of files: writes fail in the same way."""
+    with running(url) as server:
+        tea = register(server.url)
+        assert get(f"{server.url}/health/ready").is_success
+        resource.prlimit(server.process.pid, resource.RLIMIT_FSIZE, (4_096, resource.RLIM_INFINITY))
+        batch = {"transactions": [element("INBOUND", UUID(tea), 1)]}
+        answer = post(f"{server.url}/sync/transactions", batch)
+        assert (answer.status_code, answer.json()["code"]) == (503, "STORE_UNAVAILABLE")
+        wait_for_readiness(server, 503)
+        assert get(f"{server.url}/items").is_success
+        resource.prlimit(server.process.pid, resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY,) * 2)
+        wait_for_readiness(server, 200)
+        assert post(f"{server.url}/sync/transactions", batch).json()["synced"]
+
+
+def wait_for_readiness(server: Server, status: int) -> None:
+    deadline = time.monotonic() + PATIENCE
+    while get(f"{server.url}/health/ready").status_code != status:
+        assert time.monotonic() < deadline
+        time.sleep(0.2)
+
+
+@pytest.mark.parametrize("is_replaced", [False, True])
+def test_file_that_is_gone_under_a_server_is_told(
+    url: str, tmp_path: Path, is_replaced: bool
+) -> None:
+    with running(url) as server:
+        tea = register(server.url)
+        (tmp_path / "ledger.db").rename(tmp_path / "kept.db")
+        if is_replaced:
+            (tmp_path / "ledger.db").touch()
+        batch = {"transactions": [element("INBOUND", UUID(tea), 1)]}
+        assert post(f"{server.url}/sync/transactions", batch).status_code == 503
+        assert get(f"{server.url}/items").status_code == 503
+        assert get(f"{server.url}/health/ready").status_code == 503
+        assert get(f"{server.url}/health/live").is_success
+
+
+@pytest.mark.parametrize("what", ["a key", "half a key", "a token"])
+def test_credential_in_a_path_stays_out_of_log_and_trail(url: str, what: str) -> None:
+    with running(url, auth=True) as server:
+        key = server.admin_key
+        assert key is not None
+        token = "eyJhbGciOiJSUzI1NiJ9.eyJzdWIiOiJ0b20ifQ.c2lnbmF0dXJl"
+        credential = {"a key": key, "half a key": key[:30], "a token": token}[what]
+        for shown in (None, key):
+            get(f"{server.url}/items/{credential}", shown)
+            get(f"{server.url}/{credential}?key={credential}", shown)
+        trail = get(f"{server.url}/audit", key).text
+        logged = server.output.partition("startup complete")[2]
+    assert "/items/***" in logged
+    assert credential not in logged
+    assert credential not in trail
+
+
+def test_damaged_file_ends_the_start_in_one_line(url: str, tmp_path: Path) -> None:
+    (tmp_path / "ledger.db").write_bytes(b"no database at all " * 500)
+    done = subprocess.run(
+        [COMMAND, "serve"],
+        env=os.environ | {"STOCKLEDGER_DATABASE_URL": url},
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE,
+        check=False,
+    )
+    assert done.returncode == 3
+    assert done.stderr.count("\n") == 1
+    assert "Traceback" not in done.stderr
+
+
+def test_page_caches_are_bounded_together() -> None:
+    assert MAX_READERS * READER_CACHE_KIB + WRITER_CACHE_KIB < 256 * 1024

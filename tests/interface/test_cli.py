@@ -208,3 +208,27 @@ def test_what_is_wrong_is_said_in_one_line(
     assert said in result.stderr
     assert len(result.stderr.splitlines()) == 1
     assert "secr" not in result.stderr
+
+
+@pytest.mark.parametrize("name", ["[/]", "[bold]", "[/red]x", r"\[", "[link=a]", "{}", "{0}"])
+def test_name_that_looks_like_markup_is_shown_as_it_is(tmp_path: Path, name: str) -> None:
+    url = f"sqlite:///{tmp_path / 'ledger.db'}"
+    created = run("keys", "create", "--name", name, "--role", "admin", STOCKLEDGER_DATABASE_URL=url)
+    assert created.returncode == 0, created.stderr
+    for command in (["keys", "list"], ["audit"]):
+        shown = run(*command, STOCKLEDGER_DATABASE_URL=url)
+        assert shown.returncode == 0, shown.stderr
+        assert name in shown.stdout
+    key_id = created.stderr.split()[1]
+    revoked = run("keys", "revoke", key_id, STOCKLEDGER_DATABASE_URL=url)
+    assert f"({name})" in revoked.stdout
+    assert "[" in run("keys", "revoke", "[/]", STOCKLEDGER_DATABASE_URL=url).stderr
+
+
+def test_second_rebuild_by_a_symlink_is_told_of_the_first(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path / 'ledger.db'}"
+    with Ledger(environment(url, lock_timeout=30)) as ledger:
+        (tmp_path / "link.db").symlink_to(tmp_path / "ledger.db")
+        with ledger.recorder.rebuild_lock():
+            refused = run("rebuild", "--database", f"sqlite:///{tmp_path / 'link.db'}")
+    assert refused.returncode == 4

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 from uuid import UUID, uuid4
 
 import httpx2
@@ -349,3 +350,63 @@ def test_file_of_a_newer_version_is_refused(tmp_path: Path) -> None:
         connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION + 1}")
     with pytest.raises(ClientError, match=f"schema {SCHEMA_VERSION + 1}"):
         StockClient(tmp_path / "device.db", url="http://127.0.0.1:1")
+
+
+BAD_RECORDS: dict[str, dict[str, Any]] = {
+    "a note of 17 MB": {"note": "x" * 17_000_000},
+    "a long reference": {"reference": "x" * 201},
+    "half a surrogate pair": {"reason": "\ud800"},
+    "a NUL": {"note": "a\0b"},
+    "no number": {"quantity": "5"},
+    "a fraction": {"quantity": 1.5},
+    "nothing": {"quantity": 0},
+    "too much": {"quantity": 2**53},
+    "another type": {"type": "SOLD"},
+    "no UUID": {"item_id": "25611397-d162-5417-9427-6c759c4ceb9c"},
+}
+
+
+@pytest.mark.parametrize("what", BAD_RECORDS)
+def test_what_no_ledger_takes_is_refused_when_it_is_recorded(
+    device: StockClient, what: str
+) -> None:
+    good = {"type": "OUTBOUND", "item_id": uuid4(), "quantity": 1}
+    with pytest.raises(ValueError, match=r"\w"):
+        device.record(**good | BAD_RECORDS[what])  # type: ignore[arg-type]
+    assert device.pending() == []
+
+
+def test_what_is_too_large_in_an_old_outbox_keeps_nothing_behind_it(
+    api: TestClient, device: StockClient, tea: UUID
+) -> None:
+    element_ = element("INBOUND", tea, 1, note="x" * 17_000_000, occurredAt="2026-01-08T09:00:00Z")
+    device._store.put(element_)
+    device.record("INBOUND", tea, 3)
+    report = device.sync()
+    assert (report.recorded, report.rejected) == (1, 1)
+    assert [one.code for one in device.rejected()] == ["BODY_TOO_LARGE"]
+
+
+PORTALS: dict[str, Any] = {
+    "an object": {},
+    "a number": 5,
+    "null": None,
+    "fields of other types": {"synced": 1, "failed": 2, "items": 3},
+    "rows of another kind": {"synced": [{}], "failed": [], "serverTime": "2026-01-08T09:00:00Z"},
+    "no time": {"synced": [], "failed": [], "serverTime": "now"},
+    "a page of another kind": {"items": [{"id": 1}], "nextCursor": None, "nextAfter": "0"},
+    "a page without an end": {"items": [], "hasMore": "yes", "nextAfter": "0"},
+    "welcome": {"status": "ok", "login": "https://wifi.example"},
+}
+
+
+@pytest.mark.parametrize("what", PORTALS)
+def test_answer_of_a_captive_portal_is_none(new_device: NewDevice, what: str) -> None:
+    portal = httpx2.MockTransport(lambda _: httpx2.Response(200, json=PORTALS[what]))
+    device = new_device(portal)
+    with pytest.raises(Unreachable):
+        device.sync()
+    sale = device.record("OUTBOUND", uuid4(), 1)
+    with pytest.raises(Unreachable):
+        device.sync()
+    assert [one.local_id for one in device.pending()] == [sale]
