@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 from uuid import UUID
 
@@ -18,6 +18,9 @@ from application.rejected.table import RejectedTransaction, Standing
 from application.sync import SyncResult, SyncService
 from domain.limits import require_label
 from domain.rejections import Invalid
+
+MAX_DISMISSED_AT_ONCE = 1_000
+"""Rejected transactions that one call closes."""
 
 MAX_UNDER_ONE_NAME = 1_000
 """Rejected transactions that may have one `localId`, each with other content."""
@@ -69,6 +72,22 @@ class ReviewService:
         require_label("reason", reason)
         return until_won(lambda _: self._dismiss(name, reason, principal, origin))
 
+    def dismiss_matching(
+        self, wanted: RejectedFilter, reason: str, principal: Principal, origin: Origin
+    ) -> tuple[int, bool]:
+        """Closes what is open and matches, `MAX_DISMISSED_AT_ONCE` at the most; returns how many,
+        and whether there are more.
+
+        Raises:
+            Invalid: the reason is blank or too long.
+        """
+        require_label("reason", reason)
+        opened = replace(wanted, standing=Standing.OPEN.value)
+        found = self._recorder.select_rejected(opened, before=None, limit=MAX_DISMISSED_AT_ONCE + 1)
+        chosen = found[:MAX_DISMISSED_AT_ONCE]
+        number = until_won(lambda _: self._dismiss_all(chosen, reason, principal, origin))
+        return number, len(found) > len(chosen)
+
     def retry(
         self, name: UUID, principal: Principal, correction: Correction | None = None
     ) -> SyncResult:
@@ -111,6 +130,28 @@ class ReviewService:
             elif latest.standing == Standing.RESOLVED:
                 raise AlreadyRecorded(name)
             return _latest(name, _visible(transaction.rejected(name), principal))
+
+    def _dismiss_all(
+        self,
+        chosen: Sequence[RejectedTransaction],
+        reason: str,
+        principal: Principal,
+        origin: Origin,
+    ) -> int:
+        """Those of them that are still open."""
+        now = self._clock()
+        with self._recorder.transaction() as transaction:
+            opened = [
+                row
+                for rejection_id in sorted(one.rejection_id for one in chosen)
+                for row in transaction.rejected(rejection_id)
+                if row.rejection_id == rejection_id and row.standing == Standing.OPEN
+            ]
+            if opened:
+                detail = f"{len(opened)} at once, {opened[0].rejection_id} the first: {reason}"
+                self._keeper.dismiss(transaction, opened, reason, principal.actor, now)
+                self._audit.append(transaction, Action.REJECTION_DISMISSED, origin, detail)
+        return len(opened)
 
     def _resolve(self, rejection_id: UUID, principal: Principal) -> None:
         """For what was recorded while its rejection was being kept."""

@@ -8,8 +8,10 @@ from pydantic import ConfigDict, Field
 
 from application.rejected.review import Correction
 from application.rejected.table import RejectedTransaction, Standing
+from application.transaction_parser import WIRE_CONFIG
+from interface.api.paging import WantedText
 from interface.api.problems import wire_details
-from interface.api.schemas import Timestamp, Wire, example
+from interface.api.schemas import QueryInstant, Timestamp, Wire, example
 
 
 class RejectionOut(Wire):
@@ -100,3 +102,38 @@ class Retry(Wire):
     @property
     def correction(self) -> Correction | None:
         return None if self.adjustment is None else Correction(**self.adjustment.model_dump())
+
+
+class RejectionChoice(Wire):
+    """Which open rejections are meant; what is left out does not matter. A field that is misspelt
+    is refused: without it, all would be meant."""
+
+    model_config = WIRE_CONFIG | ConfigDict(extra="forbid")
+
+    location: WantedText = None
+    code: WantedText = None
+    item_id: UUID | None = None
+    actor: WantedText = None
+    device: WantedText = None
+    recorded_from: Annotated[
+        QueryInstant | None, Field(alias="from", description="Rejected first then or later.")
+    ] = None
+    recorded_to: Annotated[
+        QueryInstant | None, Field(alias="to", description="Rejected first before then.")
+    ] = None
+
+
+class BulkDismissal(Wire):
+    """Why all of these need nothing more."""
+
+    model_config = example(reason="the scanner was broken", filter={"device": "scanner-7"})
+
+    reason: str
+    filter: RejectionChoice
+
+
+class Dismissed(Wire):
+    """What was closed."""
+
+    dismissed: int
+    has_more: Annotated[bool, Field(description="Whether more match, and are still open.")]

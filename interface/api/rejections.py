@@ -20,7 +20,14 @@ from interface.api.paging import (
 )
 from interface.api.problems import documented
 from interface.api.refusals import record_forbidden
-from interface.api.rejection_schemas import Dismissal, RejectionOut, RejectionPage, Retry
+from interface.api.rejection_schemas import (
+    BulkDismissal,
+    Dismissal,
+    Dismissed,
+    RejectionOut,
+    RejectionPage,
+    Retry,
+)
 from interface.api.sync_schemas import SyncResponse, sync_answer
 
 router = APIRouter(prefix="/sync/rejections", tags=["sync"])
@@ -70,6 +77,26 @@ def list_rejections(
             lambda row: (to_milliseconds(row.first_rejected_at), row.rejection_id),
         ),
     )
+
+
+@router.post("/dismiss", summary="Leave many at that", responses=_CLOSING)
+def dismiss_matching_rejections(
+    dismissal: BulkDismissal, caller: CanReview, review: Review, origin: From
+) -> Dismissed:
+    """Closes all open rejections that match the filter, at the caller's locations, with one reason:
+    1,000 at the most. Call it again while there are more."""
+    chosen = dismissal.filter
+    wanted = RejectedFilter(
+        locations=caller.visible(chosen.location),
+        code=chosen.code,
+        item_id=chosen.item_id,
+        actor=chosen.actor,
+        device=chosen.device,
+        rejected_from=chosen.recorded_from,
+        rejected_to=chosen.recorded_to,
+    )
+    number, has_more = review.dismiss_matching(wanted, dismissal.reason, caller, origin)
+    return Dismissed(dismissed=number, has_more=has_more)
 
 
 @router.post("/{local_id}/dismiss", summary="Leave it at that", responses=_CLOSING)

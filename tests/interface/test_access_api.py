@@ -34,6 +34,7 @@ ROUTES: dict[tuple[str, str], tuple[Permission, int]] = {
     ("GET", "/sync/stream"): (Permission.READ, 410),
     ("POST", "/sync/status"): (Permission.READ, 200),
     ("GET", "/sync/rejections"): (Permission.READ, 200),
+    ("POST", "/sync/rejections/dismiss"): (Permission.REVIEW_REJECTIONS, 200),
     ("POST", "/sync/rejections/{local_id}/dismiss"): (Permission.REVIEW_REJECTIONS, 404),
     ("POST", "/sync/rejections/{local_id}/retry"): (Permission.REVIEW_REJECTIONS, 404),
     ("POST", "/items"): (Permission.MANAGE_ITEMS, 200),
@@ -64,6 +65,7 @@ def body_for(method: str, path: str, item_id: UUID) -> dict[str, Any] | None:
     bodies: dict[tuple[str, str], dict[str, Any]] = {
         ("POST", "/sync/transactions"): {"transactions": [movement]},
         ("POST", "/sync/status"): {"localIds": [movement["localId"]]},
+        ("POST", "/sync/rejections/dismiss"): {"reason": "the scanner was broken", "filter": {}},
         ("POST", "/sync/rejections/{local_id}/dismiss"): {"reason": "it was counted"},
         ("POST", "/items"): ITEM,
         ("PATCH", "/items/{item_id}"): {"name": "Tea"},

@@ -113,3 +113,34 @@ def test_status_of_what_was_sent(api: TestClient, tea: UUID) -> None:
 def test_status_of_what_can_not_be_asked_for_is_a_problem(api: TestClient, ids: object) -> None:
     answer = api.post("/sync/status", json={"localIds": ids})
     assert (answer.status_code, answer.json()["code"]) == (422, "INVALID")
+
+
+def test_many_are_dismissed_by_a_filter(
+    api: TestClient, tea: UUID, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("application.rejected.review.MAX_DISMISSED_AT_ONCE", 3)
+    broken = [element("OUTBOUND", tea, n, device="broken") for n in range(1, 6)]
+    sync(api, *broken, element("OUTBOUND", tea, 9, device="good"))
+    dismissal = {"reason": "the scanner was broken", "filter": {"device": "broken"}}
+    url = "/sync/rejections/dismiss"
+    assert api.post(url, json=dismissal).json() == {"dismissed": 3, "hasMore": True}
+    assert api.post(url, json=dismissal).json() == {"dismissed": 2, "hasMore": False}
+    assert api.post(url, json=dismissal).json() == {"dismissed": 0, "hasMore": False}
+    assert [row["device"] for row in rejected(api, status="open")] == ["good"]
+    assert {row["reason"] for row in rejected(api, status="dismissed")} == {
+        "the scanner was broken"
+    }
+    trail = api.get("/audit?action=REJECTION_DISMISSED").json()["items"]
+    assert [entry["detail"].split(",")[0] for entry in trail] == ["2 at once", "3 at once"]
+
+
+def test_misspelt_filter_dismisses_nothing(api: TestClient, tea: UUID) -> None:
+    sync(api, element("OUTBOUND", tea, 1))
+    for body in (
+        {"reason": "oops", "filter": {"devise": "broken"}},
+        {"reason": "oops"},
+        {"reason": " ", "filter": {}},
+        {"reason": "oops", "filter": {"from": "yesterday"}},
+    ):
+        assert api.post("/sync/rejections/dismiss", json=body).status_code == 422
+    assert len(rejected(api, status="open")) == 1
