@@ -4,9 +4,10 @@ A commit is on the disk when it returns, so what was recorded survives a flat ba
 """
 
 import json
+import os
 import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -39,6 +40,8 @@ CREATE TABLE IF NOT EXISTS stock (
 CREATE TABLE IF NOT EXISTS bookmark (after TEXT NOT NULL);
 """,
 }
+
+OWNER_ONLY: Final = 0o600
 
 SCHEMA_VERSION: Final = max(STEPS)
 
@@ -110,6 +113,8 @@ class Store:
 
     def __init__(self, path: str | Path) -> None:
         self._lock = RLock()
+        with suppress(OSError):  # SQLite says more clearly what is wrong.
+            os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR, OWNER_ONLY))
         self._connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
         self._connection.row_factory = sqlite3.Row
         self._connection.execute("PRAGMA journal_mode = WAL")

@@ -410,3 +410,9 @@ def test_answer_of_a_captive_portal_is_none(new_device: NewDevice, what: str) ->
     with pytest.raises(Unreachable):
         device.sync()
     assert [one.local_id for one in device.pending()] == [sale]
+
+
+def test_file_is_its_owner_s_alone(tmp_path: Path) -> None:
+    with StockClient(tmp_path / "device.db", url="http://127.0.0.1:1") as device:
+        device.record("INBOUND", uuid4(), 1)
+        assert {path.stat().st_mode & 0o777 for path in tmp_path.iterdir()} == {0o600}
