@@ -88,6 +88,7 @@ def test_openapi_document_is_whole(api: TestClient) -> None:
         "GET /sync/stream",
         "POST /sync/status",
         "GET /sync/rejections",
+        "POST /sync/rejections/dismiss",
         "POST /sync/rejections/{local_id}/dismiss",
         "POST /sync/rejections/{local_id}/retry",
         "POST /items",

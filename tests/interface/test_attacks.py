@@ -190,7 +190,10 @@ def post_raw(server: Server, path: str, body: bytes, headers: dict[str, str]) ->
     return httpx2.post(f"{server.url}{path}", content=body, headers=headers, timeout=PATIENCE)
 
 
-def test_half_sent_bodies_of_one_caller_are_bounded_together(url: str) -> None:
+def test_half_sent_bodies_of_one_caller_are_bounded_together(
+    url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("STOCKLEDGER_BODY_TIMEOUT", "5")
     with running(url, auth=True) as server, ExitStack() as stack:
         key = server.admin_key
         assert key is not None
@@ -204,9 +207,10 @@ def test_half_sent_bodies_of_one_caller_are_bounded_together(url: str) -> None:
             with suppress(OSError):
                 line.sendall(head)
                 line.sendall(b" " * 15 * MIB)
-        refused = sum(b" 429 " in line.recv(4_096) for line in lines[2:])
-        assert refused == 18
         assert resident_bytes(server) - before < 100 * MIB
+        answers = [line.recv(4_096).split(b" ")[1] for line in lines]
+        assert set(answers) <= {b"429", b"408"}
+        assert answers.count(b"429") >= 18  # Two of them fit.
         assert get(f"{server.url}/health/ready").is_success
         for line in lines:
             line.close()
