@@ -31,6 +31,16 @@ class UnknownPosition(Rejection):
         )
 
 
+class ChangesUnavailable(Rejection):
+    """Too much is read at once, so the changes can't be told now."""
+
+    code = "READ_TIMED_OUT"
+    retryable = True
+
+    def __init__(self) -> None:
+        super().__init__("too much is read at once: ask for the changes later")
+
+
 class Bookmark(NamedTuple):
     """A place in the ledger, behind the event at its position."""
 

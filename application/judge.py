@@ -79,6 +79,7 @@ class Judge:
         self._events = {local_id: found.event for local_id, found in known.recorded.items()}
         self._items = known.items
         self._damaged = known.damaged
+        self._damaged_pasts: set[UUID] = set()
         self._given_up = given_up
         self._now = now
         self._history = history
@@ -144,16 +145,20 @@ class Judge:
     def _history_for(self, transaction: Transaction, item: StockItem) -> History | None:
         """Loaded once for an item, from the earliest moment that the batches tell of it.
 
-        Raises Conflict where this commit has read so much for other items that this one's turn
-        comes with the next.
+        Raises LedgerDamaged, and Conflict where this commit has read so much for other items that
+        this one's turn comes with the next.
         """
         history = self._histories.get(item.id) if self._histories else None
         if history is None and item.needs_history(transaction, self._now):
+            if item.id in self._damaged_pasts:
+                raise LedgerDamaged(item.id)
             if self._events_left < MAX_HISTORY_OF_AN_ITEM:
                 raise Conflict(item.id)
             try:
                 history = self._history(item, self._earliest[item.id], MAX_HISTORY_OF_AN_ITEM)
             except MapperDeserialisationError:
+                self._damaged_pasts.add(item.id)
+                self._events_left -= MAX_HISTORY_OF_AN_ITEM
                 raise LedgerDamaged(item.id) from None
             self._events_left -= len(history)
             self._histories[item.id] = history

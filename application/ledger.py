@@ -167,7 +167,10 @@ class Ledger(Application[UUID]):
             limit -= len(chunk)
         if version == 1:
             return History(_movements(found))
-        return History(_movements(found), reaches_back_to=_oldest(found, since))
+        oldest = cast("StockItemEvent", found[-1])
+        return History(
+            _movements(found), reaches_back_to=oldest.timestamp, counted_before=oldest.counted_at
+        )
 
     def newest_timestamp(self, transaction: LedgerTransaction) -> datetime | None:
         """When the last event was recorded that can be read; None where there is none."""
@@ -233,13 +236,6 @@ def replay(events: Iterator[StockItemEvent]) -> StockItem | None:
     """The item as these events, from its first one on, have left it; None without any."""
     item: StockItem | None = project_aggregate(None, events)
     return item
-
-
-def _oldest(found: Sequence[object], since: datetime) -> datetime:
-    """The moment behind which all is among these; none of it, where there are none."""
-    if not found:
-        return datetime.max.replace(tzinfo=since.tzinfo)
-    return cast("StockItemEvent", found[-1]).timestamp
 
 
 def _movements(events: Iterable[object]) -> Iterator[MovementRecorded]:

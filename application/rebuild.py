@@ -13,7 +13,7 @@ from eventsourcing.persistence import Notification
 from application.ledger import Ledger
 from application.persistence.port import Differences, LedgerTransaction, StillHeld
 from application.projections import PROJECTIONS
-from application.projections.table import Projection, Write
+from application.projections.table import Projection, Table, Write
 from application.schema import mark_as_current, outdated
 from domain.events import MOVEMENT_TOPICS
 
@@ -54,11 +54,20 @@ def rebuild(ledger: Ledger, projection: Projection, progress: Progress) -> Rebui
 def drop_leftovers(ledger: Ledger) -> None:
     """Removes the tables that a killed rebuild left behind. Raises RebuildRunning,
     StoreUnavailable."""
-    tables = [projection.table for projection in PROJECTIONS]
-    leftovers = [other for table in tables for other in (table.shadow(), table.replaced())]
     with ledger.recorder.rebuild_lock(), ledger.recorder.transaction() as transaction:
-        for table in leftovers:
+        for table in _leftovers():
             transaction.drop_table(table)
+
+
+def has_leftovers(ledger: Ledger) -> bool:
+    """Whether there are such tables, or those of a rebuild at work."""
+    with ledger.recorder.transaction() as transaction:
+        return any(transaction.columns(table.name) for table in _leftovers())
+
+
+def _leftovers() -> list[Table]:
+    tables = [projection.table for projection in PROJECTIONS]
+    return [other for table in tables for other in (table.shadow(), table.replaced())]
 
 
 class _Rebuild:

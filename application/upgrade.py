@@ -5,12 +5,13 @@ Both may be killed at any point and run again (application/schema.py, applicatio
 
 import logging
 from collections.abc import Callable
+from contextlib import suppress
 from threading import Event, Thread
 from typing import Final
 
 from application.ledger import Ledger
 from application.persistence.port import RebuildRunning, StoreUnavailable
-from application.rebuild import drop_leftovers, rebuild
+from application.rebuild import drop_leftovers, has_leftovers, rebuild
 from application.schema import outdated
 
 PAUSE_SECONDS: Final = 1.0
@@ -60,14 +61,24 @@ class BackgroundUpgrade:
         """Raises StoreUnavailable."""
         if outdated(self._ledger.recorder):
             self.waits_for = "read models to be rebuilt"
-            self._thread = Thread(target=self._run, name="upgrade", daemon=True)
-            self._thread.start()
+            self._begin(self._run)
+        elif has_leftovers(self._ledger):
+            self._begin(self._tidy)
 
     def close(self) -> None:
         """Ends the thread, wherever it is."""
         self._stopped.set()
         if self._thread is not None:
             self._thread.join()
+
+    def _begin(self, target: Callable[[], None]) -> None:
+        self._thread = Thread(target=target, name="upgrade", daemon=True)
+        self._thread.start()
+
+    def _tidy(self) -> None:
+        """Nobody waits for this."""
+        with suppress(RebuildRunning, StoreUnavailable):
+            drop_leftovers(self._ledger)
 
     def _run(self) -> None:
         try:

@@ -24,12 +24,18 @@ class History:
     """An item's movements in the order in which they happened, from some moment on."""
 
     def __init__(
-        self, movements: Iterable[MovementRecorded], *, reaches_back_to: datetime | None = None
+        self,
+        movements: Iterable[MovementRecorded],
+        *,
+        reaches_back_to: datetime | None = None,
+        counted_before: datetime | None = None,
     ) -> None:
-        """Args:
-        movements: those recorded after some moment, in any order.
-        reaches_back_to: that moment, where not all that was asked for could be read.
+        """`movements` are those recorded after some moment, in any order.
+
+        Where not all that was asked for could be read, `reaches_back_to` is that moment, and
+        `counted_before` the latest one of the stock-takes that were not read.
         """
+        self._counted_before = counted_before
         self._reaches_back_to = reaches_back_to
         recorded = list(movements)
         changes = sorted(change for movement in recorded for change in _changes(movement))
@@ -60,7 +66,13 @@ class History:
         return sum(self._deltas[bisect_right(self._moments, moment) :])
 
     def next_count_after(self, moment: datetime) -> datetime | None:
-        """When the first stock-take behind that moment was, if there was one."""
+        """When the first stock-take behind that moment was, if there was one.
+
+        Where earlier ones were not read, the latest of them stands for the first: no stock-take
+        from before it can be compared any more, so to all that can it makes no difference.
+        """
+        if self._counted_before is not None and self._counted_before > moment:
+            return self._counted_before
         first = bisect_right(self._counts, moment)
         return self._counts[first] if first < len(self._counts) else None
 

@@ -179,7 +179,7 @@ class StockItem(Aggregate, created_event_name="ItemRegistered"):
         past = _NOTHING_LATER if history is None else history
         moment = self._moment(transaction, recorded_at)
         event_class, delta, fact = self._movement(transaction, moment, past)
-        covered_at = self._covered_at(moment, past)
+        covered_at = past.next_count_after(moment)
         change = delta if covered_at is None else 0
         self._require_room(change)
         return self._trigger(
@@ -221,12 +221,6 @@ class StockItem(Aggregate, created_event_name="ItemRegistered"):
                         on_hand=self.on_hand, requested=quantity, limit=MAX_QUANTITY
                     )
                 return events.Adjusted, delta, {"delta": delta, "counted": quantity}
-
-    def _covered_at(self, moment: datetime, past: History) -> datetime | None:
-        """The moment of the first stock-take that had seen what moved at `moment`; of the first
-        one that is known, where the history does not reach back so far."""
-        found = past.next_count_after(moment)
-        return self.counted_at if found is None and not past.covers(moment) else found
 
     def _moment(self, transaction: Transaction, recorded_at: datetime) -> datetime:
         return happened_at(transaction.occurred_at, self._in_order(recorded_at))

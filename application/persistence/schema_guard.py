@@ -1,6 +1,7 @@
 """Noticing, in a process that runs, that a newer version has changed the tables."""
 
 import time
+from collections.abc import Sequence
 from typing import Final
 
 from application.persistence.port import SchemaChanged
@@ -29,9 +30,11 @@ class SchemaGuard:
         """Whether it is time to look."""
         return self._expected is not None and time.monotonic() - self._looked_at > LOOK_SECONDS
 
-    def check(self, found: int) -> None:
-        """Raises SchemaChanged where the number is not the expected one."""
-        if found != self._expected:
+    def check(self, rows: Sequence[Sequence[object]]) -> None:
+        """Takes what READ_SCHEMA_VERSION gave. Raises SchemaChanged where that is not the expected
+        number."""
+        found = str(rows[0][0]) if rows else "of no number"
+        if found != str(self._expected):
             raise SchemaChanged(
                 f"the ledger has schema {found} by now, and this server knows "
                 f"{self._expected}: start the version that changed it"

@@ -68,10 +68,12 @@ class RejectionKeeper:
         `newest` is when the ledger's last event was recorded: a clock that is ahead for a moment
         must not make it forget.
         """
-        by_id = {}
+        by_id: dict[UUID, tuple[Refused, RejectedTransaction]] = {}
+        alike: defaultdict[UUID, list[Refused]] = defaultdict(list)
         for one in refused:
             row = _row(one, principal, now)
             by_id[row.rejection_id] = (one, row)
+            alike[row.rejection_id].append(one)
         left_out = self._too_many(unit_of_work, list(by_id), principal)
         rows: defaultdict[tuple[str, ...], list[RejectedTransaction]] = defaultdict(list)
         # In one order, so that two of these seldom wait for each other in a circle. Where they do,
@@ -83,7 +85,7 @@ class RejectionKeeper:
             unit_of_work.write(REJECTED, [Upsert(found, kept)])
         if rows:
             unit_of_work.delete_before(REJECTED, "closed_at", min(now, newest) - self._retention)
-        return [by_id[rejection_id][0] for rejection_id in by_id if rejection_id in left_out]
+        return [one for rejection_id in left_out for one in alike[rejection_id]]
 
     def too_many(self, one: Refused) -> TooManyRejections:
         """What is said of one that is not kept."""

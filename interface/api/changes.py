@@ -42,7 +42,7 @@ async def list_changes(
     if query.wait:
         with slots.taken_by(caller):
             page = await wait_for_changes(
-                request, follower, after, locations, query.limit, query.wait
+                request, follower, slots.reads, after, locations, query.limit, query.wait
             )
     else:
         page = await read_in_slot(request, feed.page, after, locations, query.limit)
@@ -67,7 +67,13 @@ async def _opened(
     after = await read_in_slot(request, feed.known, last_event_id or query.after)
     with slots.taken_by(caller) as slot:
         yield stream_of(
-            follower, after, locations, slot, lambda: still_known(request), settings.key_cache
+            follower,
+            slots.reads,
+            after,
+            locations,
+            slot,
+            lambda: still_known(request),
+            settings.key_cache,
         )
 
 

@@ -38,11 +38,13 @@ class BoundedHttpProtocol(HttpToolsProtocol):
         super().__init__(*arguments, **options)
         self._max_connections = self.limit_concurrency
         self.limit_concurrency = None  # It would turn away whoever comes, health checks too.
-        self._idle_since = monotonic()
+        self.idle_since = monotonic()
+        """Or when the request at work began."""
         self._head_deadline: asyncio.TimerHandle | None = None
         self._unparsed_bytes = 0
         self._head_bytes = 0
         self._is_refused = False
+        self._abort_timer: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
@@ -52,12 +54,13 @@ class BoundedHttpProtocol(HttpToolsProtocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._unlimit_head()
+        self._cancel_abort()
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
         if self.transport.is_closing():
             return
-        if self._is_idle:
+        if self.is_idle:
             self._limit_head()
         self._unparsed_bytes += len(data)
         super().data_received(data)
@@ -87,6 +90,7 @@ class BoundedHttpProtocol(HttpToolsProtocol):
         if len(self.pipeline) >= MAX_PIPELINED:
             self._refuse(HTTPStatus.TOO_MANY_REQUESTS, "RATE_LIMITED", "too many requests at once")
             return
+        self.idle_since = monotonic()
         super().on_headers_complete()
 
     def on_body(self, body: bytes) -> None:
@@ -100,7 +104,7 @@ class BoundedHttpProtocol(HttpToolsProtocol):
             super().on_message_complete()
 
     def on_response_complete(self) -> None:
-        self._idle_since = monotonic()
+        self.idle_since = monotonic()
         super().on_response_complete()
         if self.transport.is_closing():
             self._abort_later()
@@ -113,8 +117,18 @@ class BoundedHttpProtocol(HttpToolsProtocol):
         super().timeout_keep_alive_handler()
         self._abort_later()
 
+    def pause_writing(self) -> None:
+        """The client does not read what it is answered: it has so long to begin."""
+        super().pause_writing()
+        self._abort_later()
+
+    def resume_writing(self) -> None:
+        super().resume_writing()
+        if not self.transport.is_closing():
+            self._cancel_abort()
+
     @property
-    def _is_idle(self) -> bool:
+    def is_idle(self) -> bool:
         """Whether no request is at work: none has come yet, or the last one is answered."""
         return self.cycle is None or self.cycle.response_complete
 
@@ -138,13 +152,29 @@ class BoundedHttpProtocol(HttpToolsProtocol):
         self._abort_later()
 
     def _abort_later(self) -> None:
-        self.loop.call_later(LINGER_SECONDS, self.transport.abort)
+        if self._abort_timer is None:
+            self._abort_timer = self.loop.call_later(LINGER_SECONDS, self.abort)
+
+    def _cancel_abort(self) -> None:
+        if self._abort_timer is not None:
+            self._abort_timer.cancel()
+            self._abort_timer = None
+
+    def abort(self) -> None:
+        """Whatever is still to be sent."""
+        if self.cycle is not None:
+            self.cycle.disconnected = True  # What it answers from here on goes nowhere.
+        self.transport.abort()
 
     def _make_room(self, limit: int) -> None:
-        idle = [one for one in self.connections if one is not self and one._is_idle]  # type: ignore[union-attr]  # noqa: SLF001
-        if idle:
-            oldest = min(idle, key=lambda one: one._idle_since)  # type: ignore[union-attr]  # noqa: SLF001
-            oldest.transport.abort()
+        others = [
+            one for one in self.connections if isinstance(one, type(self)) and one is not self
+        ]
+        # Silence costs the silent; where nobody is silent, it costs who does not get to the end.
+        idle = [one for one in others if one.is_idle]
+        evictable = idle or [one for one in others if one.cycle.more_body]
+        if evictable:
+            min(evictable, key=lambda one: one.idle_since).abort()
         elif len(self.connections) > limit + RESERVED_CONNECTIONS:
             self._refuse(HTTPStatus.SERVICE_UNAVAILABLE, "OVERLOADED", "too many connections")
 
@@ -160,7 +190,7 @@ class BoundedHttpProtocol(HttpToolsProtocol):
         if self._is_refused:
             return
         self._is_refused = True
-        if self._is_idle:
+        if self.is_idle:
             self.transport.write(_problem(status, code, detail))
         self.transport.close()
         self._abort_later()

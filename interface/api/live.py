@@ -19,6 +19,9 @@ from application.follower import Follower
 from application.persistence.port import StoreUnavailable
 from interface.api.problems import RequestProblem
 
+READS_AT_ONCE: Final = 2
+"""Of all followers that read from the database, as memory does not reach back so far."""
+
 PAGE: Final = 100
 """Changes in one event of a stream."""
 
@@ -51,6 +54,8 @@ class StreamSlots:
 
     def __init__(self, limit: int) -> None:
         self._limit = limit
+        self.reads = asyncio.Semaphore(READS_AT_ONCE)
+        """Followers' turns to read from the database."""
         self._taken: defaultdict[str, list[Slot]] = defaultdict(list)
 
     @contextmanager
@@ -88,6 +93,7 @@ class StreamSlots:
 async def wait_for_changes(
     request: Request,
     follower: Follower,
+    reads: asyncio.Semaphore,
     after: Bookmark,
     locations: Locations,
     limit: int,
@@ -102,7 +108,7 @@ async def wait_for_changes(
         try:
             while True:
                 woken.clear()
-                page = await _read(follower, after, locations, limit)
+                page = await _read(follower, reads, after, locations, limit)
                 if page.changes or gone.done() or follower.stopped:
                     return page
                 after = page.next_after
@@ -116,6 +122,7 @@ async def wait_for_changes(
 
 async def stream_of(
     follower: Follower,
+    reads: asyncio.Semaphore,
     after: Bookmark,
     locations: Locations,
     slot: Slot,
@@ -136,7 +143,7 @@ async def stream_of(
                 checked = loop.time()
             woken.clear()
             try:
-                page = await _read(follower, after, locations, PAGE)
+                page = await _read(follower, reads, after, locations, PAGE)
             except StoreUnavailable:
                 await asyncio.sleep(PAUSE_SECONDS)
                 continue
@@ -172,13 +179,18 @@ def _wake_ups(follower: Follower) -> Iterator[asyncio.Event]:
 
 
 async def _read(
-    follower: Follower, after: Bookmark, locations: Locations, limit: int
+    follower: Follower,
+    reads: asyncio.Semaphore,
+    after: Bookmark,
+    locations: Locations,
+    limit: int,
 ) -> ChangePage:
     """From memory, or else from the database. Raises UnknownPosition where that is another one by
     now, which lacks what led to this place."""
     page = follower.page(after, locations, limit)
     if page is None:
-        page = await run_in_threadpool(follower.feed.follow, after, locations, limit)
+        async with reads:
+            page = await run_in_threadpool(follower.feed.follow, after, locations, limit)
     return page
 
 

@@ -18,7 +18,7 @@ from starlette.types import Receive, Scope, Send
 from application.access import rejections as access
 from application.access.rejections import Unauthenticated
 from application.access.tokens import REFETCH_SECONDS, IdentityProviderUnavailable
-from application.changes import UnknownPosition
+from application.changes import ChangesUnavailable, UnknownPosition
 from application.clock import ClockStepped
 from application.group_commit import Overloaded
 from application.persistence.port import ReadCancelled, StoreUnavailable
@@ -41,6 +41,7 @@ STATUS: Final[Mapping[type[Rejection], HTTPStatus]] = {
     access.UnknownKey: HTTPStatus.NOT_FOUND,
     access.KeyNotActive: HTTPStatus.CONFLICT,
     UnknownPosition: HTTPStatus.GONE,
+    ChangesUnavailable: HTTPStatus.SERVICE_UNAVAILABLE,
     rejected.UnknownRejection: HTTPStatus.NOT_FOUND,
     rejected.AlreadyRecorded: HTTPStatus.CONFLICT,
     rejected.TooManyRejections: HTTPStatus.TOO_MANY_REQUESTS,

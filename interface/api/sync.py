@@ -7,14 +7,16 @@ from starlette.concurrency import run_in_threadpool
 
 from application.access.principal import Principal
 from application.access.roles import Permission
-from application.changes import ChangeFeed, ChangePage
+from application.changes import ChangeFeed, ChangePage, ChangesUnavailable
+from application.persistence.port import ReadCancelled
 from domain.rejections import Rejection
 from interface.api.body import SentBatch, read_batch
 from interface.api.change_schemas import parse_page_wanted
 from interface.api.dependencies import needs, origin_of
 from interface.api.direct_route import DirectRoute
 from interface.api.openapi import json_body
-from interface.api.problems import documented
+from interface.api.problems import RequestProblem, documented
+from interface.api.reading import read_in_slot
 from interface.api.recording import recorded
 from interface.api.refusals import forbidden_in, record_forbidden
 from interface.api.sync_schemas import SyncRequest, SyncResponse, sync_answer
@@ -48,12 +50,19 @@ async def sync_transactions(request: Request) -> Response:
         await run_in_threadpool(record_forbidden, services.audit, origin_of(request), result)
     if sent.after is None:
         return sync_answer(result)
-    changes = await run_in_threadpool(_changes, services.follower.feed, caller, sent)
-    return sync_answer(result, changes)
+    return sync_answer(result, await _changes(request, caller, sent))
 
 
-def _changes(feed: ChangeFeed, caller: Principal, sent: SentBatch) -> ChangePage | Rejection:
-    """The batch is recorded by now, so what is wrong here is told beside it."""
+async def _changes(request: Request, caller: Principal, sent: SentBatch) -> ChangePage | Rejection:
+    """The batch is recorded by now, so nothing that is wrong here may stand in its place."""
+    feed = request.app.state.services.follower.feed
+    try:
+        return await read_in_slot(request, _page, feed, caller, sent)
+    except (RequestProblem, ReadCancelled):
+        return ChangesUnavailable()
+
+
+def _page(feed: ChangeFeed, caller: Principal, sent: SentBatch) -> ChangePage | Rejection:
     try:
         wanted = parse_page_wanted(sent.after, sent.limit)
         return feed.page(feed.known(wanted.after), caller.visible(None), wanted.limit)

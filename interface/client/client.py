@@ -223,7 +223,7 @@ class StockClient:
                     report.rejected += 1
             if answer.get("changes") is not None:
                 return self._apply(answer["changes"], report)
-            if "changesProblem" in answer:
+            if answer.get("changesProblem") and not answer["changesProblem"]["retryable"]:
                 self._store.bookmark = None
             return True
 

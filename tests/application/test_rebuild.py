@@ -1,5 +1,6 @@
 """Read models made anew: while writes go on, after damage, after a rebuild that was killed."""
 
+from contextlib import closing
 from threading import Event, Thread
 from typing import Any
 from uuid import UUID
@@ -14,8 +15,9 @@ from application.projections import PROJECTIONS
 from application.projections.movements import Movements
 from application.projections.stock_levels import StockLevels
 from application.projections.table import Projection
-from application.rebuild import Rebuilt, rebuild
+from application.rebuild import Rebuilt, has_leftovers, rebuild
 from application.sync import SyncService
+from application.upgrade import BackgroundUpgrade
 from domain.stock_item import ItemDetails
 from tests.support.shop import (
     CLERK,
@@ -192,3 +194,14 @@ def test_rebuild_while_writes_go_on_loses_none_of_them(
     assert [result.differences for result in results if result.differences.total] == []
     assert on_hand(ledger, tea) == before + written
     assert_read_models_equal_replay(ledger)
+
+
+def test_what_a_killed_rebuild_left_behind_is_dropped_by_the_next_server(ledger: Ledger) -> None:
+    (first, *_) = PROJECTIONS
+    with ledger.recorder.transaction() as transaction:
+        transaction.create_table(first.table.replaced())
+        transaction.create_table(first.table.shadow())
+    with closing(BackgroundUpgrade(ledger)) as upgrade:
+        upgrade.start()
+        assert upgrade.waits_for is None
+    assert not has_leftovers(ledger)

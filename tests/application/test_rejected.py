@@ -395,3 +395,12 @@ def test_sender_with_too_many_open_rejections_keeps_them_itself(
     assert codes(sync.sync([element("OUTBOUND", tea, 99)], CLERK)) == ["INSUFFICIENT_STOCK"]
     review.dismiss(name(sales[0]), "dealt with", MANAGER, ADMIN)
     assert codes(sync.sync(sales[3:], DEVICE)) == ["INSUFFICIENT_STOCK", "TOO_MANY_REJECTIONS"]
+
+
+def test_same_sale_twice_in_a_batch_that_is_not_kept_is_told_so_twice(
+    ledger: Ledger, clock: Clock, tea: UUID
+) -> None:
+    sync = SyncService(ledger, clock, RejectionKeeper(max_open=1))
+    sync.sync([element("OUTBOUND", tea, 50)], DEVICE)
+    sale = element("OUTBOUND", tea, 60)
+    assert codes(sync.sync([sale, sale], DEVICE)) == ["TOO_MANY_REJECTIONS"] * 2

@@ -2,6 +2,7 @@
 
 import sqlite3
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
 from functools import partial
 from pathlib import Path
@@ -286,3 +287,33 @@ def test_any_number_of_rows_is_written(
     stock = [register(items, f"SKU-{n}") for n in range(number)]
     sync.sync([element("INBOUND", one, n + 1) for n, one in enumerate(stock)], CLERK)
     assert_read_models_equal_replay(ledger)
+
+
+def test_file_that_is_away_for_a_moment_loses_nothing(
+    ledger: Ledger, sync: SyncService, items: ItemService, file: Path, database_url: str
+) -> None:
+    """What is committed lies in the log: no new file may be made beside it."""
+    tea = register(items)
+    sync.sync([element("INBOUND", tea, 5)], CLERK)
+    kept = file.rename(file.with_name("kept.db"))
+
+    def read(_: int) -> bool:
+        with pytest.raises(StoreUnavailable):
+            ledger.recorder.head()
+        return True
+
+    with ThreadPoolExecutor(3) as pool:  # Some need a new connection.
+        assert all(pool.map(read, range(12)))
+    with pytest.raises(StoreUnavailable), ledger.recorder.notices():
+        pass
+    assert not file.exists()
+    with pytest.raises(StoreUnavailable, match="has commits"):
+        Ledger(environment(database_url, lock_timeout=1))
+    file.touch()
+    with pytest.raises(StoreUnavailable, match="has commits"):
+        Ledger(environment(database_url, lock_timeout=1))
+    file.unlink()
+    kept.rename(file)
+    with Ledger(environment(database_url, lock_timeout=1)) as again:
+        assert [event.event.on_hand for event in all_events(again)] == [0, 5]
+    assert sync.sync([element("INBOUND", tea, 1)], CLERK).synced[0].on_hand == 6

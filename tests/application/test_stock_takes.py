@@ -185,3 +185,22 @@ def test_commit_reads_so_much_history_and_no_more(
     rest = [late[one.index] for one in first.failed]
     assert codes(sync.sync(rest, CLERK)) == []
     assert [on_hand(ledger, one) for one in stock] == [41, 41, 41, 41]
+
+
+@pytest.mark.usefixtures("short_memory")
+def test_count_after_a_movement_from_far_back_expects_what_was_there(
+    sync: SyncService, items: ItemService, clock: Clock
+) -> None:
+    """The first count behind the movement is too far back to be read; another is within reach."""
+    tea = register(items)
+    before = clock.now
+    sync.sync([element("COUNT", tea, 50)], CLERK)
+    for _ in range(15):
+        sync.sync([element("OUTBOUND", tea, 1)], CLERK)
+    between = clock.now
+    for _ in range(2):
+        sync.sync([element("OUTBOUND", tea, 1)], CLERK)
+    sync.sync([element("COUNT", tea, 33)], CLERK)
+    sync.sync([element("OUTBOUND", tea, 7, occurredAt=before.isoformat())], CLERK)
+    late = sync.sync([element("COUNT", tea, 35, occurredAt=between.isoformat())], CLERK)
+    assert late.synced[0].count == StockTake(expected=35, counted=35, delta=0)

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 import application.access.rejections
-import application.changes  # noqa: F401 -- so that their classes are found
+import application.changes
 from application.rejected.rejections import TooManyRejections
 from domain import rejections
 from domain.rejections import Rejection
@@ -34,6 +34,7 @@ def test_codes_are_these_and_stay_these() -> None:
         "UNKNOWN_REJECTION",
         "ALREADY_RECORDED",
         "TOO_MANY_REJECTIONS",
+        "READ_TIMED_OUT",
     }
 
 
@@ -41,4 +42,5 @@ def test_what_may_be_otherwise_later_is_worth_a_retry() -> None:
     assert {r for r in all_rejections() if r.retryable} == {
         rejections.Conflict,
         TooManyRejections,
+        application.changes.ChangesUnavailable,
     }

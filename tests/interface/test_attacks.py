@@ -3,6 +3,7 @@
 Each attack is bounded, and the others are served meanwhile.
 """
 
+import gzip
 import json
 import os
 import resource
@@ -17,13 +18,17 @@ from uuid import UUID
 
 import httpx2
 import pytest
+import uvicorn
 
 from application.persistence.sqlite.datastore import (
     MAX_READERS,
     READER_CACHE_KIB,
     WRITER_CACHE_KIB,
 )
-from tests.support.server import COMMAND, PATIENCE, Server, get, post, register, running
+from interface.api.app import create_app
+from interface.api.http_protocol import BoundedHttpProtocol
+from interface.settings import Settings
+from tests.support.server import COMMAND, PATIENCE, Server, free_port, get, post, register, running
 from tests.support.shop import element
 
 MIB = 2**20
@@ -270,6 +275,7 @@ def test_body_of_a_stranger_is_not_kept(url: str) -> None:
             assert answer.status_code in {405, 413, 429}
 
 
+@pytest.mark.slow
 def test_full_disk_is_told_by_readiness(url: str) -> None:
     """As a limit on the size of files: writes fail in the same way."""
     with running(url) as server:
@@ -343,3 +349,83 @@ def test_damaged_file_ends_the_start_in_one_line(url: str, tmp_path: Path) -> No
 
 def test_page_caches_are_bounded_together() -> None:
     assert MAX_READERS * READER_CACHE_KIB + WRITER_CACHE_KIB < 256 * 1024
+
+
+def test_answers_that_are_not_read_end_their_connection(
+    url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("interface.api.http_protocol.LINGER_SECONDS", 1)
+    app = create_app(Settings(database_url=url))
+    config = uvicorn.Config(app, port=free_port(), http=BoundedHttpProtocol, log_level="error")
+    server = uvicorn.Server(config)
+    thread = threading.Thread(target=server.run)
+    thread.start()
+    while not server.started:
+        time.sleep(0.01)
+    try:
+        with socket.create_connection(("127.0.0.1", config.port), PATIENCE) as line:
+            line.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4_096)
+            with suppress(OSError):
+                for _ in range(2_000):  # Blocks when the server has stopped to read.
+                    line.settimeout(5)
+                    line.sendall(b"GET /openapi.json HTTP/1.1\r\nHost: a\r\n\r\n")
+                    time.sleep(0.001)
+            deadline = time.monotonic() + PATIENCE
+            while server.server_state.connections:
+                assert time.monotonic() < deadline
+                time.sleep(0.05)
+    finally:
+        server.should_exit = True
+        thread.join()
+
+
+def test_very_many_bodies_on_their_way_keep_nobody_out(
+    url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("STOCKLEDGER_MAX_CONNECTIONS", "20")
+    with running(url, auth=True) as server, ExitStack() as stack:
+        head = (
+            f"POST /sync/transactions HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer "
+            f"{server.admin_key}\r\nContent-Length: 100\r\n\r\n["
+        ).encode()
+        for _ in range(100):
+            stack.enter_context(line_to(server)).sendall(head)
+        for _ in range(5):
+            assert get(f"{server.url}/health/live").is_success
+            assert get(f"{server.url}/items", server.admin_key).is_success
+
+
+def test_bodies_of_one_caller_on_their_way_are_bounded_in_number(
+    url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("STOCKLEDGER_BODY_TIMEOUT", "3")
+    with running(url, auth=True) as server, ExitStack() as stack:
+        head = (
+            f"POST /sync/transactions HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer "
+            f"{server.admin_key}\r\nContent-Length: 100\r\n\r\n["
+        ).encode()
+        lines = [stack.enter_context(line_to(server)) for _ in range(40)]
+        for line in lines:
+            line.sendall(head)
+        answers = [line.recv(4_096).split(b" ")[1] for line in lines]
+        assert (answers.count(b"429"), answers.count(b"408")) == (8, 32)
+
+
+BOMBS = (b"[]", b"{}", b'{"a":1}', b"1")
+
+
+def test_body_that_would_fill_the_memory_is_refused_before_it_is_read(url: str) -> None:
+    with running(url, auth=True) as server:
+        before = resident_bytes(server)
+        headers = {
+            "Authorization": f"Bearer {server.admin_key}",
+            "Content-Type": "application/json",
+            "Content-Encoding": "gzip",
+        }
+        for part in BOMBS:
+            many = b",".join([part] * (15 * MIB // (len(part) + 1)))
+            body = gzip.compress(b'{"transactions": [' + many + b"]}", 1)
+            for path in ("/sync/transactions", "/sync/status", "/items"):
+                answer = post_raw(server, path, body, headers)
+                assert (answer.status_code, answer.json()["code"]) == (413, "BODY_TOO_LARGE")
+        assert resident_bytes(server) - before < 100 * MIB

@@ -188,8 +188,7 @@ class LedgerDatastore(PostgresDatastore):
 
     def _check_schema(self, connection: Connection[DictRow]) -> None:
         if self.schema_guard.is_due:
-            ((found,),) = execute(connection, READ_SCHEMA_VERSION)
-            self.schema_guard.check(int(found))
+            self.schema_guard.check(execute(connection, READ_SCHEMA_VERSION).fetchall())
 
     def register_type_adapters(self) -> None:
         """Nothing to do: bulk statements take arrays of plain types."""

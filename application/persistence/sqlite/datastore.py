@@ -131,7 +131,10 @@ class LedgerDatastore:
                 with cancellable(connection.interrupt):
                     yield connection
             finally:
-                self._readers.append(connection)
+                if connection.in_transaction:  # It could not be rolled back.
+                    connection.close()
+                else:
+                    self._readers.append(connection)
                 if self._closed:
                     self.close()
         finally:
@@ -139,8 +142,7 @@ class LedgerDatastore:
 
     def _check_schema(self, cursor: apsw.Cursor) -> None:
         if self.schema_guard.is_due:
-            ((found,),) = cursor.execute(READ_SCHEMA_VERSION)
-            self.schema_guard.check(int(found))
+            self.schema_guard.check(cursor.execute(READ_SCHEMA_VERSION).fetchall())
 
     def _connect(self, cache_kib: int) -> apsw.Connection:
         return self.file.connect(busy_timeout_seconds=self.lock_timeout, cache_kib=cache_kib)
@@ -160,8 +162,8 @@ def mapped_errors() -> Iterator[None]:
 @contextmanager
 def _transaction(connection: apsw.Connection, mode: str) -> Iterator[apsw.Cursor]:
     cursor = connection.cursor()
-    cursor.execute(f"BEGIN {mode}")
     try:
+        cursor.execute(f"BEGIN {mode}")
         yield cursor
         cursor.execute("COMMIT")
     finally:

@@ -43,8 +43,14 @@ class LedgerFile:
             StoreUnavailable: another file is in the place of the one that was opened first.
             apsw.Error: it can't be opened, or is no database.
         """
-        self._make()
-        connection = apsw.Connection(self.path, statementcachesize=PREPARED_STATEMENTS)
+        if self._file is None:
+            self._make()
+        else:
+            self.require_unmoved()
+        # Never made by SQLite: beside a new file, it deletes the log that another one has left.
+        connection = apsw.Connection(
+            self.path, flags=apsw.SQLITE_OPEN_READWRITE, statementcachesize=PREPARED_STATEMENTS
+        )
         connection.set_busy_timeout(int(busy_timeout_seconds * 1000))
         connection.pragma("journal_mode", "wal")
         connection.pragma("synchronous", "full")
@@ -56,7 +62,15 @@ class LedgerFile:
         return connection
 
     def _make(self) -> None:
-        """Where it is not there: to close a file that a connection has open frees its locks."""
+        """Where it is not there: to close a file that a connection has open frees its locks.
+
+        Raises StoreUnavailable where a log tells that there was one.
+        """
+        if not _size(self.path) and _size(f"{self.path}-wal"):
+            raise StoreUnavailable(
+                f"{self.path} is missing or empty, but its log {self.path}-wal has commits: put "
+                "the file back where the log is, or move the log away if it is no ledger's"
+            )
         with suppress(OSError):  # SQLite says more clearly what is wrong.
             os.close(os.open(self.path, os.O_CREAT | os.O_EXCL | os.O_RDWR, OWNER_ONLY))
 
@@ -72,6 +86,13 @@ class LedgerFile:
             self._log = log
         elif log != self._log:
             raise StoreUnavailable(f"{self.path}-wal was deleted or replaced: restart the server")
+
+
+def _size(path: str) -> int:
+    try:
+        return Path(path).stat().st_size
+    except OSError:
+        return 0
 
 
 def _identity(path: str) -> _Identity:

@@ -20,7 +20,10 @@ def install(app: FastAPI, settings: Settings) -> None:
     """Puts the layers around the app; the last one added is the outermost."""
     app.add_middleware(ConditionalGetMiddleware)
     app.add_middleware(
-        BodyMiddleware, max_bytes=settings.max_body, timeout_seconds=settings.body_timeout
+        BodyMiddleware,
+        max_bytes=settings.max_body,
+        max_batch=settings.max_batch,
+        timeout_seconds=settings.body_timeout,
     )
     app.add_middleware(
         AuthenticationMiddleware,

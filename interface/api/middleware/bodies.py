@@ -4,7 +4,8 @@ import asyncio
 import re
 import zlib
 from collections import Counter
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from http import HTTPStatus
 from typing import Final
 
@@ -17,6 +18,13 @@ from interface.api.problems import RequestProblem
 
 RETRY_AFTER_SECONDS: Final = 1
 
+MAX_ARRIVING: Final = 32
+"""Bodies of one caller that are on their way."""
+
+PARTS_OF_AN_ELEMENT: Final = 64
+SPARE_PARTS: Final = 100_000
+"""Commas, braces and brackets: a transaction has some ten, and its note may have many."""
+
 _JSON: Final = re.compile(r"application/(?:[\w.-]+\+)?json", re.ASCII)
 
 _GZIP: Final = 16 + zlib.MAX_WBITS
@@ -27,12 +35,31 @@ class ClientGone(Exception):
 
 
 class HeldBytes:
-    """How much of bodies is in memory, of each caller and of all."""
+    """How much of bodies is in memory, of each caller and of all, and how many are on their way."""
 
     def __init__(self, of_a_caller: int, of_all: int) -> None:
         self._of_a_caller = of_a_caller
         self._of_all = of_all
         self._held: Counter[str] = Counter()
+        self._arriving: Counter[str] = Counter()
+
+    @contextmanager
+    def arriving(self, who: str) -> Iterator[None]:
+        """One more body of this caller, until the end of the block. Raises RequestProblem."""
+        if self._arriving[who] >= MAX_ARRIVING:
+            raise RequestProblem(
+                HTTPStatus.TOO_MANY_REQUESTS,
+                "RATE_LIMITED",
+                f"{MAX_ARRIVING} bodies of yours are on their way already",
+                retry_after=RETRY_AFTER_SECONDS,
+            )
+        self._arriving[who] += 1
+        try:
+            yield
+        finally:
+            self._arriving[who] -= 1
+            if not self._arriving[who]:
+                del self._arriving[who]
 
     def grow(self, who: str, size: int) -> None:
         """Raises RequestProblem where it is too much."""
@@ -63,13 +90,18 @@ class BodyMiddleware:
 
     Args:
         app: what is behind it.
+        max_batch: transactions in a batch; the objects, lists and values of a body are bounded by
+            it before they are made, as each takes more memory than its bytes.
         max_bytes: in one body, unpacked. A caller may have twice as much in all requests at work,
             and all callers together 16 times.
         timeout_seconds: in which a body must have arrived.
     """
 
-    def __init__(self, app: ASGIApp, *, max_bytes: int, timeout_seconds: int) -> None:
+    def __init__(
+        self, app: ASGIApp, *, max_bytes: int, max_batch: int, timeout_seconds: int
+    ) -> None:
         self._app = app
+        self._max_parts = PARTS_OF_AN_ELEMENT * max_batch + SPARE_PARTS
         self._max_bytes = max_bytes
         self._timeout_seconds = timeout_seconds
         self._held = HeldBytes(2 * max_bytes, 16 * max_bytes)
@@ -107,10 +139,11 @@ class BodyMiddleware:
         self._require_size(int(_digits(headers)))
         gathered = self._unpacking(headers)
         try:
-            async with asyncio.timeout(self._timeout_seconds):
-                async for chunk in _chunks(receive):
-                    gathered.add(chunk)
-                    held.grow_to(gathered.size)
+            with held.arriving():
+                async with asyncio.timeout(self._timeout_seconds):
+                    async for chunk in _chunks(receive):
+                        gathered.add(chunk)
+                        held.grow_to(gathered.size)
         except TimeoutError as error:
             raise RequestProblem(
                 HTTPStatus.REQUEST_TIMEOUT,
@@ -121,7 +154,20 @@ class BodyMiddleware:
         body = gathered.end()
         if body:
             _require_json(headers)
+            self._require_few_parts(body)
         return body
+
+    def _require_few_parts(self, body: bytes) -> None:
+        """Raises RequestProblem. Texts that are full of these signs count too, and don't matter."""
+        parts = body.count(b",") + body.count(b"{") + body.count(b"[")
+        if parts > self._max_parts:
+            raise RequestProblem(
+                HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
+                "BODY_TOO_LARGE",
+                "the body has more objects, lists and values than a batch can have: send it in "
+                "parts",
+                limit=self._max_parts,
+            )
 
     def _unpacking(self, headers: MutableHeaders) -> "_Plain":
         encoding = headers.get("Content-Encoding", "identity").strip().lower()
@@ -148,6 +194,10 @@ class _Body:
         self._who = who
         self._held = held
         self._size = 0
+
+    def arriving(self) -> AbstractContextManager[None]:
+        """Raises RequestProblem where too many are."""
+        return self._held.arriving(self._who)
 
     def grow_to(self, size: int) -> None:
         """Raises RequestProblem."""
