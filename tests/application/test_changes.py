@@ -6,6 +6,7 @@ import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, nullcontext
+from hashlib import blake2b
 from itertools import pairwise
 from typing import Any
 from uuid import UUID
@@ -332,3 +333,21 @@ class TestFollower:
         assert recent.page(beyond, None, 10) is None
         with pytest.raises(UnknownPosition):
             feed.follow(beyond, None, 10)
+
+
+def test_mark_of_a_place_can_not_be_made_without_the_ledger_s_key(
+    ledger: Ledger, feed: ChangeFeed, sync: SyncService, tea: UUID
+) -> None:
+    """Else a device could confirm its guesses of what happened elsewhere. Marks from before there
+    was a key are none of this ledger's."""
+    sync.sync([element("INBOUND", tea, 1)], CLERK)
+    (change,) = feed.page(BEGINNING, None, 100).changes[-1:]
+    assert isinstance(change, Movement)
+    moment = int(change.recorded_at.timestamp() * 1_000_000)
+    told = f"{change.item_id} {change.version} {moment} {change.local_id}".encode()
+    unkeyed = blake2b(told, digest_size=6).hexdigest()
+    assert feed.head().mark != unkeyed
+    with pytest.raises(UnknownPosition):
+        feed.known(f"{change.position}-{unkeyed}")
+    other = ChangeFeed(ledger.recorder, bytes(32))
+    assert other.head().mark not in {unkeyed, feed.head().mark}
