@@ -25,6 +25,9 @@ BATCH_SIZE: Final = 500
 PAGE: Final = 1_000
 """Items, or changes, fetched at once."""
 
+_LOST: Final = frozenset({"UNKNOWN_POSITION", "INVALID"})
+"""What is said of a bookmark that leads nowhere; other problems pass."""
+
 _TOO_LARGE: Final = frozenset({"BATCH_TOO_LARGE", "BODY_TOO_LARGE"})
 
 
@@ -223,7 +226,8 @@ class StockClient:
                     report.rejected += 1
             if answer.get("changes") is not None:
                 return self._apply(answer["changes"], report)
-            if answer.get("changesProblem") and not answer["changesProblem"]["retryable"]:
+            problem = answer.get("changesProblem")
+            if problem is not None and problem["code"] in _LOST:
                 self._store.bookmark = None
             return True
 

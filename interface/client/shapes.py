@@ -82,5 +82,5 @@ BATCH: Final = {
     ],
     "serverTime": _instant,
     "changes": Optional(CHANGES),
-    "changesProblem": Optional({"retryable": bool}),
+    "changesProblem": Optional({"code": str}),
 }

@@ -121,3 +121,21 @@ def test_read_that_nobody_waits_for_ends(shop: Shop, monkeypatch: pytest.MonkeyP
     with pytest.raises(httpx2.ReadTimeout):
         shop.get(ENDLESS, shop.keys[0], timeout=1)
     shop.wait_until_at_work(0)
+
+
+def test_batch_is_answered_where_its_changes_can_not_be_read(shop: Shop) -> None:
+    with ThreadPoolExecutor(READS_OF_A_CALLER) as pool:
+        slow = [pool.submit(shop.get, ENDLESS, shop.keys[0]) for _ in range(READS_OF_A_CALLER)]
+        shop.wait_until_at_work(READS_OF_A_CALLER)
+        shop.app.state.read_slots._timeout_seconds = 0.2
+        answer = httpx2.post(
+            f"http://127.0.0.1:{shop.port}/sync/transactions",
+            json={"transactions": [], "after": "0"},
+            headers={"Authorization": f"Bearer {shop.keys[0]}"},
+            timeout=PATIENCE,
+        )
+        assert answer.status_code == 200
+        assert answer.json()["synced"] == answer.json()["failed"] == []
+        assert answer.json()["changesProblem"]["code"] == "READ_TIMED_OUT"
+        for one in slow:
+            one.result()
