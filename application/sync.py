@@ -148,10 +148,13 @@ class SyncService:
             judge = Judge(batches, known, given_up, now, history)
             verdicts = [_judged(judge, request) for request in requests]
             accepted = [event for verdict in verdicts for event in verdict.accepted]
+            failed = list(map(_failed, requests, verdicts))
+            # Before this commit adds its own events, whose clock may be wrong.
+            newest = ledger.newest_timestamp(unit_of_work) if any(failed) else None
             appended = ledger.append(unit_of_work, accepted) if accepted else []
-            failed = [
-                self._keep_rejections(unit_of_work, request, verdict, known, now)
-                for request, verdict in zip(requests, verdicts, strict=True)
+            answered = [
+                self._keep_rejections(unit_of_work, *judged, known, now, newest or now)
+                for judged in zip(requests, verdicts, failed, strict=True)
             ]
         position = appended[-1].position if appended else ledger.recorder.head()
         positions = {local_id: found.position for local_id, found in known.recorded.items()}
@@ -163,7 +166,7 @@ class SyncService:
                 position,
                 now,
             )
-            for verdict, rejections in zip(verdicts, failed, strict=True)
+            for verdict, rejections in zip(verdicts, answered, strict=True)
         ]
 
     def _keep_rejections(
@@ -171,12 +174,14 @@ class SyncService:
         unit_of_work: LedgerTransaction,
         request: _Request,
         verdict: Verdict,
+        failed: Sequence[Failed],
         known: Known,
         now: datetime,
+        newest: datetime,
     ) -> list[Failed]:
-        """What failed, in order. What was rejected under its `local_ids` counts as known for the
-        batches behind it."""
-        failed = self._kept(unit_of_work, request, _failed(request, verdict), known, now)
+        """What failed, as it is answered. What was rejected under its `local_ids` counts as known
+        for the batches behind it."""
+        answered = self._kept(unit_of_work, request, failed, known, now, newest)
         known.rejected.update(one.local_id for one in failed if one.local_id is not None)
         if known.rejected:
             recorded = [
@@ -185,7 +190,7 @@ class SyncService:
                 if event.local_id in known.rejected
             ]
             self._keeper.resolve(unit_of_work, recorded, request.principal.actor, now)
-        return failed
+        return answered
 
     def _kept(
         self,
@@ -194,12 +199,12 @@ class SyncService:
         failed: Sequence[Failed],
         known: Known,
         now: datetime,
+        newest: datetime,
     ) -> list[Failed]:
         """The same; those that are not kept, as too many are open, fail with TooManyRejections."""
         refused = {one.index: _refused(request.batch, one, known.items) for one in failed}
-        newest = self._ledger.newest_timestamp(unit_of_work) if failed else None
         left_out = self._keeper.keep(
-            unit_of_work, list(refused.values()), request.principal, now, newest or now
+            unit_of_work, list(refused.values()), request.principal, now, newest
         )
         too_many = {id(one) for one in left_out}
         return [

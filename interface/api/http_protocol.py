@@ -24,7 +24,7 @@ RESERVED_CONNECTIONS: Final = 32
 """Beyond the limit, for health checks while all others are at work."""
 
 LINGER_SECONDS: Final = 30.0
-"""How long a closed connection may take to read what it was answered."""
+"""How long a client may read nothing of its answer. One that reads slowly is left alone."""
 
 
 class BoundedHttpProtocol(HttpToolsProtocol):
@@ -118,7 +118,7 @@ class BoundedHttpProtocol(HttpToolsProtocol):
         self._abort_later()
 
     def pause_writing(self) -> None:
-        """The client does not read what it is answered: it has so long to begin."""
+        """More is answered than the client has read."""
         super().pause_writing()
         self._abort_later()
 
@@ -152,8 +152,19 @@ class BoundedHttpProtocol(HttpToolsProtocol):
         self._abort_later()
 
     def _abort_later(self) -> None:
+        """Unless the client reads."""
         if self._abort_timer is None:
-            self._abort_timer = self.loop.call_later(LINGER_SECONDS, self.abort)
+            unread = self.transport.get_write_buffer_size()
+            self._abort_timer = self.loop.call_later(
+                LINGER_SECONDS, self._abort_unless_read, unread
+            )
+
+    def _abort_unless_read(self, unread_before: int) -> None:
+        self._abort_timer = None
+        if self.transport.get_write_buffer_size() < unread_before:
+            self._abort_later()
+        else:
+            self.abort()
 
     def _cancel_abort(self) -> None:
         if self._abort_timer is not None:
@@ -170,9 +181,9 @@ class BoundedHttpProtocol(HttpToolsProtocol):
         others = [
             one for one in self.connections if isinstance(one, type(self)) and one is not self
         ]
-        # Silence costs the silent; where nobody is silent, it costs who does not get to the end.
+        # Silence costs the silent; where nobody is silent, it costs who sends or reads slowly.
         idle = [one for one in others if one.is_idle]
-        evictable = idle or [one for one in others if one.cycle.more_body]
+        evictable = idle or [one for one in others if one.cycle.more_body or one.flow.write_paused]
         if evictable:
             min(evictable, key=lambda one: one.idle_since).abort()
         elif len(self.connections) > limit + RESERVED_CONNECTIONS:

@@ -375,7 +375,7 @@ def test_clock_that_is_ahead_for_a_moment_makes_nothing_forgotten(
     sync.sync([dismissed], DEVICE)
     review.dismiss(name(dismissed), "it was counted", MANAGER, ADMIN)
     clock.now += timedelta(days=3_650)
-    sync.sync([element("OUTBOUND", tea, 8)], DEVICE)
+    sync.sync([element("INBOUND", tea, 1), element("OUTBOUND", tea, 8)], DEVICE)
     assert name(dismissed) in {row.local_id for row in kept(ledger)}
 
 

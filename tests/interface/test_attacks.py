@@ -28,7 +28,7 @@ from application.persistence.sqlite.datastore import (
 from interface.api.app import create_app
 from interface.api.http_protocol import BoundedHttpProtocol
 from interface.settings import Settings
-from tests.support.server import COMMAND, PATIENCE, Server, free_port, get, post, register, running
+from tests.support.server import COMMAND, PATIENCE, Server, get, post, register, running
 from tests.support.shop import element
 
 MIB = 2**20
@@ -351,32 +351,64 @@ def test_page_caches_are_bounded_together() -> None:
     assert MAX_READERS * READER_CACHE_KIB + WRITER_CACHE_KIB < 256 * 1024
 
 
-def test_answers_that_are_not_read_end_their_connection(
-    url: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("interface.api.http_protocol.LINGER_SECONDS", 1)
-    app = create_app(Settings(database_url=url))
-    config = uvicorn.Config(app, port=free_port(), http=BoundedHttpProtocol, log_level="error")
+@contextmanager
+def served_with_small_buffers(url: str) -> Iterator[uvicorn.Server]:
+    """In this process, with so little room in the system that answers wait in the server."""
+    config = uvicorn.Config(
+        create_app(Settings(database_url=url)), http=BoundedHttpProtocol, log_level="error"
+    )
     server = uvicorn.Server(config)
-    thread = threading.Thread(target=server.run)
+    listener = socket.create_server(("127.0.0.1", 0))
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 8_192)
+    config.port = listener.getsockname()[1]
+    thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
     thread.start()
     while not server.started:
         time.sleep(0.01)
     try:
-        with socket.create_connection(("127.0.0.1", config.port), PATIENCE) as line:
-            line.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4_096)
-            with suppress(OSError):
-                for _ in range(2_000):  # Blocks when the server has stopped to read.
-                    line.settimeout(5)
-                    line.sendall(b"GET /openapi.json HTTP/1.1\r\nHost: a\r\n\r\n")
-                    time.sleep(0.001)
-            deadline = time.monotonic() + PATIENCE
-            while server.server_state.connections:
-                assert time.monotonic() < deadline
-                time.sleep(0.05)
+        yield server
     finally:
         server.should_exit = True
         thread.join()
+
+
+GET_LARGE = b"GET /openapi.json HTTP/1.1\r\nHost: a\r\n\r\n"
+
+
+def small_line_to(server: uvicorn.Server) -> socket.socket:
+    line = socket.socket()
+    line.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4_096)
+    line.settimeout(PATIENCE)
+    line.connect(("127.0.0.1", server.config.port))
+    return line
+
+
+def test_answers_that_are_not_read_end_their_connection(
+    url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("interface.api.http_protocol.LINGER_SECONDS", 0.5)
+    with served_with_small_buffers(url) as server, small_line_to(server) as line:
+        line.sendall(GET_LARGE * 4)
+        deadline = time.monotonic() + PATIENCE
+        while not server.server_state.connections:
+            assert time.monotonic() < deadline
+        while server.server_state.connections:
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
+
+
+def test_answer_that_is_read_slowly_comes_whole(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A handheld on a bad line: what counts is that it goes on."""
+    monkeypatch.setattr("interface.api.http_protocol.LINGER_SECONDS", 0.5)
+    with served_with_small_buffers(url) as server, small_line_to(server) as line:
+        line.sendall(GET_LARGE.replace(b"\r\n\r\n", b"\r\nConnection: close\r\n\r\n"))
+        found = b""
+        while piece := line.recv(2_048):
+            found += piece
+            time.sleep(0.05)
+    head, _, body = found.partition(b"\r\n\r\n")
+    assert head.startswith(b"HTTP/1.1 200")
+    assert json.loads(body)["openapi"]
 
 
 def test_very_many_bodies_on_their_way_keep_nobody_out(
