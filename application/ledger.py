@@ -1,7 +1,7 @@
 """The ledger: items are loaded from it and events are appended to it, one commit at a time."""
 
 import logging
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import datetime
 from typing import Any, Final, NamedTuple, cast
 from uuid import UUID
@@ -105,7 +105,9 @@ class Ledger(Application[UUID]):
         try:
             known.recorded.update(self._by_local_id(recorded))
         except MapperDeserialisationError:
-            self._look_up_in_parts(transaction, local_ids, known)
+            found, damaged = self._readable(transaction.recorded, local_ids)
+            known.recorded.update(found)
+            known.damaged.update(damaged)
         for one in list(latest):
             item_id = cast("UUID", one.event.originator_id)
             try:
@@ -118,31 +120,24 @@ class Ledger(Application[UUID]):
 
     def recorded_under(self, local_ids: Sequence[UUID]) -> dict[UUID, Recorded[MovementRecorded]]:
         """What is recorded under these, as far as it can be read."""
+        found, _ = self._readable(self.recorder.select_recorded, local_ids)
+        return found
+
+    def _readable(
+        self, find: Callable[[Sequence[UUID]], Iterable[Notification]], local_ids: Sequence[UUID]
+    ) -> tuple[dict[UUID, Recorded[MovementRecorded]], set[UUID]]:
+        """What `find` gives that can be read, and the `local_id`s of the rest, found by halves: a
+        damaged event does not tell its own."""
         try:
-            return self._by_local_id(self.recorder.select_recorded(local_ids))
+            return self._by_local_id(find(local_ids)), set()
         except MapperDeserialisationError as error:
             if len(local_ids) == 1:
                 _LOG.error("%s", error)
-                return {}
-            return {
-                **self.recorded_under(local_ids[: len(local_ids) // 2]),
-                **self.recorded_under(local_ids[len(local_ids) // 2 :]),
-            }
-
-    def _look_up_in_parts(
-        self, transaction: LedgerTransaction, local_ids: Sequence[UUID], known: Known
-    ) -> None:
-        """Finds the damaged event by halves: it does not tell its `local_id`."""
+                return {}, set(local_ids)
         half = len(local_ids) // 2
-        for part in (local_ids[:half], local_ids[half:]):
-            try:
-                known.recorded.update(self._by_local_id(transaction.recorded(part)))
-            except MapperDeserialisationError as error:
-                if len(part) > 1:
-                    self._look_up_in_parts(transaction, part, known)
-                else:
-                    _LOG.error("%s", error)
-                    known.damaged.update(part)
+        found, damaged = self._readable(find, local_ids[:half])
+        more, others = self._readable(find, local_ids[half:])
+        return found | more, damaged | others
 
     def _by_local_id(self, found: Iterable[Notification]) -> dict[UUID, Recorded[MovementRecorded]]:
         recorded = (cast("Recorded[MovementRecorded]", self.to_recorded(one)) for one in found)

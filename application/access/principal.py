@@ -30,6 +30,11 @@ class Principal:
     """The caller's own; they do not matter to a role that may act everywhere."""
     device: str | None = None
 
+    @property
+    def limit_key(self) -> str:
+        """By what limits know the caller: the API key, or else the name."""
+        return self.actor.key_id or self.actor.name
+
     def may(self, permission: Permission) -> bool:
         return permission in GRANTS[self.role]
 

@@ -18,6 +18,7 @@ from application.changes import Bookmark, ChangePage, UnknownPosition
 from application.follower import Follower
 from application.persistence.port import StoreUnavailable
 from interface.api.problems import RequestProblem
+from interface.api.reading import hung_up
 
 READS_AT_ONCE: Final = 2
 """Of all followers that read from the database, as memory does not reach back so far."""
@@ -61,7 +62,7 @@ class StreamSlots:
     @contextmanager
     def taken_by(self, caller: Principal) -> Iterator[Slot]:
         """One more, until the end of the block. Raises RequestProblem where all are taken."""
-        who = caller.actor.key_id or caller.actor.name
+        who = caller.limit_key
         slots = self._taken[who]
         if len(slots) >= self._limit:
             self._take_away(slots)
@@ -103,7 +104,7 @@ async def wait_for_changes(
     client hung up, and when the server stops."""
     deadline = asyncio.get_running_loop().time() + seconds
     with _wake_ups(follower) as woken:
-        gone = asyncio.create_task(_gone(request))
+        gone = asyncio.create_task(hung_up(request))
         gone.add_done_callback(lambda _: woken.set())
         try:
             while True:
@@ -192,9 +193,3 @@ async def _read(
         async with reads:
             page = await run_in_threadpool(follower.feed.follow, after, locations, limit)
     return page
-
-
-async def _gone(request: Request) -> None:
-    """Returns when the client has hung up."""
-    while (await request.receive())["type"] != "http.disconnect":
-        pass

@@ -53,14 +53,14 @@ class ReadSlots:
         loop = asyncio.get_running_loop()
         deadline = loop.time() + self._timeout_seconds
         principal: Principal = request.state.principal
-        async with self._turn_of(principal.actor.key_id or principal.actor.name, deadline):
+        async with self._turn_of(principal.limit_key, deadline):
             cancellation = Cancellation()
 
             def cancel() -> None:
                 loop.run_in_executor(None, cancellation.cancel)
 
             timer = loop.call_at(deadline, cancel)
-            gone = asyncio.create_task(_gone(request))
+            gone = asyncio.create_task(hung_up(request))
             gone.add_done_callback(lambda task: None if task.cancelled() else cancel())
             try:
                 with cancelled_by(cancellation):
@@ -107,7 +107,7 @@ async def _acquired(turns: asyncio.Semaphore, deadline: float) -> AsyncIterator[
         turns.release()
 
 
-async def _gone(request: Request) -> None:
+async def hung_up(request: Request) -> None:
     """Returns when the client has hung up."""
     while (await request.receive())["type"] != "http.disconnect":
         pass

@@ -60,7 +60,7 @@ class AuthenticationMiddleware:
         if not self._required:
             return ANONYMOUS
         principal = await self._authenticate(scope)
-        self._requests.spend(principal.actor.key_id or principal.actor.name)
+        self._requests.spend(principal.limit_key)
         return principal
 
     async def _identify(self, scope: Scope, *, afresh: bool = False) -> Principal:

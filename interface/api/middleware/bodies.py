@@ -31,7 +31,7 @@ _GZIP: Final = 16 + zlib.MAX_WBITS
 
 
 class ClientGone(Exception):
-    """The client hung up amid its body."""
+    """The client hung up before its body was complete."""
 
 
 class HeldBytes:
@@ -112,9 +112,10 @@ class BodyMiddleware:
             return
         principal: Principal | None = scope["state"].get("principal")
         if principal is None:
-            await self._serve(scope, receive, send, _Body("", HeldBytes(0, 0)))
+            _require_no_body(Headers(scope=scope))
+            await self._app(scope, receive, send)
             return
-        body = _Body(principal.actor.key_id or principal.actor.name, self._held)
+        body = _Body(principal.limit_key, self._held)
         try:
             await self._serve(scope, receive, send, body)
         finally:
@@ -248,6 +249,12 @@ class _Gzip(_Plain):
         if not self._unpacker.eof:
             raise _not_gzip()
         return super().end()
+
+
+def _require_no_body(headers: Headers) -> None:
+    """Raises RequestProblem: nothing that is public takes a body, and none is read."""
+    if "Transfer-Encoding" in headers or _digits(headers).strip("0"):
+        raise _too_large(0)
 
 
 def _require_json(headers: Headers) -> None:
