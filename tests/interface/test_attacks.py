@@ -419,15 +419,20 @@ def test_answer_that_is_read_slowly_comes_whole(url: str, monkeypatch: pytest.Mo
     assert json.loads(body)["openapi"]
 
 
+def begun_batch(server: Server) -> bytes:
+    """The head and the first byte of a request whose body never ends."""
+    return (
+        f"POST /sync/transactions HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer "
+        f"{server.admin_key}\r\nContent-Length: 100\r\n\r\n["
+    ).encode()
+
+
 def test_very_many_bodies_on_their_way_keep_nobody_out(
     url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("STOCKLEDGER_MAX_CONNECTIONS", "20")
     with running(url, auth=True) as server, ExitStack() as stack:
-        head = (
-            f"POST /sync/transactions HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer "
-            f"{server.admin_key}\r\nContent-Length: 100\r\n\r\n["
-        ).encode()
+        head = begun_batch(server)
         for _ in range(100):
             stack.enter_context(line_to(server)).sendall(head)
         for _ in range(5):
@@ -440,10 +445,7 @@ def test_bodies_of_one_caller_on_their_way_are_bounded_in_number(
 ) -> None:
     monkeypatch.setenv("STOCKLEDGER_BODY_TIMEOUT", "3")
     with running(url, auth=True) as server, ExitStack() as stack:
-        head = (
-            f"POST /sync/transactions HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer "
-            f"{server.admin_key}\r\nContent-Length: 100\r\n\r\n["
-        ).encode()
+        head = begun_batch(server)
         lines = [stack.enter_context(line_to(server)) for _ in range(40)]
         for line in lines:
             line.sendall(head)

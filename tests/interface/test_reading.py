@@ -59,6 +59,15 @@ class Shop:
         url = f"http://127.0.0.1:{self.port}{path}"
         return httpx2.get(url, headers=headers, timeout=timeout)
 
+    def sync(self, key: str, **more: str) -> httpx2.Response:
+        """An empty batch."""
+        return httpx2.post(
+            f"http://127.0.0.1:{self.port}/sync/transactions",
+            json={"transactions": []} | more,
+            headers={"Authorization": f"Bearer {key}"},
+            timeout=PATIENCE,
+        )
+
     def wait_until_at_work(self, number: int) -> None:
         deadline = time.monotonic() + PATIENCE
         while self.at_work != number:
@@ -86,13 +95,7 @@ def test_slow_reads_of_one_caller_keep_nobody_else_waiting(shop: Shop) -> None:
         shop.wait_until_at_work(READS_OF_A_CALLER)
         assert shop.get("/items", shop.keys[1]).is_success
         assert shop.get("/health/ready", shop.keys[1]).is_success
-        batch = httpx2.post(
-            f"http://127.0.0.1:{shop.port}/sync/transactions",
-            json={"transactions": []},
-            headers={"Authorization": f"Bearer {shop.keys[2]}"},
-            timeout=PATIENCE,
-        )
-        assert batch.is_success
+        assert shop.sync(shop.keys[2]).is_success
         answers = [one.result() for one in slow]
     assert {(one.status_code, one.json()["code"]) for one in answers} == {(503, "READ_TIMED_OUT")}
     assert all(int(one.headers["Retry-After"]) > 0 for one in answers)
@@ -105,13 +108,7 @@ def test_slow_reads_of_many_callers_keep_no_writer_waiting(shop: Shop) -> None:
         slow = [pool.submit(shop.get, ENDLESS, key) for key in shop.keys * 3]
         shop.wait_until_at_work(READS_AT_ONCE)
         assert shop.get("/health/ready", shop.keys[1]).is_success
-        batch = httpx2.post(
-            f"http://127.0.0.1:{shop.port}/sync/transactions",
-            json={"transactions": []},
-            headers={"Authorization": f"Bearer {shop.keys[2]}"},
-            timeout=PATIENCE,
-        )
-        assert batch.is_success
+        assert shop.sync(shop.keys[2]).is_success
         assert shop.most == READS_AT_ONCE
         assert {one.result().status_code for one in slow} == {503}
 
@@ -128,12 +125,7 @@ def test_batch_is_answered_where_its_changes_can_not_be_read(shop: Shop) -> None
         slow = [pool.submit(shop.get, ENDLESS, shop.keys[0]) for _ in range(READS_OF_A_CALLER)]
         shop.wait_until_at_work(READS_OF_A_CALLER)
         shop.app.state.read_slots._timeout_seconds = 0.2
-        answer = httpx2.post(
-            f"http://127.0.0.1:{shop.port}/sync/transactions",
-            json={"transactions": [], "after": "0"},
-            headers={"Authorization": f"Bearer {shop.keys[0]}"},
-            timeout=PATIENCE,
-        )
+        answer = shop.sync(shop.keys[0], after="0")
         assert answer.status_code == 200
         assert answer.json()["synced"] == answer.json()["failed"] == []
         assert answer.json()["changesProblem"]["code"] == "READ_TIMED_OUT"

@@ -254,7 +254,12 @@ class _Gzip(_Plain):
 def _require_no_body(headers: Headers) -> None:
     """Raises RequestProblem: nothing that is public takes a body, and none is read."""
     if "Transfer-Encoding" in headers or _digits(headers).strip("0"):
-        raise _too_large(0)
+        raise RequestProblem(
+            HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
+            "BODY_TOO_LARGE",
+            "this path takes no body",
+            limit=0,
+        )
 
 
 def _require_json(headers: Headers) -> None:
