@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo serve test test-slow test-ha lint audit bench lock clean
+.PHONY: demo serve test test-slow test-ha contract lint audit bench lock clean
 
 demo: .venv/runtime ## Play two handhelds that went offline
 	$(BIN)/stockledger demo
@@ -18,6 +18,9 @@ test-slow: .venv/dev ## Tests that take over 10 seconds each
 
 test-ha: .venv/ha ## PostgreSQL under Patroni; needs etcd, on Debian the package etcd-server
 	$(BIN)/pytest -m high_availability
+
+contract: .venv/dev ## Write openapi.json anew, after a change of the API that is meant
+	$(BIN)/python -m tests.support.contract
 
 lint: .venv/dev
 	$(BIN)/ruff check .

@@ -1,9 +1,10 @@
 """Moving the ledger to another database, event for event.
 
-The events are copied in chunks, a commit each, at the positions that they have in the source; then
-the target's read models are made from them, and all of it is compared. API keys, the audit trail
-and rejected transactions come along. The source may go on being written. A copy that was killed
-goes on where it ended, and one that is done takes up what is new.
+The events are copied in chunks, a commit each, at the positions that they have in the source. A new
+target's read models are made from them in the end; later ones are brought up to date with each
+chunk. All of it is compared. API keys, the audit trail and rejected transactions come along. The
+source may go on being written. A copy that was killed goes on where it ended, and one that is done
+takes up what is new.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -21,10 +22,10 @@ from application.persistence.filters import ItemFilter
 from application.persistence.properties import BOOKMARK_KEY, PROPERTIES, Property
 from application.projections import PROJECTIONS
 from application.projections.stock_levels import StockLevel
-from application.projections.table import Insert, Recorded, Table, Update, Upsert
+from application.projections.table import Insert, Projection, Recorded, Table, Update, Upsert
 from application.rebuild import rebuild
 from application.rejected.table import RejectedTransaction
-from application.schema import KEPT_TABLES
+from application.schema import KEPT_TABLES, mark_as_outdated, outdated
 from domain.events import StockItemEvent
 
 CHUNK: Final = 2_000
@@ -57,8 +58,15 @@ class Copied(NamedTuple):
     topic with a space behind each, its state as it is stored, and a line feed."""
 
 
-def copy(source: Ledger, target: Ledger, progress: Progress) -> Copied:
+def copy(source: Ledger, target: Ledger, progress: Progress, *, mirror: bool = False) -> Copied:
     """Brings the target to where the source is.
+
+    Args:
+        source: where events come from.
+        target: a ledger that is empty, or a part of the source from its first event on.
+        progress: is told how far it is.
+        mirror: whether what is kept beside the events shall be as in the source, as in a backup.
+            Otherwise what the target has closed stays closed, and what it alone has stays.
 
     Raises:
         NotACopy: the target holds an event that the source does not have in this place, before the
@@ -66,19 +74,27 @@ def copy(source: Ledger, target: Ledger, progress: Progress) -> Copied:
         RebuildRunning: a rebuild of the target is at work.
         StoreUnavailable: one of the databases can't be reached. The copy is to be run again.
     """
-    return _Copy(source, target, progress).run()
+    return _Copy(source, target, progress, mirror=mirror).run()
 
 
 class _Copy:
-    def __init__(self, source: Ledger, target: Ledger, progress: Progress) -> None:
+    def __init__(self, source: Ledger, target: Ledger, progress: Progress, *, mirror: bool) -> None:
         self._source = source
         self._target = target
         self._progress = progress
+        self._mirror = mirror
+        self._current: list[Projection] = []
+        """The target's read models that hold all of its events."""
 
     def run(self) -> Copied:
         start = self._compare()
+        if start == 0:  # Filling them in one go is faster, and a killed copy leaves them marked.
+            with self._target.recorder.transaction() as transaction:
+                mark_as_outdated(transaction)
+        to_be_rebuilt = outdated(self._target.recorder)
+        self._current = [one for one in PROJECTIONS if one not in to_be_rebuilt]
         new = self._append_from(start)
-        for projection in PROJECTIONS:
+        for projection in to_be_rebuilt:
             rebuild(self._target, projection, partial(self._progress, projection.table.name))
         for table in KEPT_TABLES:
             self._bring(table)
@@ -103,26 +119,35 @@ class _Copy:
         return new
 
     def _append(self, chunk: Sequence[Notification], position: int) -> None:
-        local_ids = [local_id(self._source.to_recorded(found).event) for found in chunk]
+        recorded = [self._source.to_recorded(found) for found in chunk]
+        local_ids = [local_id(event) for _, event in recorded]
         with self._target.recorder.transaction() as transaction:
             transaction.exclude_writers()
             if transaction.events_after(position, 1):
                 raise NotACopy("the target is being written by someone else")
             transaction.restore(chunk, local_ids)
+            for projection in self._current:
+                transaction.write(projection.table, projection.project(recorded))
 
     def _bring(self, table: Table) -> None:
-        """What the target lacks is added; what differs is as in the source, but for what the
-        target has closed."""
+        """What the target lacks is added; what differs is as in the source, but, unless the target
+        is a mirror, for what it has closed."""
         key = list(table.columns).index(table.key)
         with self._source.recorder.transaction() as transaction:
             here = {row[key]: table.row(*row) for row in transaction.rows(table)}
         with self._target.recorder.transaction() as transaction:
             there = {row[key]: table.row(*row) for row in transaction.rows(table)}
             new = [row for found, row in here.items() if found not in there]
-            merged = {found: _merged(here[found], there[found]) for found in here.keys() & there}
+            both = here.keys() & there.keys()
+            merged = {
+                found: here[found] if self._mirror else _merged(here[found], there[found])
+                for found in both
+            }
             changed = [row for found, row in merged.items() if row != there[found]]
             if new:
                 transaction.write(table, [Insert(new)])
+            if self._mirror:
+                transaction.delete(table, sorted(there.keys() - here.keys()))
             if changed:
                 columns = tuple(column for column in table.columns if column != table.key)
                 values = [(*row[:key], *row[key + 1 :], row[key]) for row in changed]
@@ -214,10 +239,10 @@ def _chunk(ledger: Ledger, after: int, size: int) -> Sequence[Notification]:
 
 
 def _stock_list(ledger: Ledger) -> Iterator[StockLevel]:
-    after: tuple[str, str] | None = None
+    after: tuple[str, str, UUID] | None = None
     while page := ledger.recorder.select_items(ItemFilter(), after=after, limit=PAGE):
         yield from page
-        after = (page[-1].location, page[-1].sku)
+        after = (page[-1].location, page[-1].sku, page[-1].item_id)
 
 
 def _digested(event: Notification) -> bytes:

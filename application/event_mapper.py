@@ -21,6 +21,7 @@ from eventsourcing.persistence import (
 from eventsourcing.utils import get_topic, resolve_topic
 
 from domain.events import StockItemEvent
+from domain.labels import kept_form
 
 _COLUMNS = ("originator_id", "originator_version")
 """Stored beside the state."""
@@ -62,9 +63,11 @@ class EventMapper(Mapper[UUID]):
     def to_base(self, stored_event: StoredEvent) -> EventBase:
         """The event's base alone, at half the cost of the event."""
         try:
-            return self._base_decoder.decode(stored_event.state)
+            base = self._base_decoder.decode(stored_event.state)
         except msgspec.MsgspecError as error:
             raise _unreadable(stored_event, error) from error
+        base.location, base.sku = kept_form(base.location), kept_form(base.sku)
+        return base
 
     def to_stored_event(self, domain_event: DomainEventProtocol[UUID]) -> StoredEvent:
         event_class = type(domain_event)
@@ -81,6 +84,9 @@ class EventMapper(Mapper[UUID]):
             values = msgspec.structs.asdict(_state_reader(event_class)(stored_event.state))
         except (msgspec.MsgspecError, AttributeError, TypeError) as error:
             raise _unreadable(stored_event, error) from error
+        # What was recorded before labels had one form is read in it.
+        values["location"] = kept_form(values["location"])
+        values["sku"] = kept_form(values["sku"])
         values["originator_id"] = stored_event.originator_id
         values["originator_version"] = stored_event.originator_version
         return cast("DomainEventProtocol[UUID]", event_class.of(values))

@@ -21,7 +21,7 @@ from domain.events import (
     ItemRegistered,
     StockItemEvent,
 )
-from domain.limits import require_label
+from domain.labels import label
 from domain.rejections import Conflict, ItemDiffers, UnknownVersion
 from domain.stock_item import ItemDetails, StockItem
 
@@ -51,7 +51,7 @@ class ItemService:
             ItemDiffers: the item is there already, with other details.
             Conflict: another writer was faster, again and again.
         """
-        require_label("location", location)
+        location = label("location", location)
         principal.require_location(location)
         item, is_new = until_won(
             lambda given_up: self._register(location, sku, details, principal, given_up)
@@ -68,8 +68,7 @@ class ItemService:
         """Describes the item anew, as `change` makes of its details.
 
         Raises:
-            UnknownItem: it is not registered.
-            Forbidden: it is at no location of the caller's.
+            UnknownItem: it is not registered, or not at a location of the caller's.
             ItemDiscontinued: it must be reactivated first.
             Invalid: the new details lie outside their bounds.
         """
@@ -82,7 +81,7 @@ class ItemService:
         )
 
     def discontinue(self, item_id: UUID, principal: Principal) -> StockItem:
-        """Ends the item's movements. Raises UnknownItem, Forbidden."""
+        """Ends the item's movements. Raises UnknownItem."""
         return self._change(
             item_id,
             principal,
@@ -90,7 +89,7 @@ class ItemService:
         )
 
     def reactivate(self, item_id: UUID, principal: Principal) -> StockItem:
-        """Lets the item move again. Raises UnknownItem, Forbidden."""
+        """Lets the item move again. Raises UnknownItem."""
         return self._change(
             item_id,
             principal,
@@ -98,7 +97,7 @@ class ItemService:
         )
 
     def at_version(self, item_id: UUID, version: int, principal: Principal) -> StockItem:
-        """The item as its event number `version` left it. Raises UnknownItem, Forbidden,
+        """The item as its event number `version` left it. Raises UnknownItem,
         UnknownVersion."""
         self._require_found(item_id, principal)
         stored = self._event(item_id, version)
@@ -107,7 +106,7 @@ class ItemService:
         return self._as_left_by(stored)
 
     def as_of(self, item_id: UUID, time: datetime, principal: Principal) -> StockItem:
-        """The item as it was recorded at `time`. Raises UnknownItem, Forbidden, UnknownVersion."""
+        """The item as it was recorded at `time`. Raises UnknownItem, UnknownVersion."""
         self._require_found(item_id, principal)
         stored = self._last_event_at(item_id, time)
         if stored is None:

@@ -54,6 +54,10 @@ class Verdict(NamedTuple):
         """Whether each of its transactions is to be recorded now."""
         return len(self.accepted) == len(self.decided) and not self.rejected
 
+    def settles(self, place: int) -> bool:
+        """Whether the transaction in that place is recorded: now, or before."""
+        return any(one.place == place for one in self.decided)
+
     def without_accepting(self) -> "Verdict":
         """What is left of it where nothing is to be recorded."""
         known = [one for one in self.decided if one.status == "duplicate"]
@@ -108,6 +112,10 @@ class Judge:
                 verdict.accepted.append(event)
                 verdict.decided.append(Decided(place, "recorded", event))
         return verdict
+
+    def recorded(self, local_id: UUID) -> MovementRecorded | None:
+        """What is recorded under it: before, or by a batch that was judged already."""
+        return self._events.get(local_id)
 
     def _require_sound(self, transaction: Transaction) -> None:
         """Raises LedgerDamaged."""

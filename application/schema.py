@@ -8,7 +8,7 @@ never changed: one whose description differs from the one that it was made by is
 Schema 1 is the first that can be upgraded. It had no number yet, and is known by its columns.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from hashlib import sha256
 from secrets import token_hex
 from typing import Final
@@ -24,9 +24,10 @@ from application.persistence.properties import (
 )
 from application.projections import PROJECTIONS
 from application.projections.table import Projection, Upsert
+from application.rejected.migrations import identify_by_content
 from application.rejected.table import REJECTED
 
-VERSION: Final = 2
+VERSION: Final = 3
 """What this version of the code reads and writes. A changed table takes the next number, a step in
 each adapter, and a fixture (tests/support/make_ledger.py)."""
 
@@ -34,6 +35,11 @@ KEPT_TABLES: Final = (*ACCESS_TABLES, REJECTED)
 """What is kept beside the events, and can't be made from them."""
 
 EVENTS: Final = "stored_events"
+
+MIGRATIONS: Final[Mapping[int, Sequence[Callable[[LedgerTransaction], None]]]] = {
+    3: (identify_by_content,),
+}
+"""What a step changes in rows besides, for which SQL has no words."""
 
 
 class SchemaMismatch(Exception):
@@ -82,6 +88,12 @@ def mark_as_current(
     """The read model was made by this description."""
     name = read_model_property(projection.table)
     _set(transaction, name, fingerprint(recorder, projection))
+
+
+def mark_as_outdated(transaction: LedgerTransaction) -> None:
+    """Every read model is to be rebuilt."""
+    for projection in PROJECTIONS:
+        _set(transaction, read_model_property(projection.table), "")
 
 
 def _properties(recorder: LedgerRecorder) -> dict[str, str]:
@@ -166,6 +178,8 @@ def _step(recorder: LedgerRecorder, version: int) -> None:
             return
         for statement in recorder.steps[version]:
             transaction.run(statement)
+        for migrate in MIGRATIONS.get(version, ()):
+            migrate(transaction)
         if BOOKMARK_KEY not in dict(transaction.rows(PROPERTIES)):
             _set(transaction, BOOKMARK_KEY, token_hex(32))
         _set(transaction, SCHEMA_VERSION, str(version))

@@ -8,7 +8,7 @@ from typing import cast
 
 from application.projections import PROJECTIONS
 from application.projections.table import Recorded
-from application.transaction_parser import parse_transaction
+from application.transaction_parser import read_element
 from benchmarks.databases import Commit, Database
 from benchmarks.shop import CALLER, Shop, shop
 from domain.stock_item import StockItem
@@ -34,7 +34,7 @@ def _commits(stock: Shop, size: int, rounds: int) -> Iterator[Commit]:
     for number in range(rounds):
         recorded = []
         for element in stock.batch(size, first=number * size):
-            transaction = parse_transaction(element)
+            transaction = read_element(element).transaction
             item = items[transaction.item_id]
             event = item.record(transaction, by=CALLER.actor, recorded_at=datetime.now(UTC))
             recorded.append(Recorded(next(positions), event))

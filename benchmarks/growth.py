@@ -103,7 +103,7 @@ def _cost(stock: Shop) -> Cost:
         statistics.median(_synced(stock, stock.items, first=SIZE * n) for n in range(TRIES)),
         _read(lambda: reader.select_movements(at_location, before=head // 2, limit=SIZE)),
         _read(lambda: reader.select_movements(of_item, before=None, limit=SIZE)),
-        _read(lambda: reader.select_items(ItemFilter(), after=("main", sku), limit=SIZE)),
+        _read(lambda: reader.select_items(ItemFilter(), after=("main", sku, item), limit=SIZE)),
         _read(lambda: reader.select_changes(here, after=head // 2, upto=head, limit=SIZE)),
     )
 

@@ -17,7 +17,7 @@ from uuid import UUID
 from eventsourcing.domain import Aggregate
 
 from domain.moments import happened_at
-from domain.transaction import Content, TransactionType
+from domain.transaction import Content, TransactionType, sent_time
 
 if TYPE_CHECKING:
     from domain.stock_item import StockItem
@@ -95,6 +95,9 @@ class MovementRecorded(StockItemEvent):
     local_id: UUID
     _: KW_ONLY
     occurred_at: datetime | None = None
+    """When goods moved by the client's clock, put right where that was known to be wrong."""
+    device_time: str | None = None
+    """What the client sent for it, where that is something else (see `Transaction`)."""
     device: str | None = None
     reason: str | None = None
     note: str | None = None
@@ -125,7 +128,13 @@ class MovementRecorded(StockItemEvent):
     @property
     def content(self) -> Content:
         """What a repetition under the same `local_id` is compared by."""
-        return Content(self.type, self.originator_id, self.quantity)
+        return Content(
+            self.type,
+            self.originator_id,
+            self.quantity,
+            sent_time(self.occurred_at, self.device_time),
+            self.reference,
+        )
 
     def apply(self, item: StockItem) -> None:
         item.on_hand, item.counted_at = self.on_hand, self.counted_at

@@ -10,6 +10,8 @@ MAX_QUANTITY: Final = 2**53 - 1
 MAX_NOTE_LENGTH: Final = 2_000
 MAX_TEXT_LENGTH: Final = 200
 """Characters in every other text: names, references, reasons, devices, actors."""
+MAX_TIME_LENGTH: Final = 64
+"""Characters kept of a time that can't be read."""
 
 
 def require_quantity(field: str, value: int, *, at_least: int) -> None:
@@ -44,10 +46,3 @@ def printable(text: str) -> str:
         letter if letter.isprintable() else letter.encode("unicode_escape").decode()
         for letter in text
     )
-
-
-def require_label(field: str, value: str) -> None:
-    """Raises `Invalid` unless `value` is one printable, non-blank line without outer spaces."""
-    require_text(field, value)
-    if not value or value != value.strip() or not value.isprintable():
-        raise Invalid(field, "must be one printable line, not blank, without outer spaces")

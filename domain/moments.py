@@ -14,6 +14,45 @@ LONGEST_OFFLINE: Final = timedelta(days=90)
 battery was empty says some year long ago."""
 
 
+CLOCK_TRUST: Final = timedelta(seconds=30)
+"""How far a device's clock may be off before what it says is put right: a batch is on its way for
+some seconds."""
+
+
+def goods_time(
+    occurred_at: datetime | None,
+    *,
+    received_at: datetime,
+    sent_at: datetime | None = None,
+    age: timedelta | None = None,
+) -> datetime | None:
+    """When goods moved, by the server's clock, as far as the device's word tells.
+
+    Args:
+        occurred_at: by the device's clock.
+        received_at: the server's clock when the batch came.
+        sent_at: the device's clock when it sent the batch.
+        age: how long ago it was at the sending, by a clock of the device that nobody sets.
+    """
+    if age is not None:
+        moment = received_at - age
+    elif occurred_at is not None and sent_at is not None:
+        moment = _shifted(occurred_at, received_at - sent_at)
+    else:
+        return occurred_at
+    if occurred_at is not None and abs(moment - occurred_at) <= CLOCK_TRUST:
+        return occurred_at
+    return moment
+
+
+def _shifted(instant: datetime, by: timedelta) -> datetime:
+    """The same instant where the sum is beyond all years."""
+    try:
+        return instant + by
+    except OverflowError:
+        return instant
+
+
 def happened_at(occurred_at: datetime | None, recorded_at: datetime) -> datetime:
     """When goods moved, as far as one can tell: by the device's clock where that is credible, and
     otherwise when it was recorded."""

@@ -2,6 +2,7 @@
 
     Rejection
       Invalid                the request breaks the contract, whatever the stock is
+      Unsupported            it needs what only a newer version of this server knows
       UnknownItem            no such item is registered
       UnknownVersion         the item has no such version, or did not exist at that time
       ItemDiscontinued       the item takes no more movements
@@ -33,7 +34,9 @@ class Rejection(Exception):
         self.details = details
 
     def __eq__(self, other: object) -> bool:
-        return type(self) is type(other) and vars(self) == vars(other)
+        return (
+            isinstance(other, Rejection) and self.code == other.code and vars(self) == vars(other)
+        )
 
     def __hash__(self) -> int:
         return hash((self.code, self.message))
@@ -48,13 +51,32 @@ class Invalid(Rejection):
         super().__init__(f"{field}: {problem}", field=field, problem=problem)
 
 
+class Unsupported(Rejection):
+    """The transaction is of a type, or needs something, that this version does not know."""
+
+    code = "UNSUPPORTED"
+
+    def __init__(self, **unknown: str) -> None:
+        """`unknown`: the field that names it, and its name."""
+        ((field, name),) = unknown.items()
+        super().__init__(
+            f"{field}: this version of the server does not know {name}; it is kept, and can be "
+            "retried after an upgrade",
+            field=field,
+            unknown=name,
+        )
+
+
 class UnknownItem(Rejection):
-    """No such item is registered."""
+    """No such item is registered, as far as the caller may know."""
 
     code = "UNKNOWN_ITEM"
 
     def __init__(self, item_id: UUID) -> None:
-        super().__init__(f"item {item_id} is not registered", item_id=str(item_id))
+        super().__init__(
+            f"item {item_id} is not registered, or not at a location of yours",
+            item_id=str(item_id),
+        )
 
 
 class UnknownVersion(Rejection):
@@ -121,12 +143,22 @@ class LocalIdReused(Rejection):
 
     code = "LOCAL_ID_REUSED"
 
-    def __init__(self, *, type: str, item_id: UUID, quantity: int) -> None:
+    def __init__(
+        self,
+        *,
+        type: str,
+        item_id: UUID,
+        quantity: int,
+        occurred_at: str | None,
+        reference: str | None,
+    ) -> None:
         super().__init__(
             f"this local_id is recorded for another transaction: {type} {quantity} of {item_id}",
             type=type,
             item_id=str(item_id),
             quantity=quantity,
+            occurred_at=occurred_at,
+            reference=reference,
         )
 
     @classmethod

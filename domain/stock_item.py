@@ -12,7 +12,8 @@ from eventsourcing.domain import Aggregate
 from domain import events
 from domain.actor import Actor
 from domain.history import History
-from domain.limits import MAX_QUANTITY, require_label, require_quantity
+from domain.labels import kept_form, label
+from domain.limits import MAX_QUANTITY, require_quantity
 from domain.moments import happened_at, require_credible_moment
 from domain.rejections import (
     InsufficientStock,
@@ -31,8 +32,9 @@ NAMESPACE: Final = UUID("6d1f3c52-7f0a-5b0e-9c3e-0f6b3a1d2e47")
 
 
 def item_id(location: str, sku: str) -> UUID:
-    """The item's id: the UUIDv5 of location and SKU, so that a device can make it offline."""
-    return uuid5(NAMESPACE, f"{location}\x1f{sku}")
+    """The item's id: the UUIDv5 of location and SKU in their kept form, so that a device can make
+    it offline."""
+    return uuid5(NAMESPACE, f"{kept_form(location)}\x1f{kept_form(sku)}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,8 +50,8 @@ class ItemDetails:
     safety_stock: int = 0
 
     def __post_init__(self) -> None:
-        require_label("name", self.name)
-        require_label("unit", self.unit)
+        object.__setattr__(self, "name", label("name", self.name))
+        object.__setattr__(self, "unit", label("unit", self.unit))
         require_quantity("safetyStock", self.safety_stock, at_least=0)
 
 
@@ -87,8 +89,7 @@ class StockItem(Aggregate, created_event_name="ItemRegistered"):
         cls, location: str, sku: str, details: ItemDetails, *, by: Actor, recorded_at: datetime
     ) -> Self:
         """Brings an item under the ledger's care. Raises Invalid."""
-        require_label("location", location)
-        require_label("sku", sku)
+        location, sku = label("location", location), label("sku", sku)
         return cls._create(
             events.ItemRegistered,
             id=item_id(location, sku),
@@ -190,6 +191,7 @@ class StockItem(Aggregate, created_event_name="ItemRegistered"):
             counted_at=self._counted_at(transaction, moment),
             local_id=transaction.local_id,
             occurred_at=transaction.occurred_at,
+            device_time=transaction.device_time,
             device=transaction.device,
             reason=transaction.reason,
             note=transaction.note,

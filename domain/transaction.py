@@ -3,10 +3,16 @@
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
-from typing import NamedTuple
+from typing import Final, NamedTuple
 from uuid import UUID
 
-from domain.limits import MAX_NOTE_LENGTH, MAX_QUANTITY, require_quantity, require_text
+from domain.limits import (
+    MAX_NOTE_LENGTH,
+    MAX_QUANTITY,
+    MAX_TIME_LENGTH,
+    require_quantity,
+    require_text,
+)
 from domain.rejections import Invalid
 
 
@@ -31,12 +37,31 @@ _LEAST_QUANTITY = {
 }
 
 
+_NOBODYS_IDS: Final = frozenset({UUID(int=0), UUID(int=2**128 - 1)})
+"""The nil and the max UUID (RFC 9562, section 5.9): what a program has that made no id."""
+
+NOTHING_SENT: Final = ""
+"""A `device_time` where the client told no time."""
+
+
 class Content(NamedTuple):
-    """What makes two transactions under one `local_id` the same."""
+    """What makes two transactions under one `local_id` the same: all that decides, links, or tells
+    two facts apart. What only describes, such as a note, is none of it."""
 
     type: TransactionType
     item_id: UUID
     quantity: int
+    occurred_at: str | None
+    """As the client sent it, before any correction: an instant in UTC as ISO 8601, or the text that
+    can't be read as one. None where it sent none."""
+    reference: str | None
+
+
+def sent_time(occurred_at: datetime | None, device_time: str | None) -> str | None:
+    """The time of a `Content`."""
+    if device_time is not None:
+        return device_time if device_time != NOTHING_SENT else None
+    return None if occurred_at is None else occurred_at.isoformat()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,13 +79,19 @@ class Transaction:
     """Whole units: how many for INBOUND and OUTBOUND, the signed difference for ADJUST, what
     was counted for COUNT."""
     occurred_at: datetime | None = None
-    """The client's clock."""
+    """When goods moved, or were counted, in UTC: by the client's clock, put right where that is
+    known to be wrong."""
+    device_time: str | None = None
+    """What the client sent for it, where that is something else: an instant as ISO 8601, a text
+    that can't be read as one, or NOTHING_SENT."""
     reason: str | None = None
     note: str | None = None
     reference: str | None = None
     device: str | None = None
 
     def __post_init__(self) -> None:
+        if self.local_id in _NOBODYS_IDS:
+            raise Invalid("localId", "must be the transaction's own: neither nil nor all ones")
         require_quantity("quantity", self.quantity, at_least=_LEAST_QUANTITY[self.type])
         if self.type is TransactionType.ADJUST and self.quantity == 0:
             raise Invalid("quantity", "must not be 0")
@@ -70,8 +101,16 @@ class Transaction:
             text = getattr(self, field)
             if text is not None:
                 require_text(field, text)
+        if self.device_time is not None:
+            require_text("occurredAt", self.device_time, at_most=MAX_TIME_LENGTH)
 
     @property
     def content(self) -> Content:
         """What a repetition under the same `local_id` is compared by."""
-        return Content(self.type, self.item_id, self.quantity)
+        return Content(
+            self.type,
+            self.item_id,
+            self.quantity,
+            sent_time(self.occurred_at, self.device_time),
+            self.reference,
+        )

@@ -80,6 +80,9 @@ class Settings(BaseSettings):
     """Streams and waiting requests that one caller may have open at one process."""
     trusted_proxies: str = "127.0.0.1"
     """Whose word on the client's address is taken: addresses or networks, by commas."""
+    hsts: Annotated[int, Field(ge=0)] = 0
+    """Seconds for which browsers shall reach this host, whole, by TLS alone; 0 says nothing of it.
+    It is said over TLS only."""
     cors_origins: list[str] = []
     """Web origins whose pages may call the API, as a JSON list."""
     log_format: Literal["text", "json"] = "text"

@@ -15,7 +15,7 @@ from application.clock import Clock, utc_now
 from application.persistence.port import LedgerRecorder, LedgerTransaction
 from application.projections.table import Insert, Update
 from domain.actor import Actor
-from domain.limits import require_label
+from domain.labels import label
 from domain.rejections import Invalid
 
 MAX_LOCATIONS: Final = 100
@@ -36,9 +36,9 @@ class Grant:
     lifetime: timedelta | None = None
 
     def __post_init__(self) -> None:
-        require_label("name", self.name)
-        for location in self.locations:
-            require_label("locations", location)
+        object.__setattr__(self, "name", label("name", self.name))
+        kept = tuple(label("locations", location) for location in self.locations)
+        object.__setattr__(self, "locations", kept)
         if Permission.EVERYWHERE in GRANTS[self.role]:
             if self.locations:
                 raise Invalid("locations", f"can't be given: the role {self.role} has them all")
@@ -66,6 +66,13 @@ class KeyService:
     def all(self) -> Sequence[ApiKey]:
         """Every key that there ever was, the newest first."""
         return self._recorder.select_keys()
+
+    def one(self, key_id: str) -> ApiKey:
+        """Raises UnknownKey."""
+        key = self._recorder.select_key(key_id)
+        if key is None:
+            raise UnknownKey(key_id)
+        return key
 
     def create(self, grant: Grant, origin: Origin) -> Issued:
         """A new key."""

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Protocol, TypeVar
 from uuid import UUID
 
-from application.access.rejections import Forbidden
+from application.access.rejections import Forbidden, ItemElsewhere
 from application.access.roles import GRANTS, Permission, Role
 from domain.actor import Actor
 from domain.rejections import UnknownItem
@@ -61,15 +61,17 @@ class Principal:
         return None if self.may(Permission.EVERYWHERE) else self.locations
 
     def require_reach(self, item_id: UUID, item: Located | None) -> None:
-        """Raises Forbidden for an item elsewhere, and likewise for one that does not exist: a
-        caller must not learn which it is."""
+        """Raises UnknownItem for an item elsewhere, and in the same words for one that does not
+        exist: a caller must not learn which it is."""
         if self.may(Permission.EVERYWHERE):
             return
-        if item is None or item.location not in self.locations:
-            raise Forbidden.item(item_id)
+        if item is None:
+            raise UnknownItem(item_id)
+        if item.location not in self.locations:
+            raise ItemElsewhere(item_id)
 
     def found(self, item_id: UUID, item: Found | None) -> Found:
-        """The item, if it exists and the caller may reach it. Raises Forbidden, UnknownItem."""
+        """The item, if it exists and the caller may reach it. Raises UnknownItem."""
         self.require_reach(item_id, item)
         if item is None:
             raise UnknownItem(item_id)

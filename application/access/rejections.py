@@ -2,6 +2,7 @@
 
 Rejection
 Forbidden          the caller may not do this, or not here
+ItemElsewhere      an UnknownItem that is registered, where the caller may not be
 UnknownKey         there is no such API key
 KeyNotActive       the API key is revoked or has expired
 
@@ -9,9 +10,8 @@ Unauthenticated      nobody knows who is calling; no rejection, because no reque
 """
 
 from typing import Self
-from uuid import UUID
 
-from domain.rejections import Rejection
+from domain.rejections import Rejection, UnknownItem
 
 
 class Unauthenticated(Exception):
@@ -35,10 +35,10 @@ class Forbidden(Rejection):
     def at(cls, location: str) -> Self:
         return cls(f"location {location} is not one of yours", location=location)
 
-    @classmethod
-    def item(cls, item_id: UUID) -> Self:
-        """The same whether the item is elsewhere or nowhere."""
-        return cls(f"no location of yours has an item {item_id}", item_id=str(item_id))
+
+class ItemElsewhere(UnknownItem):
+    """The item is at no location of the caller's. They are told the same as of one that is not
+    registered; the audit trail knows."""
 
 
 class UnknownKey(Rejection):

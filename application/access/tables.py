@@ -6,6 +6,7 @@ from typing import Final, NamedTuple
 from uuid import UUID
 
 from application.projections.table import Table
+from domain.labels import kept_form
 
 
 class ApiKey(NamedTuple):
@@ -26,7 +27,7 @@ class ApiKey(NamedTuple):
     @property
     def locations(self) -> list[str]:
         names: list[str] = json.loads(self.location_list)
-        return names
+        return [kept_form(name) for name in names]
 
     def is_active(self, now: datetime) -> bool:
         return self.revoked_at is None and (self.expires_at is None or now < self.expires_at)

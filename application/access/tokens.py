@@ -4,7 +4,8 @@
 
 import logging
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from threading import Lock
@@ -16,7 +17,7 @@ from application.access.principal import Principal
 from application.access.rejections import Forbidden, Unauthenticated
 from application.access.roles import Role
 from domain.actor import Actor
-from domain.limits import require_label
+from domain.labels import label
 from domain.rejections import Invalid
 
 ALGORITHMS: Final = frozenset(
@@ -97,14 +98,14 @@ class TokenVerifier:
 
     def _principal(self, claims: Mapping[str, Any]) -> Principal:
         rules = self._rules
-        name = _claim(claims, rules.actor_claim)
-        if not isinstance(name, str) or not _is_label(name):
+        name = next(_labels(_claim(claims, rules.actor_claim)), None)
+        if name is None:
             raise Unauthenticated("invalid", f"the token names nobody in {rules.actor_claim}")
         held = {rules.roles.get(word) for word in _texts(_claim(claims, rules.role_claim))}
         role = next((role for role in Role if role in held), None)
         if role is None:
             raise Forbidden(f"the token gives no role here in {rules.role_claim}")
-        locations = frozenset(filter(_is_label, _texts(_claim(claims, rules.location_claim))))
+        locations = frozenset(_labels(_claim(claims, rules.location_claim)))
         return Principal(Actor(name), role, locations)
 
 
@@ -158,12 +159,11 @@ def _claim(claims: Mapping[str, Any], path: str) -> object:
     return value
 
 
-def _is_label(text: str) -> bool:
-    try:
-        require_label("claim", text)
-    except Invalid:
-        return False
-    return True
+def _labels(value: object) -> Iterator[str]:
+    """Those of the texts that are labels, in their kept form."""
+    for text in _texts(value):
+        with suppress(Invalid):
+            yield label("claim", text)
 
 
 def _texts(value: object) -> list[str]:

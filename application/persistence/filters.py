@@ -13,7 +13,9 @@ class ItemFilter:
     sku: str | None = None
     text: str | None = None
     """A part of the SKU or the name, in any case."""
+    active: bool | None = None
     below_safety_stock: bool = False
+    """Those to be restocked: less is on hand, and the item is active."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -25,6 +27,7 @@ class MovementFilter:
     type: str | None = None
     actor: str | None = None
     device: str | None = None
+    reference: str | None = None
     recorded_from: datetime | None = None
     """Inclusive."""
     recorded_to: datetime | None = None

@@ -162,6 +162,15 @@ class LedgerTransaction(Protocol):
         """Those of these that are kept."""
         ...
 
+    def open_malformed(self, local_ids: Sequence[UUID]) -> Sequence[RejectedTransaction]:
+        """The open ones under these `local_id`s that could not be understood. Nobody else changes
+        them until this unit of work has ended."""
+        ...
+
+    def delete(self, table: Table, keys: Sequence[Any]) -> None:
+        """Removes these rows."""
+        ...
+
     def delete_before(self, table: Table, column: str, instant: datetime) -> None:
         """Removes the rows that have an earlier instant in that column."""
         ...
@@ -288,9 +297,14 @@ class LedgerRecorder(ApplicationRecorder):
 
     @abstractmethod
     def select_items(
-        self, wanted: ItemFilter, *, after: tuple[str, str] | None, limit: int
+        self, wanted: ItemFilter, *, after: tuple[str, str, UUID] | None, limit: int
     ) -> Sequence[StockLevel]:
-        """The stock list by location and SKU, from behind `after`, which is one such pair."""
+        """The stock list by location, SKU and id, from behind `after`, which is one such key."""
+
+    @abstractmethod
+    def select_items_alike(self, limit: int) -> Sequence[StockLevel]:
+        """Items whose location and SKU are those of another item. There are none but such as were
+        registered when labels had no one form."""
 
     @abstractmethod
     def select_movements(

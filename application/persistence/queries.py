@@ -21,6 +21,7 @@ from application.projections.movements import Movement, Movements
 from application.projections.stock_levels import StockLevel, StockLevels
 from application.projections.table import Table
 from application.rejected.table import REJECTED, RejectedTransaction, Standing
+from domain.labels import folded
 
 Run = Callable[[str, Sequence[Any]], Sequence[Sequence[Any]]]
 """Runs a statement, whose parameters are marked by `?`, and returns all rows."""
@@ -42,6 +43,9 @@ SELECT {columns} FROM (
 ) AS found WHERE place = 1
 """
 
+
+BY_PLACE: Final = "location, sku, item_id"
+"""Older items may share a place and a SKU, which were spelt in two ways."""
 
 SPARE_ROWS: Final = 8
 """Read of each of several locations beyond its double share of a page: most pages then need no
@@ -111,17 +115,24 @@ class ReadModelQueries(LedgerRecorder):
         return max(found, key=attrgetter("version"), default=None)
 
     def select_items(
-        self, wanted: ItemFilter, *, after: tuple[str, str] | None, limit: int
+        self, wanted: ItemFilter, *, after: tuple[str, str, UUID] | None, limit: int
     ) -> list[StockLevel]:
         levels = self.sql_table(StockLevels.table)
         conditions = _item_conditions(wanted)
+        key = after and (*after[:2], levels.encode_value("item_id", after[2]))
         found: list[StockLevel] = []
-        for place in _places_behind(wanted.locations, after):
-            rows = self._select(levels, [*place, *conditions], "location, sku", limit - len(found))
+        for place in _places_behind(wanted.locations, key):
+            rows = self._select(levels, [*place, *conditions], BY_PLACE, limit - len(found))
             found += [StockLevel(*row) for row in rows]
             if len(found) == limit:
                 break
         return found
+
+    def select_items_alike(self, limit: int) -> list[StockLevel]:
+        levels = self.sql_table(StockLevels.table)
+        twice = "SELECT location, sku FROM stock_levels GROUP BY location, sku HAVING count(*) > 1"
+        found = self._select(levels, [(f"(location, sku) IN ({twice})", [])], BY_PLACE, limit)
+        return [StockLevel(*row) for row in found]
 
     def select_movements(
         self, wanted: MovementFilter, *, before: int | None, limit: int
@@ -315,15 +326,18 @@ def _where(conditions: Sequence[Condition]) -> tuple[str, list[Any]]:
 
 
 def _places_behind(
-    locations: frozenset[str] | None, after: tuple[str, str] | None
+    locations: frozenset[str] | None, after: tuple[str, str, Any] | None
 ) -> list[list[Condition]]:
-    """The parts of the stock list behind that location and SKU, each to be read by the index; of
-    several locations, each by itself."""
+    """The parts of the stock list behind that location, SKU and item, each to be read by the index;
+    of several locations, each by itself."""
     if locations is None:
-        return [[] if after is None else [("(location, sku) > (?, ?)", after)]]
-    location, sku = after or ("", "")
+        return [[] if after is None else [("(location, sku, item_id) > (?, ?, ?)", after)]]
+    if after is None:
+        return [[("location = ?", [name])] for name in sorted(locations)]
+    location, *key = after
+    behind: Condition = ("(sku, item_id) > (?, ?)", key)
     return [
-        [("location = ?", [name]), *([("sku > ?", [sku])] if name == location else [])]
+        [("location = ?", [name]), *([behind] if name == location else [])]
         for name in sorted(locations)
         if name >= location
     ]
@@ -334,12 +348,11 @@ def _item_conditions(wanted: ItemFilter) -> list[Condition]:
     if wanted.sku is not None:
         conditions.append(("sku = ?", [wanted.sku]))
     if wanted.text is not None:
-        part = _like(wanted.text)
-        in_any_case = r"lower({}) LIKE lower(?) ESCAPE '\'"
-        either = " OR ".join(in_any_case.format(column) for column in ("sku", "name"))
-        conditions.append((f"({either})", [part, part]))
+        conditions.append((r"search_text LIKE ? ESCAPE '\'", [_like(folded(wanted.text))]))
+    if wanted.active is not None:
+        conditions.append(("active = ?", [wanted.active]))
     if wanted.below_safety_stock:
-        conditions.append(("on_hand < safety_stock", []))
+        conditions.append(("on_hand < safety_stock AND active", []))
     return conditions
 
 
@@ -350,6 +363,7 @@ def _movement_conditions(wanted: MovementFilter, movements: SQLTable) -> list[Co
         ("type", "=", wanted.type),
         ("actor", "=", wanted.actor),
         ("device", "=", wanted.device),
+        ("reference", "=", wanted.reference),
         ("recorded_at", ">=", wanted.recorded_from),
         ("recorded_at", "<", wanted.recorded_to),
     )

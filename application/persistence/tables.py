@@ -57,12 +57,16 @@ class SQLTable(ABC):
         definitions = ", ".join(self._definition(name) for name in table.columns)
         return [
             f"CREATE TABLE {table.name} ({definitions}){self.storage}",
+            *(self._index(index, token) for index in table.indexes),
             *(
-                f"CREATE INDEX {table.name}_{'_'.join(index)}_{token} "
-                f"ON {table.name} ({', '.join(index)})"
-                for index in table.indexes
+                f"{self._index(index, token)} WHERE {index[0]} IS NOT NULL"
+                for index in table.sparse_indexes
             ),
         ]
+
+    def _index(self, columns: tuple[str, ...], token: str) -> str:
+        name = self.table.name
+        return f"CREATE INDEX {name}_{'_'.join(columns)}_{token} ON {name} ({', '.join(columns)})"
 
     @abstractmethod
     def insert(self, rows: Rows, ending: str = "") -> Iterable[Statement]:

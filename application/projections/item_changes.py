@@ -46,7 +46,7 @@ class ItemChanges:
         indexes=(("location", "position"), ("item_id", "kind", "version")),
     )
 
-    revision: ClassVar = 1
+    revision: ClassVar = 2
 
     topics: ClassVar = (
         ItemRegistered.TOPIC,

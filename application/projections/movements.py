@@ -31,6 +31,7 @@ class Movement(NamedTuple):
     key_id: str | None
     device: str | None
     occurred_at: datetime | None
+    device_time: str | None
     recorded_at: datetime
 
 
@@ -48,9 +49,10 @@ class Movements:
             ),
             ("location", "type", "position"),
         ),
+        sparse_indexes=(("reference", "position"),),
     )
 
-    revision: ClassVar = 1
+    revision: ClassVar = 2
 
     topics: ClassVar = MOVEMENT_TOPICS
 
@@ -85,5 +87,6 @@ def _movement(position: int, event: MovementRecorded) -> Movement:
         event.key_id,
         event.device,
         event.occurred_at,
+        event.device_time,
         event.timestamp,
     )

@@ -15,6 +15,7 @@ from domain.events import (
     MovementRecorded,
     StockItemEvent,
 )
+from domain.labels import folded
 
 
 class StockLevel(NamedTuple):
@@ -31,6 +32,8 @@ class StockLevel(NamedTuple):
     active: bool
     updated_at: datetime
     position: int
+    search_text: str
+    """SKU and name in the form in which they are searched, a line each."""
 
 
 class StockLevels:
@@ -40,11 +43,11 @@ class StockLevels:
         "stock_levels",
         StockLevel,
         key="item_id",
-        indexes=(("location", "sku"), ("sku",)),
+        indexes=(("location", "sku", "item_id"), ("sku",)),
         is_updated=True,
     )
 
-    revision: ClassVar = 1
+    revision: ClassVar = 2
 
     topics: ClassVar[Sequence[str]] = ()
 
@@ -81,7 +84,12 @@ def _registered(position: int, event: ItemRegistered) -> StockLevel:
         active=True,
         updated_at=event.timestamp,
         position=position,
+        search_text=_search_text(event),
     )
+
+
+def _search_text(event: ItemRegistered | ItemDetailsChanged) -> str:
+    return folded(f"{event.sku}\n{event.name}")
 
 
 def _latest(last: Recorded[StockItemEvent]) -> dict[str, Any]:
@@ -99,7 +107,12 @@ def _description(event: StockItemEvent) -> dict[str, Any]:
     """What events that are no movements change besides."""
     match event:
         case ItemDetailsChanged():
-            return {"name": event.name, "unit": event.unit, "safety_stock": event.safety_stock}
+            return {
+                "name": event.name,
+                "unit": event.unit,
+                "safety_stock": event.safety_stock,
+                "search_text": _search_text(event),
+            }
         case ItemDiscontinued():
             return {"active": False}
         case ItemReactivated():

@@ -32,6 +32,8 @@ class Table:
     row: type[tuple[Any, ...]]
     key: str
     indexes: tuple[tuple[str, ...], ...] = ()
+    sparse_indexes: tuple[tuple[str, ...], ...] = ()
+    """Those that leave out the rows that have nothing in the first of the columns."""
     is_updated: bool = False
     """Whether its rows are written again and again, in columns that are in no index."""
 

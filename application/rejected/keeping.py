@@ -2,20 +2,21 @@
 
 import json
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
-from hashlib import blake2b
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple, cast
 from uuid import UUID
 
 from application.access.principal import Located, Principal
 from application.persistence.port import LedgerTransaction
 from application.projections.table import Update, Upsert
+from application.rejected.identity import as_json, malformed_id, rejection_id
 from application.rejected.rejections import TooManyRejections
 from application.rejected.table import CLOSING, REJECTED, RejectedTransaction, Standing
 from domain.actor import Actor
+from domain.events import MovementRecorded
 from domain.rejections import LocalIdReused, Rejection
-from domain.transaction import Content, Transaction
+from domain.transaction import Transaction
 
 RETENTION: Final = timedelta(days=90)
 """How long a rejection is kept after it was closed, unless the settings say otherwise."""
@@ -26,8 +27,8 @@ MAX_OPEN: Final = 10_000
 _FIRST: Final = ("first_rejected_at",)
 _ALWAYS_NEW: Final = frozenset({"rejection_id", "rejected_at"})
 
-MAX_EXCERPT: Final = 4_000
-"""Characters kept of a malformed element."""
+MAX_EXCERPT: Final = 16_384
+"""Bytes kept of an element that could not be understood; a longer one can't be tried again."""
 
 
 class Refused(NamedTuple):
@@ -41,6 +42,8 @@ class Refused(NamedTuple):
     item: Located | None
     """The item that it is about, where there is one."""
     rejection: Rejection
+    moved_at: datetime | None
+    """When goods moved, where the device's clock was put right."""
 
 
 class RejectionKeeper:
@@ -78,8 +81,8 @@ class RejectionKeeper:
         rows: defaultdict[tuple[str, ...], list[RejectedTransaction]] = defaultdict(list)
         # In one order, so that two of these seldom wait for each other in a circle. Where they do,
         # the database undoes one, which is then tried again.
-        for rejection_id in sorted(by_id.keys() - left_out):
-            one, row = by_id[rejection_id]
+        for key in sorted(by_id.keys() - left_out):
+            one, row = by_id[key]
             rows[_kept(one, principal)].append(row)
         for kept, found in sorted(rows.items()):
             unit_of_work.write(REJECTED, [Upsert(found, kept)])
@@ -112,13 +115,32 @@ class RejectionKeeper:
         by: Actor,
         now: datetime,
     ) -> None:
-        """These transactions are recorded: where one was rejected before, it waits no more."""
+        """These are recorded: where one was rejected before, it waits no more."""
         values = [
             (Standing.RESOLVED.value, now, by.name, None, rejection_id)
             for rejection_id in rejection_ids
         ]
         if values:
             unit_of_work.write(REJECTED, [Update(CLOSING, values)])
+
+    def resolve_malformed(
+        self,
+        unit_of_work: LedgerTransaction,
+        recorded: Mapping[UUID, MovementRecorded],
+        by: Actor,
+        now: datetime,
+    ) -> None:
+        """Under these `local_id`s something is recorded: what the same sender sent under them, or
+        somebody at the same location, and could not be understood, has been put right."""
+        rows = unit_of_work.open_malformed(list(recorded)) if recorded else []
+        chosen = [row.rejection_id for row in rows if _is_put_right(row, recorded)]
+        self.resolve(unit_of_work, sorted(chosen), by, now)
+
+    def rename(self, unit_of_work: LedgerTransaction, before: UUID, now_called: UUID) -> None:
+        """An element that could not be understood is understood by now: its row bears the
+        transaction's id from here on."""
+        if not unit_of_work.rejections_among([now_called]):
+            unit_of_work.write(REJECTED, [Update(("rejection_id",), [(now_called, before)])])
 
     def dismiss(
         self,
@@ -135,13 +157,6 @@ class RejectionKeeper:
         )
 
 
-def rejection_id(local_id: UUID, content: Content) -> UUID:
-    """The same for the same transaction, however often it is sent. Another transaction under the
-    same `local_id` is another one to look at."""
-    text = f"{content.type} {content.quantity}".encode()
-    return _digest(local_id.bytes + content.item_id.bytes + text)
-
-
 def _kept(refused: Refused, principal: Principal) -> tuple[str, ...]:
     """What stays of the row where the same was rejected before. Whoever does not know the item's
     place changes nothing but the time: their word must not hide it from those who do."""
@@ -152,21 +167,15 @@ def _kept(refused: Refused, principal: Principal) -> tuple[str, ...]:
     return tuple(column for column in REJECTED.columns if column not in _ALWAYS_NEW)
 
 
-def _digest(data: bytes) -> UUID:
-    return UUID(bytes=blake2b(data, digest_size=16).digest())
-
-
 def _row(refused: Refused, principal: Principal, now: datetime) -> RejectedTransaction:
     transaction = refused.transaction
     if transaction is None:
-        element = _json(refused.element)
-        sender = principal.actor.key_id or principal.actor.name
-        identity = _digest(f"{sender} {element}".encode())
-        excerpt, device = element[:MAX_EXCERPT], None
+        identity = malformed_id(refused.element, principal.actor)
+        excerpt, device = _excerpt(refused.element), None
     else:
         device = principal.device_for(transaction.device)
         identity = rejection_id(transaction.local_id, transaction.content)
-        excerpt = _json(_element(transaction, device))
+        excerpt = json.dumps(element_of(transaction, device))
     rejection = refused.rejection
     if isinstance(rejection, LocalIdReused):  # The other transaction may be elsewhere.
         rejection = LocalIdReused.undisclosed()
@@ -189,6 +198,7 @@ def _row(refused: Refused, principal: Principal, now: datetime) -> RejectedTrans
         closed_at=None,
         closed_by=None,
         closing_reason=None,
+        moved_at=refused.moved_at,
     )
 
 
@@ -198,14 +208,20 @@ def _known_place(refused: Refused, principal: Principal) -> str | None:
     return item.location if item is not None and principal.may_enter(item.location) else None
 
 
-def _element(transaction: Transaction, device: str | None) -> dict[str, Any]:
-    """The transaction as an element of a batch, from which it can be sent again."""
+def _is_put_right(row: RejectedTransaction, recorded: Mapping[UUID, MovementRecorded]) -> bool:
+    event = recorded[cast("UUID", row.local_id)]
+    same_sender = (row.key_id or row.actor) == (event.key_id or event.actor)
+    return same_sender or row.location == event.location
+
+
+def element_of(transaction: Transaction, device: str | None) -> dict[str, Any]:
+    """The transaction as an element of a batch, as it was sent."""
     fields = {
         "localId": str(transaction.local_id),
         "type": transaction.type.value,
         "itemId": str(transaction.item_id),
         "quantity": transaction.quantity,
-        "occurredAt": transaction.occurred_at and transaction.occurred_at.isoformat(),
+        "occurredAt": transaction.content.occurred_at,
         "reason": transaction.reason,
         "note": transaction.note,
         "reference": transaction.reference,
@@ -214,9 +230,10 @@ def _element(transaction: Transaction, device: str | None) -> dict[str, Any]:
     return {name: value for name, value in fields.items() if value is not None}
 
 
-def _json(value: object) -> str:
-    """In ASCII: what can't be stored as text is stored as its escape."""
+def _excerpt(element: object) -> str:
+    """As short as JSON can be; in ASCII where it can't be stored as it is."""
+    text = as_json(element, ensure_ascii=False, separators=(",", ":"))
     try:
-        return json.dumps(value)
-    except RecursionError:
-        return json.dumps("nested too deeply to be shown")
+        return text.encode()[:MAX_EXCERPT].decode(errors="ignore")
+    except UnicodeEncodeError:
+        return as_json(element, separators=(",", ":"))[:MAX_EXCERPT]

@@ -3,11 +3,11 @@
 import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
-from uuid import UUID
+from uuid import UUID, uuid5
 
 from application.access.audit import Action, AuditTrail, Origin
 from application.access.principal import Principal
+from application.batch import moved_at
 from application.clock import Clock, utc_now
 from application.lost_races import until_won
 from application.persistence.filters import RejectedFilter
@@ -16,8 +16,10 @@ from application.rejected.keeping import RejectionKeeper
 from application.rejected.rejections import AlreadyRecorded, UnknownRejection
 from application.rejected.table import RejectedTransaction, Standing
 from application.sync import SyncResult, SyncService
-from domain.limits import require_label
-from domain.rejections import Invalid
+from application.transaction_parser import read_element
+from domain.labels import label
+from domain.rejections import Invalid, LocalIdReused
+from domain.transaction import Transaction, TransactionType
 
 MAX_DISMISSED_AT_ONCE = 1_000
 """Rejected transactions that one call closes."""
@@ -69,7 +71,7 @@ class ReviewService:
             UnknownRejection: nothing that the caller may see was rejected under that name.
             AlreadyRecorded: it was recorded after all.
         """
-        require_label("reason", reason)
+        reason = label("reason", reason)
         return until_won(lambda _: self._dismiss(name, reason, principal, origin))
 
     def dismiss_matching(
@@ -81,7 +83,7 @@ class ReviewService:
         Raises:
             Invalid: the reason is blank or too long.
         """
-        require_label("reason", reason)
+        reason = label("reason", reason)
         opened = replace(wanted, standing=Standing.OPEN.value)
         found = self._recorder.select_rejected(opened, before=None, limit=MAX_DISMISSED_AT_ONCE + 1)
         chosen = found[:MAX_DISMISSED_AT_ONCE]
@@ -89,31 +91,44 @@ class ReviewService:
         return number, len(found) > len(chosen)
 
     def retry(
-        self, name: UUID, principal: Principal, correction: Correction | None = None
+        self,
+        name: UUID,
+        principal: Principal,
+        correction: Correction | None = None,
+        local_id: UUID | None = None,
     ) -> SyncResult:
         """Sends it again, as it was sent; with a correction, both are recorded or neither.
+
+        Args:
+            name: the transaction's `local_id`, or the rejection's own id.
+            principal: who tries it again.
+            correction: what is to come before.
+            local_id: the new one of a transaction whose own is another one's, unless it shall be
+                the UUIDv5 of that and the rejection's id.
 
         Raises:
             UnknownRejection: nothing that the caller may see was rejected under that name.
             AlreadyRecorded: it was recorded after all.
-            Invalid: it is malformed, and can't be recorded whatever is on hand; or the correction
-                bears its `local_id`.
+            Invalid: it can't be understood by this version either; or a `local_id` is not the
+                new one that it should be.
+            Unsupported: only a newer version than this one understands it.
         """
         wanted = RejectedFilter(name=name, locations=principal.visible(None))
         found = self._recorder.select_rejected(wanted, before=None, limit=MAX_UNDER_ONE_NAME)
         row = _latest(name, found)
         if row.standing == Standing.RESOLVED:
             raise AlreadyRecorded(name)
-        if row.malformed:
-            raise Invalid("transaction", "is malformed: it can only be dismissed")
-        if correction is not None and correction.local_id == row.local_id:
-            raise Invalid("localId", "of the adjustment must be one of its own")
-        element = json.loads(row.element)
-        before = [] if correction is None else [_adjustment(correction, element["itemId"])]
-        result = self._sync.sync([*before, element], principal, together=True)
-        if any(one.status == "duplicate" and one.local_id == row.local_id for one in result.synced):
-            until_won(lambda _: self._resolve(row.rejection_id, principal))
-        return result
+        transaction = _renamed(_understood(row), row, local_id)
+        if correction is None:
+            return self._sync.retry(row, [transaction], principal)
+        if correction.local_id in {row.local_id, transaction.local_id}:
+            raise Invalid("adjustment.localId", "must be one of its own")
+        try:
+            adjustment = _adjustment(correction, transaction.item_id)
+        except Invalid as error:
+            details = error.details
+            raise Invalid(f"adjustment.{details['field']}", str(details["problem"])) from None
+        return self._sync.retry(row, [adjustment, transaction], principal)
 
     def _dismiss(
         self, name: UUID, reason: str, principal: Principal, origin: Origin
@@ -153,11 +168,6 @@ class ReviewService:
                 self._audit.append(transaction, Action.REJECTION_DISMISSED, origin, detail)
         return len(opened)
 
-    def _resolve(self, rejection_id: UUID, principal: Principal) -> None:
-        """For what was recorded while its rejection was being kept."""
-        with self._recorder.transaction() as transaction:
-            self._keeper.resolve(transaction, [rejection_id], principal.actor, self._clock())
-
 
 def _visible(
     rows: Iterable[RejectedTransaction], principal: Principal
@@ -172,13 +182,37 @@ def _latest(name: UUID, found: Sequence[RejectedTransaction]) -> RejectedTransac
     return max(found, key=lambda row: (row.standing == Standing.OPEN, row.rejected_at))
 
 
-def _adjustment(correction: Correction, item_id: str) -> dict[str, Any]:
-    element = {
-        "localId": str(correction.local_id),
-        "type": "ADJUST",
-        "itemId": item_id,
-        "quantity": correction.quantity,
-        "reason": correction.reason,
-        "note": correction.note,
-    }
-    return {field: value for field, value in element.items() if value is not None}
+def _understood(row: RejectedTransaction) -> Transaction:
+    """The transaction, by what this version knows. Raises Invalid, Unsupported."""
+    try:
+        transaction = read_element(json.loads(row.element)).transaction
+    except (ValueError, Invalid) as error:
+        problem = f" ({error})" if isinstance(error, Invalid) else ""
+        raise Invalid("transaction", f"is malformed{problem}: it can only be dismissed") from None
+    return transaction if row.moved_at is None else moved_at(transaction, row.moved_at)
+
+
+def _renamed(
+    transaction: Transaction, row: RejectedTransaction, local_id: UUID | None
+) -> Transaction:
+    """One whose `local_id` is another transaction's takes a new one, the same for every retry.
+    Raises Invalid."""
+    if row.code == LocalIdReused.code:
+        new = local_id or uuid5(transaction.local_id, str(row.rejection_id))
+        if new == transaction.local_id:
+            raise Invalid("localId", "is recorded with other content: give a new one")
+        return replace(transaction, local_id=new)
+    if local_id is not None:
+        raise Invalid("localId", f"is changed only where it was rejected as {LocalIdReused.code}")
+    return transaction
+
+
+def _adjustment(correction: Correction, item_id: UUID) -> Transaction:
+    return Transaction(
+        local_id=correction.local_id,
+        type=TransactionType.ADJUST,
+        item_id=item_id,
+        quantity=correction.quantity,
+        reason=correction.reason,
+        note=correction.note,
+    )

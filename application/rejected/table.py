@@ -30,8 +30,10 @@ class RejectedTransaction(NamedTuple):
     location: str | None
     """Where the item is, or, where the sender may not know, where the sender belongs."""
     element: str
-    """The transaction as JSON; of a malformed one, its beginning."""
+    """The transaction as JSON, as it was sent; of one that could not be understood, the element,
+    cut where it is long."""
     malformed: bool
+    """Whether the element could not be understood."""
     code: str
     message: str
     detail_object: str
@@ -47,6 +49,9 @@ class RejectedTransaction(NamedTuple):
     closed_by: str | None
     closing_reason: str | None
     """Why it was dismissed."""
+    moved_at: datetime | None
+    """When goods moved, where the device's clock was put right: what was sent as `occurredAt` is in
+    the element."""
 
     @property
     def details(self) -> dict[str, Any]:

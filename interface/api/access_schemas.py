@@ -9,15 +9,13 @@ from application.access.audit import Action
 from application.access.keys import MAX_LIFETIME, MAX_LOCATIONS, Issued
 from application.access.roles import Role
 from application.access.tables import ApiKey, AuditEntry
-from interface.api.schemas import Timestamp, Wire, example
+from interface.api.schemas import RequestBody, Timestamp, Wire, example
 
 
-class NewKey(Wire):
+class NewKey(RequestBody):
     """A key to create."""
 
-    model_config = example(
-        name="scanner-7", role="device", locations=["main"], expiresInDays=90
-    ) | ConfigDict(strict=True)
+    model_config = example(name="scanner-7", role="device", locations=["main"], expiresInDays=90)
 
     name: str
     role: Annotated[Role, Field(strict=False)]
@@ -25,18 +23,29 @@ class NewKey(Wire):
     expires_in_days: Annotated[int | None, Field(ge=1, le=MAX_LIFETIME.days)] = None
 
 
-class Rotation(Wire):
+class Rotation(RequestBody):
     """How a key shall be replaced."""
 
-    model_config = example(graceHours=24) | ConfigDict(strict=True)
+    model_config = example(graceHours=24)
 
     grace_hours: Annotated[
         int, Field(ge=0, le=24 * 90, description="The old key goes on being good for so long.")
     ] = 24
 
 
-class KeyOut(Wire):
+class KeyDescription(Wire):
     """An API key, without the key itself."""
+
+    model_config = example(
+        keyId="k3v9q1",
+        name="scanner-7",
+        role="device",
+        locations=["main"],
+        createdAt="2026-01-08T00:20:11.482Z",
+        createdBy="first-admin",
+        expiresAt="2026-04-08T00:20:11.482Z",
+        revokedAt=None,
+    )
 
     key_id: str
     name: str
@@ -52,22 +61,35 @@ class KeyOut(Wire):
         return cls(**(key._asdict() | {"locations": key.locations, "role": Role(key.role)}))
 
 
-class IssuedKey(KeyOut):
+class IssuedKey(KeyDescription):
     """A new API key."""
+
+    model_config = ConfigDict(json_schema_extra=None)
 
     key: Annotated[str, Field(description="Shown this once, and kept nowhere.")]
 
     @classmethod
     def of_issued(cls, issued: Issued) -> Self:
-        return cls(key=issued.secret, **KeyOut.of(issued.key).model_dump())
+        return cls(key=issued.secret, **KeyDescription.of(issued.key).model_dump())
 
 
 class KeyList(Wire):
-    items: list[KeyOut]
+    items: list[KeyDescription]
 
 
-class AuditEntryOut(Wire):
+class AuditRecord(Wire):
     """Something that was tried or done."""
+
+    model_config = example(
+        entryId="019b9ad2-6f6a-7c3e-9d1f-0a4b6c8d2e01",
+        recordedAt="2026-01-08T00:20:11.482Z",
+        action="AUTHENTICATION_FAILED",
+        actor=None,
+        keyId=None,
+        address="192.0.2.7",
+        requestId="9f2d7c1a5b3e4f60",
+        detail="GET /items: no such key",
+    )
 
     entry_id: UUID
     recorded_at: Timestamp
@@ -84,5 +106,5 @@ class AuditEntryOut(Wire):
 
 
 class AuditPage(Wire):
-    items: list[AuditEntryOut]
+    items: list[AuditRecord]
     next_cursor: str | None

@@ -15,6 +15,7 @@ from application.upgrade import BackgroundUpgrade
 from interface.api import (
     audit,
     changes,
+    docs_page,
     health,
     items,
     keys,
@@ -57,13 +58,17 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         version=version("stockledger"),
         description=openapi.DESCRIPTION,
         lifespan=lifespan,
+        redirect_slashes=False,
+        docs_url=None,
+        redoc_url=None,
+        generate_unique_id_function=openapi.operation_id,
     )
     app.state.readiness = health.Readiness()
     app.state.read_slots = ReadSlots(configured.read_timeout)
     app.state.stream_slots = StreamSlots(configured.max_streams)
     # The first to be looked at, and not among the included ones, which are looked through twice.
     app.router.routes[:0] = sync.router.routes
-    for module in (status, changes, rejections, items, movements, keys, audit, health):
+    for module in (status, changes, rejections, items, movements, keys, audit, health, docs_page):
         app.include_router(module.router)
     problems.install(app)
     refusals.install(app)

@@ -4,18 +4,19 @@ from http import HTTPStatus
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, Query
+from fastapi import Query
 
 from application.access.audit import Action
 from application.access.roles import Permission
 from application.persistence.filters import AuditFilter
-from interface.api.access_schemas import AuditEntryOut, AuditPage
+from interface.api.access_schemas import AuditPage, AuditRecord
 from interface.api.dependencies import Audit, needs
 from interface.api.paging import Timeline, WantedText, cursor_for, parse_cursor
 from interface.api.problems import documented
 from interface.api.reading import Reading
+from interface.api.routes import strict_router
 
-router = APIRouter(tags=["access"], dependencies=[needs(Permission.READ_AUDIT)])
+router = strict_router(tags=["access"], dependencies=[needs(Permission.READ_AUDIT)])
 
 _INVALID = HTTPStatus.UNPROCESSABLE_ENTITY
 
@@ -28,11 +29,13 @@ class AuditQuery(Timeline):
 
 
 @router.get("/audit", summary="The audit trail", responses=documented(_INVALID))
-def list_audit(audit: Audit, _: Reading, query: Annotated[AuditQuery, Query()]) -> AuditPage:
+def list_audit_entries(
+    audit: Audit, _: Reading, query: Annotated[AuditQuery, Query()]
+) -> AuditPage:
     """Failed authentications, refused writes and changes of keys, the newest first."""
     wanted = AuditFilter(**query.model_dump(exclude={"limit", "cursor"}))
     entries = audit.entries(wanted, before=parse_cursor(query.cursor, UUID), limit=query.limit)
     return AuditPage(
-        items=[AuditEntryOut.of(entry) for entry in entries],
+        items=[AuditRecord.of(entry) for entry in entries],
         next_cursor=cursor_for(entries, query.limit, lambda entry: entry.entry_id),
     )

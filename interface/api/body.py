@@ -1,21 +1,27 @@
-"""Reading JSON that clients wrote: strict as JSON, lenient where one element would fail them all.
+"""Reading JSON that clients wrote: lenient where one element would fail them all.
 
-A number beyond what a machine holds, or half a surrogate pair in a text, is still JSON. It must not
-keep the rest of a batch from being recorded, so it is left to the element's own check.
+One bad byte, a NaN, a number beyond what a machine holds or half a surrogate pair must not keep the
+rest of a batch from being recorded, so these are left to the element's own check.
 """
 
 import json
+import time
 from collections.abc import Callable
+from datetime import timedelta
 from functools import partial
 from http import HTTPStatus
-from typing import Annotated, Any, Final, NamedTuple, NoReturn, TypeVar
+from typing import Annotated, Any, Final, NamedTuple, TypeVar
 
 import msgspec
 from fastapi import Depends, Request
 from starlette.concurrency import run_in_threadpool
 
-from application.batch import Batch, parse_batch
-from interface.api.problems import RequestProblem
+from application.access.principal import Principal
+from application.batch import Arrival, Batch, parse_batch
+from application.element_fields import ElementFields, FieldNames, FieldWarning
+from application.spellings import read_instant
+from interface.api.problems import RequestProblem, malformed_body
+from interface.composition import Services
 
 LONGEST_INTEGER: Final = 20
 """Digits. A longer number is out of every bound of the API, whatever it is."""
@@ -24,6 +30,8 @@ LARGE: Final = 32_768
 """Bytes. A body from this size on is read in a thread, so that others need not wait for it; the
 trip there would cost more than reading a smaller one."""
 
+BATCH: Final = FieldNames("a batch", ("transactions", "items", "after", "limit", "sent_at"))
+
 Read = TypeVar("Read")
 
 
@@ -31,6 +39,8 @@ class SentBatch(NamedTuple):
     """A batch, and what its sender wants to be told besides, which is still to be judged."""
 
     batch: Batch
+    warnings: list[FieldWarning]
+    """What was passed over beside its elements."""
     after: object
     """None where the sender wants no changes."""
     limit: object
@@ -40,9 +50,17 @@ async def _read_json(request: Request) -> Any:
     return await _read(request, _json)
 
 
-async def read_batch(request: Request, max_batch: int) -> SentBatch:
-    """The batch in the body. Raises RequestProblem where it is none, or longer than `max_batch`."""
-    return await _read(request, partial(_batch, max_batch=max_batch))
+async def read_batch(request: Request) -> SentBatch:
+    """The batch in the body. Raises RequestProblem where it is none, or too long."""
+    return await _read(request, partial(_batch, request))
+
+
+def arrival(request: Request, **sent_at: Any) -> Arrival:
+    """When the request came: when its headers were complete, as a body may take a while."""
+    services: Services = request.app.state.services
+    principal: Principal = request.state.principal
+    on_its_way = timedelta(seconds=time.perf_counter() - request.state.started)
+    return Arrival(services.clock() - on_its_way, sent_at.get("sent_at"), principal.device)
 
 
 JSONBody = Annotated[Any, Depends(_read_json)]
@@ -61,36 +79,56 @@ def _json(body: bytes) -> Any:
         return _lenient(body)
 
 
-def _batch(body: bytes, max_batch: int) -> SentBatch:
+def _batch(request: Request, body: bytes) -> SentBatch:
+    services: Services = request.app.state.services
     envelope = _json(body)
-    if not isinstance(envelope, dict) or not isinstance(envelope.get("transactions"), list):
-        raise _malformed('the body must be an object with a list "transactions"')
-    elements: list[Any] = envelope["transactions"]
+    if not isinstance(envelope, dict):
+        raise malformed_body('the body must be an object with a list "transactions"')
+    fields = ElementFields(envelope, BATCH)
+    elements, items = (_list(fields, name) for name in ("transactions", "items"))
+    if elements is None and items is None:
+        raise malformed_body('the body must be an object with a list "transactions"')
+    _require_size([*(elements or ()), *(items or ())], services.settings.max_batch)
+    fields.warn_of_unknown()
+    sent_at = fields.descriptive("sent_at", read_instant)
+    batch = parse_batch(elements or (), arrival(request, sent_at=sent_at), items or ())
+    return SentBatch(batch, fields.warnings, fields.values.get("after"), fields.values.get("limit"))
+
+
+def _list(fields: ElementFields, name: str) -> list[Any] | None:
+    """None where it is left out. Raises RequestProblem."""
+    value = fields.values.get(name)
+    if value is not None and not isinstance(value, list):
+        raise malformed_body(f'the body must be an object with a list "{name}"')
+    return value
+
+
+def _require_size(elements: list[Any], max_batch: int) -> None:
+    """Raises RequestProblem."""
     if len(elements) > max_batch:
         raise RequestProblem(
             HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
             "BATCH_TOO_LARGE",
-            f"a batch holds at most {max_batch} transactions: send it in parts",
+            f"a batch holds at most {max_batch} transactions and items: send it in parts",
             limit=max_batch,
             sent=len(elements),
         )
-    return SentBatch(parse_batch(elements), envelope.get("after"), envelope.get("limit"))
 
 
 def _lenient(body: bytes) -> Any:
     try:
-        return json.loads(body, parse_int=_integer, parse_constant=_refuse)
+        text = body.decode(json.detect_encoding(body), "surrogateescape")
+        return json.loads(text, strict=False, parse_int=_integer)
+    except json.JSONDecodeError as error:
+        raise malformed_body(
+            f"the body is not JSON: line {error.lineno}, column {error.colno}: {error.msg}",
+            line=error.lineno,
+            column=error.colno,
+            reason=error.msg,
+        ) from error
     except (ValueError, RecursionError) as error:
-        raise _malformed("the body is not JSON") from error
+        raise malformed_body("the body is not JSON, or nested too deeply") from error
 
 
 def _integer(digits: str) -> int | float:
     return int(digits) if len(digits) <= LONGEST_INTEGER else float("inf")
-
-
-def _refuse(constant: str) -> NoReturn:
-    raise ValueError(f"{constant} is not JSON")
-
-
-def _malformed(message: str) -> RequestProblem:
-    return RequestProblem(HTTPStatus.UNPROCESSABLE_ENTITY, "MALFORMED_BODY", message)

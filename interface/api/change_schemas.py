@@ -10,10 +10,11 @@ from application.changes import ChangePage
 from application.persistence.port import Change
 from application.projections.item_changes import ItemChange
 from application.projections.movements import Movement
-from domain.rejections import Invalid
+from application.transaction_parser import WholeNumber
 from domain.transaction import TransactionType
-from interface.api.paging import Limit, WantedText
-from interface.api.schemas import CoveredAt, Timestamp, Wire
+from interface.api.paging import Limit, WantedLabel
+from interface.api.schemas import CoveredAt, DeviceTime, Timestamp, Wire, example, is_none
+from interface.api.validation import invalid
 
 REMEMBERED: Final = 10_000
 """Changes whose JSON is kept, because many follow them."""
@@ -38,7 +39,7 @@ class Wanted(BaseModel):
     """Which changes are asked for."""
 
     after: Annotated[str | None, Field(max_length=MAX_BOOKMARK, description=_AFTER)] = None
-    location: WantedText = None
+    location: WantedLabel = None
 
 
 class PageWanted(Wanted):
@@ -56,35 +57,63 @@ def parse_page_wanted(after: object, limit: object) -> PageWanted:
     try:
         return PageWanted.model_validate(given, strict=True)
     except ValidationError as error:
-        first = error.errors()[0]
-        raise Invalid(str(first["loc"][0]), first["msg"]) from None
+        raise invalid(error.errors()[0]) from None
 
 
-class TransactionOut(Wire):
+class RecordedTransaction(Wire):
     """A recorded transaction, as part of a change."""
 
     local_id: Annotated[UUID, Field(description="By which a device knows its own.")]
     type: TransactionType
-    quantity: Annotated[int, Field(description="As it was asked for; what was counted, for COUNT.")]
-    delta: int
+    quantity: Annotated[
+        WholeNumber, Field(description="As it was asked for; what was counted, for COUNT.")
+    ]
+    delta: WholeNumber
     covered_at: CoveredAt
     reason: str | None
     note: str | None
     reference: str | None
     device: str | None
     occurred_at: Timestamp | None
+    device_time: Annotated[DeviceTime, Field(exclude_if=is_none)] = None
 
 
-class DetailsOut(Wire):
+class ItemDetails(Wire):
     """How people know an item."""
 
     name: str
     unit: str
-    safety_stock: int
+    safety_stock: WholeNumber
 
 
-class ChangeOut(Wire):
+class ChangeRecord(Wire):
     """Something that happened to an item."""
+
+    model_config = example(
+        position=2,
+        kind="InboundRecorded",
+        itemId="25611397-d162-5417-9427-6c759c4ceb9c",
+        location="main",
+        sku="TEA-250",
+        version=2,
+        onHand=24,
+        actor="scanner-7",
+        keyId="k3v9q1",
+        recordedAt="2026-01-08T00:20:11.482Z",
+        transaction={
+            "localId": "6f1c2f0e-8c43-4a57-9d0b-5a8d2f9a3b01",
+            "type": "INBOUND",
+            "quantity": 24,
+            "delta": 24,
+            "coveredAt": None,
+            "reason": None,
+            "note": "PO 1182",
+            "reference": "po:1182",
+            "device": "scanner-7",
+            "occurredAt": "2026-01-08T00:14:03.000Z",
+        },
+        details=None,
+    )
 
     position: int
     kind: Annotated[
@@ -99,19 +128,19 @@ class ChangeOut(Wire):
     location: str
     sku: str
     version: Annotated[int, Field(description="Of the item. Pass over what your copy has already.")]
-    on_hand: Annotated[int, Field(description="After it.")]
+    on_hand: Annotated[WholeNumber, Field(description="After it.")]
     actor: str
     key_id: str | None
     recorded_at: Timestamp
     transaction: Annotated[
-        TransactionOut | None, Field(description="Where goods moved, or were counted.")
+        RecordedTransaction | None, Field(description="Where goods moved, or were counted.")
     ] = None
     details: Annotated[
-        DetailsOut | None, Field(description="Where they are told: registered, changed.")
+        ItemDetails | None, Field(description="Where they are told: registered, changed.")
     ] = None
 
     @classmethod
-    def of(cls, change: Change) -> "ChangeOut":
+    def of(cls, change: Change) -> "ChangeRecord":
         kind = change.kind if isinstance(change, ItemChange) else _EVENT_OF[change.type]
         return cls.model_construct(
             position=change.position,
@@ -129,29 +158,29 @@ class ChangeOut(Wire):
         )
 
 
-class ChangesOut(Wire):
+class ChangeList(Wire):
     """A page of changes, in the ledger's order."""
 
-    items: list[ChangeOut]
+    items: list[ChangeRecord]
     next_after: Annotated[str, Field(description="`after` of the next request. Keep it.")]
     has_more: bool
     head: Annotated[int, Field(description="The ledger's last position.")]
 
     @classmethod
-    def of(cls, page: ChangePage) -> "ChangesOut":
+    def of(cls, page: ChangePage) -> "ChangeList":
         return cls.model_construct(
-            items=[ChangeOut.of(change) for change in page.changes],
+            items=[ChangeRecord.of(change) for change in page.changes],
             next_after=str(page.next_after),
             has_more=page.has_more,
             head=page.head,
         )
 
 
-_CHANGE: Final = TypeAdapter(ChangeOut)
+_CHANGE: Final = TypeAdapter(ChangeRecord)
 
 
 def page_json(page: ChangePage) -> str:
-    """The page as `ChangesOut` writes it, at a fraction of the cost where others have it too."""
+    """The page as `ChangeList` writes it, at a fraction of the cost where others have it too."""
     items = ",".join(_change_json(change) for change in page.changes)
     has_more = "true" if page.has_more else "false"
     return (
@@ -162,11 +191,11 @@ def page_json(page: ChangePage) -> str:
 
 @lru_cache(REMEMBERED)
 def _change_json(change: Change) -> str:
-    return _CHANGE.dump_json(ChangeOut.of(change), by_alias=True).decode()
+    return _CHANGE.dump_json(ChangeRecord.of(change), by_alias=True).decode()
 
 
-def _transaction(movement: Movement) -> TransactionOut:
-    return TransactionOut.model_construct(
+def _transaction(movement: Movement) -> RecordedTransaction:
+    return RecordedTransaction.model_construct(
         local_id=movement.local_id,
         type=movement.type,
         quantity=movement.quantity,
@@ -177,10 +206,11 @@ def _transaction(movement: Movement) -> TransactionOut:
         reference=movement.reference,
         device=movement.device,
         occurred_at=movement.occurred_at,
+        device_time=movement.device_time,
     )
 
 
-def _details(change: ItemChange) -> DetailsOut | None:
+def _details(change: ItemChange) -> ItemDetails | None:
     if change.name is None or change.unit is None or change.safety_stock is None:
         return None
-    return DetailsOut(name=change.name, unit=change.unit, safety_stock=change.safety_stock)
+    return ItemDetails(name=change.name, unit=change.unit, safety_stock=change.safety_stock)

@@ -4,26 +4,27 @@ from collections.abc import AsyncIterator
 from http import HTTPStatus
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Header, Query, Request
+from fastapi import Depends, Header, Query, Request
 from fastapi.responses import Response
 from fastapi.sse import EventSourceResponse, ServerSentEvent
 from starlette.concurrency import run_in_threadpool
 
 from application.changes import ChangePage
-from interface.api.change_schemas import MAX_BOOKMARK, ChangesOut, PageWanted, Wanted, page_json
+from interface.api.change_schemas import MAX_BOOKMARK, ChangeList, PageWanted, Wanted, page_json
 from interface.api.dependencies import CanRead, Configured, Feed, Following, Slots
 from interface.api.live import still_known, stream_of, wait_for_changes
 from interface.api.problems import documented
 from interface.api.reading import read_in_slot
+from interface.api.routes import strict_router
 
-router = APIRouter(prefix="/sync", tags=["sync"])
+router = strict_router(prefix="/sync", tags=["sync"])
 
 _ANSWERS = documented(
     HTTPStatus.GONE, HTTPStatus.UNPROCESSABLE_ENTITY, HTTPStatus.TOO_MANY_REQUESTS
 )
 
 
-@router.get("/changes", summary="What changed since", response_model=ChangesOut, responses=_ANSWERS)
+@router.get("/changes", summary="What changed since", response_model=ChangeList, responses=_ANSWERS)
 async def list_changes(
     request: Request,
     caller: CanRead,

@@ -5,17 +5,18 @@ from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Final
 
-from fastapi import APIRouter, Request, Response
+from fastapi import Request, Response
 from starlette.concurrency import run_in_threadpool
 
 from application.clock import ClockStepped
 from application.persistence.filters import ItemFilter
 from application.persistence.port import SchemaChanged, StoreUnavailable
 from application.upgrade import BackgroundUpgrade
+from interface.api.routes import strict_router
 from interface.api.schemas import Health
 from interface.composition import Services
 
-router = APIRouter(prefix="/health", tags=["health"])
+router = strict_router(prefix="/health", tags=["health"])
 
 ANSWER_SECONDS: Final = 10.0
 """In which the database must have answered."""
@@ -54,7 +55,7 @@ def _problems(services: Services) -> dict[str, str]:
 
 
 @router.get("/live", summary="The process answers")
-async def live() -> Health:
+async def get_liveness() -> Health:
     """Restart the process when this fails."""
     return Health(status="ok")
 
@@ -64,7 +65,7 @@ async def live() -> Health:
     summary="The process can do its work",
     responses={503: {"model": Health, "description": "A dependency is down"}},
 )
-async def ready(request: Request, response: Response) -> Health:
+async def get_readiness(request: Request, response: Response) -> Health:
     """Send requests elsewhere while this fails; the answer says what the server waits for. It looks
     whether the database can be read and, every few seconds, by a write of its own, written."""
     upgrade: BackgroundUpgrade = request.app.state.upgrade

@@ -5,7 +5,7 @@ from http import HTTPStatus
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, Query, Response
+from fastapi import Query, Response
 from pydantic import BaseModel, Field
 
 from application.persistence.filters import ItemFilter
@@ -13,11 +13,20 @@ from domain.limits import MAX_QUANTITY
 from domain.rejections import Invalid
 from domain.stock_item import ItemDetails
 from interface.api.dependencies import CanManageItems, CanRead, Feed, Items, Reader
-from interface.api.paging import Cursor, KeyText, Limit, WantedText, cursor_for, parse_cursor
+from interface.api.paging import (
+    Cursor,
+    KeyText,
+    Limit,
+    WantedLabel,
+    WantedText,
+    cursor_for,
+    parse_cursor,
+)
 from interface.api.problems import documented
+from interface.api.routes import strict_router
 from interface.api.schemas import DetailsChange, Item, ItemPage, QueryInstant, Registration
 
-router = APIRouter(prefix="/items", tags=["items"])
+router = strict_router(prefix="/items", tags=["items"])
 
 _INVALID = HTTPStatus.UNPROCESSABLE_ENTITY
 
@@ -25,10 +34,15 @@ _INVALID = HTTPStatus.UNPROCESSABLE_ENTITY
 class StockQuery(BaseModel):
     """Which rows of the stock list are asked for."""
 
-    location: WantedText = None
-    sku: WantedText = None
+    location: WantedLabel = None
+    sku: WantedLabel = None
     q: Annotated[WantedText, Field(description="A part of SKU or name, in any case.")] = None
-    below_safety_stock: Annotated[bool, Field(alias="belowSafetyStock")] = False
+    active: Annotated[
+        bool | None, Field(description="`false` for the discontinued ones alone.")
+    ] = None
+    below_safety_stock: Annotated[
+        bool, Field(alias="belowSafetyStock", description="Those to be restocked: active ones.")
+    ] = False
     limit: Limit = 100
     cursor: Cursor = None
 
@@ -52,7 +66,9 @@ def register_item(
         name=registration.name, unit=registration.unit, safety_stock=registration.safety_stock
     )
     item, is_new = items.register(registration.location, registration.sku, details, caller)
-    if not is_new:
+    if is_new:
+        response.headers["Location"] = f"/items/{item.id}"
+    else:
         response.status_code = HTTPStatus.OK
     return Item.of_item(item)
 
@@ -71,16 +87,19 @@ def list_items(
         locations=caller.visible(query.location),
         sku=query.sku,
         text=query.q,
+        active=query.active,
         below_safety_stock=query.below_safety_stock,
     )
-    cursor = parse_cursor(query.cursor, tuple[KeyText, KeyText, KeyText])
+    cursor = parse_cursor(query.cursor, tuple[KeyText, KeyText, KeyText, UUID])
     # Before anything is read, so that what is written from here on comes with the changes.
     next_after, after = (cursor[0], cursor[1:]) if cursor else (str(feed.head()), None)
     levels = reader.select_items(wanted, after=after, limit=query.limit)
     return ItemPage(
         items=[Item.of_level(level) for level in levels],
         next_cursor=cursor_for(
-            levels, query.limit, lambda level: (next_after, level.location, level.sku)
+            levels,
+            query.limit,
+            lambda level: (next_after, level.location, level.sku, level.item_id),
         ),
         next_after=next_after,
     )

@@ -4,23 +4,31 @@ from http import HTTPStatus
 from typing import Annotated, Any
 from uuid import UUID
 
-from fastapi import APIRouter, Query, Response
+from fastapi import Query, Request, Response
 
 from application.batch import parse_batch
 from application.persistence.filters import MovementFilter
 from application.transaction_parser import MovementElement
 from domain.rejections import Invalid
 from domain.transaction import TransactionType
-from interface.api.body import JSONBody
+from interface.api.body import JSONBody, arrival
 from interface.api.dependencies import CanRead, CanRecord, Reader, Sync
 from interface.api.openapi import json_body
-from interface.api.paging import Position, Timeline, WantedText, cursor_for, parse_cursor
+from interface.api.paging import (
+    Position,
+    Timeline,
+    WantedLabel,
+    WantedText,
+    cursor_for,
+    parse_cursor,
+)
 from interface.api.problems import documented
 from interface.api.recording import recorded
-from interface.api.schemas import MovementOut, MovementPage
-from interface.api.sync_schemas import SyncedOut, synced_answer
+from interface.api.routes import strict_router
+from interface.api.schemas import MovementPage, MovementRecord
+from interface.api.sync_schemas import SyncedTransaction, synced_answer
 
-router = APIRouter(tags=["movements"])
+router = strict_router(tags=["movements"])
 
 _INVALID = HTTPStatus.UNPROCESSABLE_ENTITY
 
@@ -31,6 +39,7 @@ class ItemJournalQuery(Timeline):
     type: TransactionType | None = None
     actor: WantedText = None
     device: WantedText = None
+    reference: WantedText = None
 
     def movement_filter(self, **more: Any) -> MovementFilter:
         """What the read model is asked for."""
@@ -40,30 +49,32 @@ class ItemJournalQuery(Timeline):
 class JournalQuery(ItemJournalQuery):
     """Which rows of the journal are asked for."""
 
-    location: WantedText = None
+    location: WantedLabel = None
 
 
 @router.post(
     "/items/{item_id}/movements",
     summary="Record one movement",
     status_code=HTTPStatus.CREATED,
-    response_model=SyncedOut,
+    response_model=SyncedTransaction,
     responses={
-        200: {"model": SyncedOut, "description": "Recorded before: a duplicate"},
+        200: {"model": SyncedTransaction, "description": "Recorded before: a duplicate"},
         **documented(HTTPStatus.NOT_FOUND, HTTPStatus.CONFLICT, _INVALID),
     },
     openapi_extra=json_body(MovementElement),
 )
-async def record_movement(item_id: UUID, body: JSONBody, sync: Sync, caller: CanRecord) -> Response:
+async def record_movement(
+    request: Request, item_id: UUID, body: JSONBody, sync: Sync, caller: CanRecord
+) -> Response:
     """Records one movement of the item in the path, by the same rules as a batch of one."""
     if not isinstance(body, dict):
         raise Invalid("transaction", "must be an object")
     fields = {name: value for name, value in body.items() if name not in {"itemId", "item_id"}}
-    batch = parse_batch([{**fields, "itemId": str(item_id)}])
+    batch = parse_batch([{**fields, "itemId": str(item_id)}], arrival(request))
     result = await recorded(sync, batch, caller)
     if result.failed:
         raise result.failed[0].rejection
-    return synced_answer(result.synced[0])
+    return synced_answer(result)
 
 
 @router.get("/movements", summary="The journal", responses=documented(_INVALID))
@@ -97,6 +108,6 @@ def _page(reader: Reader, wanted: MovementFilter, query: ItemJournalQuery) -> Mo
     before = parse_cursor(query.cursor, Position)
     rows = reader.select_movements(wanted, before=before, limit=query.limit)
     return MovementPage(
-        items=[MovementOut.of_row(row) for row in rows],
+        items=[MovementRecord.of_row(row) for row in rows],
         next_cursor=cursor_for(rows, query.limit, lambda row: row.position),
     )

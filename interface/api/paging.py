@@ -6,8 +6,9 @@ from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any, Final, TypeVar
 
 import msgspec
-from pydantic import BaseModel, Field
+from pydantic import AfterValidator, BaseModel, Field
 
+from domain.labels import kept_form
 from domain.limits import MAX_QUANTITY, MAX_TEXT_LENGTH
 from domain.rejections import Invalid
 from interface.api.schemas import QueryInstant
@@ -19,6 +20,9 @@ Cursor = Annotated[str | None, Field(max_length=2_000, description="`nextCursor`
 
 WantedText = Annotated[str | None, Field(max_length=MAX_TEXT_LENGTH, pattern=r"^[^\x00]*$")]
 """What a column is compared with. No database has a NUL to compare."""
+
+WantedLabel = Annotated[WantedText, AfterValidator(lambda text: text and kept_form(text))]
+"""A label that a column is compared with, in the form in which it is kept."""
 
 KeyText = Annotated[str, msgspec.Meta(pattern=r"^[^\x00]*$")]
 """A part of the key of a list."""

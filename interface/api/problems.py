@@ -10,42 +10,20 @@ from eventsourcing.persistence import MapperDeserialisationError
 from fastapi import FastAPI
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, ConfigDict, Field
 from pydantic.alias_generators import to_camel
 from starlette.exceptions import HTTPException
 from starlette.types import Receive, Scope, Send
 
-from application.access import rejections as access
 from application.access.rejections import Unauthenticated
 from application.access.tokens import REFETCH_SECONDS, IdentityProviderUnavailable
-from application.changes import ChangesUnavailable, UnknownPosition
 from application.clock import ClockStepped
 from application.group_commit import Overloaded
 from application.persistence.port import ReadCancelled, StoreUnavailable
-from application.rejected import rejections as rejected
 from domain import rejections
 from domain.rejections import Detail, Rejection
-
-STATUS: Final[Mapping[type[Rejection], HTTPStatus]] = {
-    rejections.Invalid: HTTPStatus.UNPROCESSABLE_ENTITY,
-    rejections.UnknownItem: HTTPStatus.NOT_FOUND,
-    rejections.UnknownVersion: HTTPStatus.NOT_FOUND,
-    rejections.ItemDiscontinued: HTTPStatus.CONFLICT,
-    rejections.ItemDiffers: HTTPStatus.CONFLICT,
-    rejections.InsufficientStock: HTTPStatus.CONFLICT,
-    rejections.StockLimitExceeded: HTTPStatus.CONFLICT,
-    rejections.LocalIdReused: HTTPStatus.CONFLICT,
-    rejections.Conflict: HTTPStatus.CONFLICT,
-    rejections.LedgerDamaged: HTTPStatus.CONFLICT,
-    access.Forbidden: HTTPStatus.FORBIDDEN,
-    access.UnknownKey: HTTPStatus.NOT_FOUND,
-    access.KeyNotActive: HTTPStatus.CONFLICT,
-    UnknownPosition: HTTPStatus.GONE,
-    ChangesUnavailable: HTTPStatus.SERVICE_UNAVAILABLE,
-    rejected.UnknownRejection: HTTPStatus.NOT_FOUND,
-    rejected.AlreadyRecorded: HTTPStatus.CONFLICT,
-    rejected.TooManyRejections: HTTPStatus.TOO_MANY_REQUESTS,
-}
+from interface.api.codes import STATUS, ProblemCode
+from interface.api.validation import invalid
 
 RETRY_AFTER_SECONDS: Final = 1
 READ_RETRY_AFTER_SECONDS: Final = 5
@@ -57,10 +35,26 @@ _LOG = logging.getLogger("stockledger")
 class Problem(BaseModel):
     """An error. `code` is for programs and stable; `title` and `detail` are for people."""
 
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "type": "about:blank",
+                    "title": "Unprocessable Content",
+                    "status": 422,
+                    "code": "INVALID",
+                    "detail": "localIds[1]: must be a UUID",
+                    "retryable": False,
+                    "details": {"field": "localIds[1]", "problem": "must be a UUID"},
+                }
+            ]
+        }
+    )
+
     type: str = "about:blank"
     title: str
     status: int
-    code: str
+    code: ProblemCode
     detail: str
     retryable: bool = Field(default=False, description="The same request may succeed later.")
     details: dict[str, Any] = {}
@@ -84,6 +78,13 @@ class RequestProblem(Exception):
         self.code = code
         self.retry_after = retry_after
         self.details = details
+
+
+def malformed_body(message: str, **details: Detail) -> RequestProblem:
+    """The body can't be read at all."""
+    return RequestProblem(
+        HTTPStatus.UNPROCESSABLE_ENTITY, "MALFORMED_BODY", message, retry_after=None, **details
+    )
 
 
 class ProblemResponse(JSONResponse):
@@ -128,7 +129,7 @@ def documented(*statuses: HTTPStatus) -> dict[int | str, dict[str, Any]]:
     """The problems that an endpoint may answer with, for the OpenAPI document."""
     content = {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}}
     return {
-        status.value: {"description": status.phrase, "content": content, "model": Problem}
+        status.value: {"description": status.phrase, "content": content}
         for status in (*statuses, HTTPStatus.SERVICE_UNAVAILABLE)
     }
 
@@ -174,15 +175,8 @@ def _request_problem(error: RequestProblem) -> ProblemResponse:
 def _validation_error(error: RequestValidationError) -> ProblemResponse:
     first = error.errors()[0]
     if first["type"] == "json_invalid":
-        return _malformed_body()
-    field = to_camel(str(first["loc"][-1]))
-    message = first["msg"].removeprefix("Value error, ")
-    return _problem(
-        HTTPStatus.UNPROCESSABLE_ENTITY,
-        "INVALID",
-        f"{field}: {message}",
-        {"field": field, "problem": message},
-    )
+        return answer_to(_malformed_at(str(error.body), first["loc"][-1], first["ctx"]["error"]))
+    return answer_to(invalid(first))
 
 
 @answer_to.register
@@ -250,13 +244,20 @@ def _identity_provider_unavailable(_: IdentityProviderUnavailable) -> ProblemRes
 @answer_to.register
 def _http_exception(error: HTTPException) -> ProblemResponse:
     if error.status_code == HTTPStatus.BAD_REQUEST:  # FastAPI's word for bytes that are no text.
-        return _malformed_body()
+        return answer_to(malformed_body("the body is not JSON: it holds bytes that are no text"))
     status = HTTPStatus(error.status_code)
     return _problem(status, status.name, str(error.detail), headers=error.headers)
 
 
-def _malformed_body() -> ProblemResponse:
-    return _problem(HTTPStatus.UNPROCESSABLE_ENTITY, "MALFORMED_BODY", "the body is not JSON")
+def _malformed_at(body: str, place: int, reason: str) -> RequestProblem:
+    line = body.count("\n", 0, place) + 1
+    column = place - body.rfind("\n", 0, place)
+    return malformed_body(
+        f"the body is not JSON: line {line}, column {column}: {reason}",
+        line=line,
+        column=column,
+        reason=reason,
+    )
 
 
 def _problem(

@@ -4,32 +4,71 @@ import json
 from typing import Annotated, Any
 from uuid import UUID
 
-from pydantic import ConfigDict, Field
+from pydantic import Field
 
 from application.rejected.review import Correction
 from application.rejected.table import RejectedTransaction, Standing
-from application.transaction_parser import WIRE_CONFIG
-from interface.api.paging import WantedText
+from interface.api.codes import RejectionCode
+from interface.api.paging import WantedLabel, WantedText
 from interface.api.problems import wire_details
-from interface.api.schemas import QueryInstant, Timestamp, Wire, example
+from interface.api.schemas import (
+    QueryInstant,
+    RequestBody,
+    SentId,
+    SentQuantity,
+    Timestamp,
+    Wire,
+    example,
+)
 
 
-class RejectionOut(Wire):
+class RejectedRecord(Wire):
     """A transaction that was not recorded."""
+
+    model_config = example(
+        rejectionId="0c9f5a52-3d3c-1b0a-6f0e-2f4f0a9f7c11",
+        localId="a0d2c1b4-57e9-4d19-8f53-1c7f7f6d1e02",
+        itemId="25611397-d162-5417-9427-6c759c4ceb9c",
+        location="main",
+        transaction={
+            "localId": "a0d2c1b4-57e9-4d19-8f53-1c7f7f6d1e02",
+            "type": "OUTBOUND",
+            "itemId": "25611397-d162-5417-9427-6c759c4ceb9c",
+            "quantity": 99,
+        },
+        code="INSUFFICIENT_STOCK",
+        message="99 requested, 24 on hand",
+        details={"onHand": 24, "requested": 99},
+        actor="scanner-7",
+        keyId="k3v9q1",
+        device="scanner-7",
+        movedAt=None,
+        firstRejectedAt="2026-01-08T00:20:11.482Z",
+        rejectedAt="2026-01-08T00:20:11.482Z",
+        status="open",
+        closedAt=None,
+        closedBy=None,
+        reason=None,
+    )
 
     rejection_id: UUID
     local_id: Annotated[UUID | None, Field(description="None where it could not be read.")]
     item_id: UUID | None
     location: str | None
     transaction: Annotated[
-        dict[str, Any] | str, Field(description="As it was sent; a text where it is malformed.")
+        dict[str, Any] | str,
+        Field(description="As it was sent; as a text where it could not be understood."),
     ]
-    code: str
+    code: RejectionCode
     message: str
     details: dict[str, Any]
     actor: str
     key_id: str | None
     device: str | None
+    moved_at: Annotated[
+        Timestamp | None,
+        Field(description="When goods moved, where the device's clock was put right."),
+    ]
     first_rejected_at: Timestamp
     rejected_at: Annotated[Timestamp, Field(description="The last time.")]
     status: Annotated[Standing, Field(description="`resolved` is what was recorded after all.")]
@@ -38,7 +77,7 @@ class RejectionOut(Wire):
     reason: Annotated[str | None, Field(description="Why it was dismissed.")]
 
     @classmethod
-    def of(cls, row: RejectedTransaction) -> "RejectionOut":
+    def of(cls, row: RejectedTransaction) -> "RejectedRecord":
         return cls.model_construct(
             rejection_id=row.rejection_id,
             local_id=row.local_id,
@@ -51,6 +90,7 @@ class RejectionOut(Wire):
             actor=row.actor,
             key_id=row.key_id,
             device=row.device,
+            moved_at=row.moved_at,
             first_rejected_at=row.first_rejected_at,
             rejected_at=row.rejected_at,
             status=Standing(row.standing),
@@ -61,33 +101,29 @@ class RejectionOut(Wire):
 
 
 class RejectionPage(Wire):
-    items: list[RejectionOut]
+    items: list[RejectedRecord]
     next_cursor: str | None
 
 
-class Dismissal(Wire):
+class Dismissal(RequestBody):
     """Why nothing more needs to be done."""
 
-    model_config = example(reason="sold from the display, counted on Friday") | ConfigDict(
-        strict=True
-    )
+    model_config = example(reason="sold from the display, counted on Friday")
 
     reason: str
 
 
-class CorrectionIn(Wire):
+class Adjustment(RequestBody):
     """An ADJUST of the same item, recorded first, under a `localId` of its own."""
 
-    model_config = ConfigDict(strict=True)
-
-    local_id: Annotated[UUID, Field(strict=False)]
-    quantity: Annotated[int, Field(description="The signed difference.")]
+    local_id: SentId
+    quantity: Annotated[SentQuantity, Field(description="The signed difference.")]
     reason: str | None = None
     note: str | None = None
 
 
-class Retry(Wire):
-    """What shall come before the transaction is tried again."""
+class Retry(RequestBody):
+    """What shall come before the transaction is tried again, and under which `localId`."""
 
     model_config = example(
         adjustment={
@@ -97,22 +133,26 @@ class Retry(Wire):
         }
     )
 
-    adjustment: CorrectionIn | None = None
+    adjustment: Adjustment | None = None
+    local_id: Annotated[
+        SentId | None,
+        Field(
+            description="The new one of a transaction that was rejected as LOCAL_ID_REUSED. If "
+            "left out, the UUIDv5 of the old one and the `rejectionId`."
+        ),
+    ] = None
 
     @property
     def correction(self) -> Correction | None:
         return None if self.adjustment is None else Correction(**self.adjustment.model_dump())
 
 
-class RejectionChoice(Wire):
-    """Which open rejections are meant; what is left out does not matter. A field that is misspelt
-    is refused: without it, all would be meant."""
+class RejectionFilter(RequestBody):
+    """Which open rejections are meant; what is left out does not matter."""
 
-    model_config = WIRE_CONFIG | ConfigDict(extra="forbid")
-
-    location: WantedText = None
+    location: WantedLabel = None
     code: WantedText = None
-    item_id: UUID | None = None
+    item_id: SentId | None = None
     actor: WantedText = None
     device: WantedText = None
     recorded_from: Annotated[
@@ -123,13 +163,13 @@ class RejectionChoice(Wire):
     ] = None
 
 
-class BulkDismissal(Wire):
+class BulkDismissal(RequestBody):
     """Why all of these need nothing more."""
 
     model_config = example(reason="the scanner was broken", filter={"device": "scanner-7"})
 
     reason: str
-    filter: RejectionChoice
+    filter: RejectionFilter
 
 
 class Dismissed(Wire):

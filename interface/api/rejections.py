@@ -4,7 +4,7 @@ from http import HTTPStatus
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, Query, Request, Response
+from fastapi import Query, Request, Response
 
 from application.persistence.filters import RejectedFilter
 from application.rejected.table import Standing
@@ -12,6 +12,7 @@ from interface.api.dependencies import Audit, CanRead, CanReview, From, Reader, 
 from interface.api.paging import (
     Milliseconds,
     Timeline,
+    WantedLabel,
     WantedText,
     cursor_for,
     from_milliseconds,
@@ -24,13 +25,14 @@ from interface.api.rejection_schemas import (
     BulkDismissal,
     Dismissal,
     Dismissed,
-    RejectionOut,
+    RejectedRecord,
     RejectionPage,
     Retry,
 )
+from interface.api.routes import strict_router
 from interface.api.sync_schemas import SyncResponse, sync_answer
 
-router = APIRouter(prefix="/sync/rejections", tags=["sync"])
+router = strict_router(prefix="/sync/rejections", tags=["sync"])
 
 _INVALID = HTTPStatus.UNPROCESSABLE_ENTITY
 _CLOSING = documented(HTTPStatus.NOT_FOUND, HTTPStatus.CONFLICT, _INVALID)
@@ -39,7 +41,7 @@ _CLOSING = documented(HTTPStatus.NOT_FOUND, HTTPStatus.CONFLICT, _INVALID)
 class RejectionQuery(Timeline):
     """Which rejected transactions are asked for."""
 
-    location: WantedText = None
+    location: WantedLabel = None
     status: Annotated[Standing | None, Query(description="`open` is what waits for somebody.")] = (
         None
     )
@@ -70,7 +72,7 @@ def list_rejections(
     before = cursor and (from_milliseconds(cursor[0]), cursor[1])
     rows = reader.select_rejected(wanted, before=before, limit=query.limit)
     return RejectionPage(
-        items=[RejectionOut.of(row) for row in rows],
+        items=[RejectedRecord.of(row) for row in rows],
         next_cursor=cursor_for(
             rows,
             query.limit,
@@ -80,7 +82,7 @@ def list_rejections(
 
 
 @router.post("/dismiss", summary="Leave many at that", responses=_CLOSING)
-def dismiss_matching_rejections(
+def dismiss_rejections(
     dismissal: BulkDismissal, caller: CanReview, review: Review, origin: From
 ) -> Dismissed:
     """Closes all open rejections that match the filter, at the caller's locations, with one reason:
@@ -102,10 +104,10 @@ def dismiss_matching_rejections(
 @router.post("/{local_id}/dismiss", summary="Leave it at that", responses=_CLOSING)
 def dismiss_rejection(
     local_id: UUID, dismissal: Dismissal, caller: CanReview, review: Review, origin: From
-) -> RejectionOut:
+) -> RejectedRecord:
     """Closes a rejection, with a reason. Nothing changes the second time. Where no `localId` could
     be read, the path takes the `rejectionId`."""
-    return RejectionOut.of(review.dismiss(local_id, dismissal.reason, caller, origin))
+    return RejectedRecord.of(review.dismiss(local_id, dismissal.reason, caller, origin))
 
 
 @router.post(
@@ -122,7 +124,8 @@ def retry_rejection(
 ) -> Response:
     """Sends the transaction again, as it was sent. With an adjustment, which comes first, both are
     recorded or neither. What is recorded is resolved."""
-    result = review.retry(local_id, caller, retry.correction if retry else None)
+    asked = retry or Retry()
+    result = review.retry(local_id, caller, asked.correction, asked.local_id)
     request.state.outcome = f"{len(result.synced)} synced, {len(result.failed)} failed"
     record_forbidden(audit, origin, result)
     return sync_answer(result)

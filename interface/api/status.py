@@ -2,13 +2,12 @@
 
 from http import HTTPStatus
 
-from fastapi import APIRouter
-
 from interface.api.dependencies import CanRead, Status
 from interface.api.problems import documented
-from interface.api.status_schemas import FateOut, StatusRequest, StatusResponse
+from interface.api.routes import strict_router
+from interface.api.status_schemas import StatusRequest, StatusResponse, TransactionStatus
 
-router = APIRouter(tags=["sync"])
+router = strict_router(tags=["sync"])
 
 
 @router.post(
@@ -16,9 +15,13 @@ router = APIRouter(tags=["sync"])
     summary="What became of transactions",
     responses=documented(HTTPStatus.UNPROCESSABLE_ENTITY),
 )
-def transaction_statuses(request: StatusRequest, caller: CanRead, status: Status) -> StatusResponse:
+def list_transaction_statuses(
+    request: StatusRequest, caller: CanRead, status: Status
+) -> StatusResponse:
     """For a device whose answer got lost: of each, whether it is recorded, was rejected, or has
     never been seen. Sending the batch again does the same, and records what was never seen."""
     fates = status.fates(request.local_ids, caller)
     pairs = zip(request.local_ids, fates, strict=True)
-    return StatusResponse(statuses=[FateOut.of(local_id, fate) for local_id, fate in pairs])
+    return StatusResponse(
+        statuses=[TransactionStatus.of(local_id, fate) for local_id, fate in pairs]
+    )

@@ -9,36 +9,49 @@ from application.projections.table import Recorded
 from application.rejected.table import RejectedTransaction, Standing
 from application.status import Fate
 from application.sync import stock_take
+from application.transaction_parser import WholeNumber
+from interface.api.codes import RejectionCode
 from interface.api.problems import wire_details
-from interface.api.schemas import CoveredAt, Timestamp, Wire, example, is_none
-from interface.api.sync_schemas import StockTakeOut
+from interface.api.schemas import CoveredAt, RequestBody, SentId, Timestamp, Wire, example, is_none
+from interface.api.sync_schemas import StockTakeResult
 
 MAX_STATUSES: Final = 10_000
 """Transactions asked after at once."""
 
 
-class StatusRequest(Wire):
+class StatusRequest(RequestBody):
     """Which transactions are asked after."""
 
     model_config = example(localIds=["6f1c2f0e-8c43-4a57-9d0b-5a8d2f9a3b01"])
 
-    local_ids: Annotated[list[UUID], Field(max_length=MAX_STATUSES)]
+    local_ids: Annotated[list[SentId], Field(max_length=MAX_STATUSES)]
 
 
-class FateOut(Wire):
+class TransactionStatus(Wire):
     """What became of a transaction. The fields are those of `synced` and `failed` in the answer to
     a batch; those that have nothing to say are left out."""
+
+    model_config = example(
+        localId="a0d2c1b4-57e9-4d19-8f53-1c7f7f6d1e02",
+        status="rejected",
+        itemId="25611397-d162-5417-9427-6c759c4ceb9c",
+        code="INSUFFICIENT_STOCK",
+        message="99 requested, 24 on hand",
+        details={"onHand": 24, "requested": 99},
+        rejectedAt="2026-01-08T00:20:11.482Z",
+        dismissed=False,
+    )
 
     local_id: UUID
     status: Literal["recorded", "rejected", "unknown"]
     item_id: Annotated[UUID | None, Field(exclude_if=is_none)] = None
-    on_hand: Annotated[int | None, Field(exclude_if=is_none)] = None
+    on_hand: Annotated[WholeNumber | None, Field(exclude_if=is_none)] = None
     version: Annotated[int | None, Field(exclude_if=is_none)] = None
     position: Annotated[int | None, Field(exclude_if=is_none)] = None
     synced_at: Annotated[Timestamp | None, Field(exclude_if=is_none)] = None
-    count: Annotated[StockTakeOut | None, Field(exclude_if=is_none)] = None
+    count: Annotated[StockTakeResult | None, Field(exclude_if=is_none)] = None
     covered_at: Annotated[CoveredAt, Field(exclude_if=is_none)] = None
-    code: Annotated[str | None, Field(exclude_if=is_none)] = None
+    code: Annotated[RejectionCode | None, Field(exclude_if=is_none)] = None
     message: Annotated[str | None, Field(exclude_if=is_none)] = None
     details: Annotated[dict[str, Any] | None, Field(exclude_if=is_none)] = None
     rejected_at: Annotated[
@@ -50,7 +63,7 @@ class FateOut(Wire):
     ] = None
 
     @classmethod
-    def of(cls, local_id: UUID, fate: Fate) -> "FateOut":
+    def of(cls, local_id: UUID, fate: Fate) -> "TransactionStatus":
         match fate:
             case None:
                 return cls(local_id=local_id, status="unknown")
@@ -74,7 +87,7 @@ class FateOut(Wire):
                     version=event.originator_version,
                     position=position,
                     synced_at=event.timestamp,
-                    count=StockTakeOut.of(stock_take(event)),
+                    count=StockTakeResult.of(stock_take(event)),
                     covered_at=event.covered_at,
                 )
 
@@ -82,4 +95,4 @@ class FateOut(Wire):
 class StatusResponse(Wire):
     """What became of each, in the order of the request."""
 
-    statuses: list[FateOut]
+    statuses: list[TransactionStatus]

@@ -13,12 +13,12 @@ from domain.rejections import Rejection
 from interface.api.body import SentBatch, read_batch
 from interface.api.change_schemas import parse_page_wanted
 from interface.api.dependencies import needs, origin_of
-from interface.api.direct_route import DirectRoute
 from interface.api.openapi import json_body
 from interface.api.problems import RequestProblem, documented
 from interface.api.reading import read_in_slot
 from interface.api.recording import recorded
 from interface.api.refusals import forbidden_in, record_forbidden
+from interface.api.routes import DirectRoute
 from interface.api.sync_schemas import SyncRequest, SyncResponse, sync_answer
 from interface.composition import Services
 
@@ -28,12 +28,13 @@ router = APIRouter(tags=["sync"], route_class=DirectRoute)
 @router.post(
     "/sync/transactions",
     summary="Record a batch",
+    operation_id="recordTransactions",
     dependencies=[needs(Permission.SYNC)],
     response_model=SyncResponse,
     responses=documented(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, HTTPStatus.UNPROCESSABLE_ENTITY),
     openapi_extra=json_body(SyncRequest),
 )
-async def sync_transactions(request: Request) -> Response:
+async def record_transactions(request: Request) -> Response:
     """Records each transaction exactly once, in the order of the list.
 
     A transaction that can't be recorded is listed under `failed` with its reason and does not keep
@@ -43,14 +44,13 @@ async def sync_transactions(request: Request) -> Response:
     """
     services: Services = request.app.state.services
     caller: Principal = request.state.principal
-    sent = await read_batch(request, services.settings.max_batch)
+    sent = await read_batch(request)
     result = await recorded(services.sync, sent.batch, caller)
     request.state.outcome = f"{len(result.synced)} synced, {len(result.failed)} failed"
     if forbidden_in(result):
         await run_in_threadpool(record_forbidden, services.audit, origin_of(request), result)
-    if sent.after is None:
-        return sync_answer(result)
-    return sync_answer(result, await _changes(request, caller, sent))
+    changes = None if sent.after is None else await _changes(request, caller, sent)
+    return sync_answer(result, changes, sent.warnings)
 
 
 async def _changes(request: Request, caller: Principal, sent: SentBatch) -> ChangePage | Rejection:

@@ -1,7 +1,8 @@
 """What goes over the wire about batches."""
 
+from collections.abc import Mapping, Sequence
 from http import HTTPStatus
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 from uuid import UUID
 
 import msgspec
@@ -10,16 +11,22 @@ from pydantic import Field
 
 from application.batch import Failed
 from application.changes import ChangePage
+from application.element_fields import FieldWarning
 from application.judge import Status
+from application.registration import ItemElement, RegistrationResult
 from application.sync import StockTake, Synced, SyncResult
-from application.transaction_parser import TransactionElement
+from application.transaction_parser import Instant, TransactionElement, WholeNumber
 from domain.rejections import Rejection
-from interface.api.change_schemas import ChangesOut, page_json
+from interface.api.change_schemas import ChangeList, page_json
+from interface.api.codes import RejectionCode, WarningCode
 from interface.api.paging import MAX_LIMIT
 from interface.api.problems import wire_details
 from interface.api.schemas import CoveredAt, Timestamp, Wire, example, is_none, wire_time
 
-EXAMPLE_ITEM_ID = "a3c0b4a6-27f4-5d0b-8bf0-0f1d5b5f1d11"
+EXAMPLE_ITEM_ID = "25611397-d162-5417-9427-6c759c4ceb9c"
+
+_DELIVERY = "6f1c2f0e-8c43-4a57-9d0b-5a8d2f9a3b01"
+_SALE = "a0d2c1b4-57e9-4d19-8f53-1c7f7f6d1e02"
 
 
 class SyncRequest(Wire):
@@ -28,7 +35,7 @@ class SyncRequest(Wire):
     model_config = example(
         transactions=[
             {
-                "localId": "6f1c2f0e-8c43-4a57-9d0b-5a8d2f9a3b01",
+                "localId": _DELIVERY,
                 "type": "INBOUND",
                 "itemId": EXAMPLE_ITEM_ID,
                 "quantity": 24,
@@ -37,68 +44,109 @@ class SyncRequest(Wire):
                 "reference": "po:1182",
                 "device": "scanner-7",
             },
-            {
-                "localId": "a0d2c1b4-57e9-4d19-8f53-1c7f7f6d1e02",
-                "type": "OUTBOUND",
-                "itemId": EXAMPLE_ITEM_ID,
-                "quantity": 1,
-            },
-        ]
+            {"localId": _SALE, "type": "OUTBOUND", "itemId": EXAMPLE_ITEM_ID, "quantity": 99},
+        ],
+        sentAt="2026-01-08T09:20:11+09:00",
     )
 
-    transactions: list[TransactionElement]
+    transactions: Annotated[list[TransactionElement], Field(description="In order.")]
+    items: Annotated[
+        list[ItemElement] | None,
+        Field(description="To be registered before, by a manager. Each is answered by itself."),
+    ] = None
+    sent_at: Annotated[
+        Instant | None,
+        Field(
+            description="The device's clock at this attempt, by which its times are put right. It "
+            "does not count for elements that name another `device`."
+        ),
+    ] = None
     after: Annotated[
         str | None,
         Field(description="`nextAfter` of the last answer, to be told what changed since as well."),
     ] = None
-    limit: Annotated[int, Field(ge=1, le=MAX_LIMIT, description="Changes at the most.")] = 100
+    limit: Annotated[
+        int | None, Field(ge=1, le=MAX_LIMIT, description="Changes at the most; 100, if left out.")
+    ] = None
 
 
-class StockTakeOut(Wire):
+class FieldWarningRecord(Wire):
+    """Something in an element that was passed over. The element was judged without it."""
+
+    code: WarningCode
+    field: str
+    message: str
+
+
+Warnings = Annotated[
+    list[FieldWarningRecord] | None,
+    Field(exclude_if=is_none, description="What was passed over, where something was."),
+]
+
+
+class StockTakeResult(Wire):
     """What a COUNT found, against what was on hand at its moment."""
 
-    expected: int
-    counted: int
-    delta: int
+    expected: WholeNumber
+    counted: WholeNumber
+    delta: WholeNumber
 
     @classmethod
-    def of(cls, count: StockTake | None) -> "StockTakeOut | None":
+    def of(cls, count: StockTake | None) -> "StockTakeResult | None":
         return count and cls.model_construct(**count._asdict())
 
 
-class SyncedOut(Wire):
+class SyncedTransaction(Wire):
     """An element that is recorded: now, or (`duplicate`) before, with what was answered then."""
 
-    index: int
+    index: Annotated[int, Field(description="In the batch's list, from 0.")]
     local_id: UUID
     item_id: UUID
     status: Status
-    on_hand: int
-    version: int
-    position: int
+    on_hand: Annotated[WholeNumber, Field(description="After it.")]
+    version: Annotated[int, Field(description="Of the item: how many events it had by then.")]
+    position: Annotated[int, Field(description="In the ledger's order.")]
     synced_at: Timestamp
     count: Annotated[
-        StockTakeOut | None, Field(exclude_if=is_none, description="Of a COUNT alone.")
+        StockTakeResult | None, Field(exclude_if=is_none, description="Of a COUNT alone.")
     ] = None
     covered_at: Annotated[CoveredAt, Field(exclude_if=is_none)] = None
+    warnings: Warnings = None
 
 
-class FailedOut(Wire):
+class FailedTransaction(Wire):
     """An element that is not recorded, and why."""
 
-    index: int
-    local_id: UUID | None
+    index: Annotated[int, Field(description="In the batch's list, from 0.")]
+    local_id: Annotated[UUID | None, Field(description="Null where it can't be read.")]
     item_id: UUID | None
-    code: str
-    message: str
-    retryable: bool
+    code: RejectionCode
+    message: Annotated[str, Field(description="For people.")]
+    retryable: Annotated[bool, Field(description="The same may succeed later, as it is.")]
     details: dict[str, Any]
+    warnings: Warnings = None
+
+
+class RegisteredItem(Wire):
+    """What became of an item of the batch. `differs`: it is there with other details, which stand;
+    its transactions are judged nevertheless."""
+
+    index: Annotated[int, Field(description="In the batch's list `items`, from 0.")]
+    status: Literal["registered", "known", "differs", "failed"]
+    item_id: UUID | None
+    location: Annotated[str | None, Field(description="In the form in which it is kept.")]
+    sku: Annotated[str | None, Field(description="In the form in which it is kept.")]
+    code: Annotated[RejectionCode | None, Field(exclude_if=is_none)] = None
+    message: Annotated[str | None, Field(exclude_if=is_none)] = None
+    retryable: Annotated[bool | None, Field(exclude_if=is_none)] = None
+    details: Annotated[dict[str, Any] | None, Field(exclude_if=is_none)] = None
+    warnings: Warnings = None
 
 
 class ChangesProblem(Wire):
     """Why changes can't be told, in the words of the problem that GET /sync/changes answers."""
 
-    code: str
+    code: RejectionCode
     message: str
     details: dict[str, Any]
 
@@ -106,15 +154,47 @@ class ChangesProblem(Wire):
 class SyncResponse(Wire):
     """What became of a batch."""
 
-    synced: list[SyncedOut]
-    failed: list[FailedOut]
+    model_config = example(
+        synced=[
+            {
+                "index": 0,
+                "localId": _DELIVERY,
+                "itemId": EXAMPLE_ITEM_ID,
+                "status": "recorded",
+                "onHand": 24,
+                "version": 2,
+                "position": 2,
+                "syncedAt": "2026-01-08T00:20:11.482Z",
+            }
+        ],
+        failed=[
+            {
+                "index": 1,
+                "localId": _SALE,
+                "itemId": EXAMPLE_ITEM_ID,
+                "code": "INSUFFICIENT_STOCK",
+                "message": "99 requested, 24 on hand",
+                "retryable": False,
+                "details": {"onHand": 24, "requested": 99},
+            }
+        ],
+        position=2,
+        serverTime="2026-01-08T00:20:11.482Z",
+    )
+
+    synced: list[SyncedTransaction]
+    failed: list[FailedTransaction]
+    items: Annotated[
+        list[RegisteredItem] | None,
+        Field(exclude_if=is_none, description="What became of the batch's `items`."),
+    ] = None
     position: Annotated[int, Field(description="The ledger's last position, this batch included.")]
     server_time: Annotated[
         Timestamp, Field(description="For a device to find out by how much its clock is off.")
     ]
-
+    warnings: Warnings = None
     changes: Annotated[
-        ChangesOut | None,
+        ChangeList | None,
         Field(exclude_if=is_none, description="What changed since `after`, where it was sent."),
     ] = None
     changes_problem: Annotated[
@@ -127,14 +207,20 @@ class SyncResponse(Wire):
 # thousands of rows. A test holds that both say the same.
 
 
-def sync_answer(result: SyncResult, changes: ChangePage | Rejection | None = None) -> Response:
-    """What became of a batch, as `SyncResponse`."""
+def sync_answer(
+    result: SyncResult,
+    changes: ChangePage | Rejection | None = None,
+    warnings: Sequence[FieldWarning] = (),
+) -> Response:
+    """What became of a batch, as `SyncResponse`; `warnings` of what stood beside its elements."""
     answer: dict[str, Any] = {
-        "synced": [_synced(synced) for synced in result.synced],
-        "failed": [_failed(failed) for failed in result.failed],
-        "position": result.position,
-        "serverTime": wire_time(result.server_time),
+        "synced": [_synced(synced, result.warnings) for synced in result.synced],
+        "failed": [_failed(failed, result.warnings) for failed in result.failed],
     }
+    if result.items:
+        answer["items"] = [_registered(item) for item in result.items]
+    answer |= {"position": result.position, "serverTime": wire_time(result.server_time)}
+    answer |= _warnings(warnings)
     match changes:
         case Rejection():
             answer["changesProblem"] = _reason(changes)
@@ -143,17 +229,20 @@ def sync_answer(result: SyncResult, changes: ChangePage | Rejection | None = Non
     return _answer(answer)
 
 
-def synced_answer(synced: Synced) -> Response:
-    """One recorded transaction, as `SyncedOut`: 201, or 200 for a duplicate."""
+def synced_answer(result: SyncResult) -> Response:
+    """The one recorded transaction, as `SyncedTransaction`: 201, or 200 for a duplicate."""
+    synced = result.synced[0]
     status = HTTPStatus.CREATED if synced.status == "recorded" else HTTPStatus.OK
-    return _answer(_synced(synced), status)
+    answer = _answer(_synced(synced, result.warnings), status)
+    answer.headers["Location"] = f"/items/{synced.item_id}?version={synced.version}"
+    return answer
 
 
 def _answer(content: dict[str, Any], status: HTTPStatus = HTTPStatus.OK) -> Response:
     return Response(msgspec.json.encode(content), status, media_type="application/json")
 
 
-def _synced(synced: Synced) -> dict[str, Any]:
+def _synced(synced: Synced, warnings: Mapping[int, Sequence[FieldWarning]]) -> dict[str, Any]:
     told = {
         "index": synced.index,
         "localId": synced.local_id,
@@ -168,17 +257,34 @@ def _synced(synced: Synced) -> dict[str, Any]:
         told["count"] = synced.count._asdict()
     if synced.covered_at is not None:
         told["coveredAt"] = wire_time(synced.covered_at)
+    if warnings:
+        told |= _warnings(warnings.get(synced.index, ()))
     return told
 
 
-def _failed(failed: Failed) -> dict[str, Any]:
+def _failed(failed: Failed, warnings: Mapping[int, Sequence[FieldWarning]]) -> dict[str, Any]:
     return {
         "index": failed.index,
         "localId": failed.local_id,
         "itemId": failed.item_id,
         "retryable": failed.rejection.retryable,
         **_reason(failed.rejection),
+        **_warnings(warnings.get(failed.index, ())),
     }
+
+
+def _registered(result: RegistrationResult) -> dict[str, Any]:
+    item, rejection = result.item, result.rejection
+    told: dict[str, Any] = {
+        "index": result.place,
+        "status": result.status,
+        "itemId": item and item.id,
+        "location": item and item.location,
+        "sku": item and item.sku,
+    }
+    if rejection is not None:
+        told |= {"retryable": rejection.retryable, **_reason(rejection)}
+    return told | _warnings(result.warnings)
 
 
 def _reason(rejection: Rejection) -> dict[str, Any]:
@@ -187,3 +293,7 @@ def _reason(rejection: Rejection) -> dict[str, Any]:
         "message": rejection.message,
         "details": wire_details(rejection.details),
     }
+
+
+def _warnings(warnings: Sequence[FieldWarning]) -> dict[str, Any]:
+    return {"warnings": [one._asdict() for one in warnings]} if warnings else {}

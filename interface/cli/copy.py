@@ -33,10 +33,11 @@ def copy(
         Progress() as progress,
     ):
         copied = copy_ledger(here.ledger, there.ledger, progress.show)
-    _report(copied)
+    report(copied)
 
 
-def _report(copied: Copied) -> None:
+def report(copied: Copied) -> None:
+    """Tells what the target holds."""
     console.print(
         styled("[green]copied {} events:[/] ", copied.new)
         + f"the target holds {copied.events}, up to position {copied.position}, of "

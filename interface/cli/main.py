@@ -7,6 +7,7 @@ import typer
 
 from interface.cli import keys
 from interface.cli.audit import audit
+from interface.cli.backup import backup
 from interface.cli.copy import copy
 from interface.cli.demo import demo
 from interface.cli.rebuild import rebuild
@@ -26,6 +27,7 @@ app = typer.Typer(
 app.command()(serve)
 app.command()(rebuild)
 app.command()(copy)
+app.command()(backup)
 app.command()(upgrade)
 app.add_typer(keys.app, name="keys")
 app.command()(audit)

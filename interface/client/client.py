@@ -2,8 +2,10 @@
 
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from secrets import randbits
 from threading import Lock
@@ -16,7 +18,7 @@ import httpx2
 from interface.client.errors import Refused
 from interface.client.limits import require_acceptable
 from interface.client.server import Server
-from interface.client.shapes import BATCH, CHANGES, ITEMS
+from interface.client.shapes import BATCH, CHANGES, ITEMS, STATUSES
 from interface.client.store import Outgoing, Pending, Rejected, Stock, Store, TransactionType
 
 BATCH_SIZE: Final = 500
@@ -24,6 +26,12 @@ BATCH_SIZE: Final = 500
 
 PAGE: Final = 1_000
 """Items, or changes, fetched at once."""
+
+ASKED_AT_ONCE: Final = 1_000
+"""Transactions whose fate is asked for at once."""
+
+KEEP_ACKNOWLEDGED: Final = timedelta(days=14)
+"""How long a transaction is kept that the ledger has recorded."""
 
 _LOST: Final = frozenset({"UNKNOWN_POSITION", "INVALID"})
 """What is said of a bookmark that leads nowhere; other problems pass."""
@@ -37,6 +45,8 @@ class SyncReport:
 
     recorded: int = 0
     """Transactions of ours that are recorded now, or turned out to be."""
+    sent_again: int = 0
+    """Transactions that a restored ledger did not know any more."""
     rejected: int = 0
     changes: int = 0
     """Changes that were taken into the copy."""
@@ -59,6 +69,8 @@ class StockClient:
             twice this, and so on.
         transport: how to reach the server, where it is not by plain HTTP.
         clock: the device's clock.
+        keep: for how long a transaction is kept that the ledger has recorded: a ledger that is
+            restored from a backup not older than that gets back what it has lost.
     """
 
     def __init__(
@@ -71,12 +83,14 @@ class StockClient:
         first_pause: float = 0.5,
         transport: httpx2.BaseTransport | None = None,
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+        keep: timedelta = KEEP_ACKNOWLEDGED,
     ) -> None:
         self._store = Store(path)
         self._server = Server(
             url, key, attempts=attempts, first_pause=first_pause, transport=transport
         )
         self._clock = clock
+        self._keep = keep
         self._batch = BATCH_SIZE
         self._syncing = Lock()
 
@@ -169,11 +183,36 @@ class StockClient:
         with self._syncing:
             is_up_to_date = self._push(report)
             if self._store.bookmark is None:
-                self._copy()
+                self._start_anew(report)
                 is_up_to_date = False
             if not is_up_to_date:
                 self._pull(report, wait)
+            with suppress(OverflowError):  # A clock that says year 1.
+                self._store.forget_acknowledged(self._clock() - self._keep)
         return report
+
+    def _start_anew(self, report: SyncReport) -> None:
+        """The ledger does not know our place: it is our first sync, or it is another ledger than it
+        was, restored from a backup, say. Then it gets back what it has lost of ours."""
+        self._find_lost(report)
+        if report.sent_again:
+            self._push(report)
+        self._copy()
+
+    def _find_lost(self, report: SyncReport) -> None:
+        """Has all that was recorded once, and is not now, sent again. Raises Unreachable, Refused.
+
+        One commit for all, so that a sync that is cut off asks again."""
+        lost, behind = [], 0
+        while known := self._store.acknowledged(behind, ASKED_AT_ONCE):
+            asked = {"localIds": [one.element["localId"] for one in known]}
+            answer = self._server.post("/sync/status", STATUSES, partial(dict, asked))
+            lost += [one["localId"] for one in answer["statuses"] if one["status"] != "recorded"]
+            behind = known[-1].number
+        with self._store.transaction():
+            for local_id in lost:
+                self._store.send_again(local_id)
+        report.sent_again += len(lost)
 
     def _push(self, report: SyncReport) -> bool:
         """Sends the outbox, once; whether the copy is up to date by then."""
@@ -191,9 +230,14 @@ class StockClient:
         body: dict[str, Any] = {"transactions": [element for _, element in outgoing]}
         if self._store.bookmark is not None:
             body |= {"after": self._store.bookmark, "limit": PAGE}
+
+        def attempt() -> dict[str, Any]:
+            """By its clock the ledger sees by how much ours is off; so each has its own."""
+            return body | {"sentAt": self._clock().isoformat()}
+
         started, clock = time.monotonic(), self._clock()
         try:
-            answer = self._server.post("/sync/transactions", BATCH, body)
+            answer = self._server.post("/sync/transactions", BATCH, attempt)
         except Refused as error:
             if error.code not in _TOO_LARGE:
                 raise
@@ -216,7 +260,7 @@ class StockClient:
         whether there are more changes."""
         with self._store.transaction():
             for synced in answer["synced"]:
-                report.recorded += self._store.forget(synced["localId"])
+                report.recorded += self._store.acknowledge(synced["localId"], self._clock())
                 self._store.move(synced)
             for failed in answer["failed"]:
                 if not failed["retryable"]:
@@ -243,7 +287,7 @@ class StockClient:
             except Refused as error:
                 if error.code != "UNKNOWN_POSITION":
                     raise
-                self._copy()
+                self._start_anew(report)
                 continue
             with self._store.transaction():
                 has_more = self._apply(page, report)
@@ -251,7 +295,7 @@ class StockClient:
 
     def _apply(self, page: dict[str, Any], report: SyncReport) -> bool:
         for change in page["items"]:
-            self._store.apply(change)
+            self._store.apply(change, self._clock())
         self._store.bookmark = page["nextAfter"]
         report.changes += len(page["items"])
         has_more: bool = page["hasMore"]

@@ -2,6 +2,7 @@
 
 import gzip
 import json
+from collections.abc import Callable
 from typing import Any, Final
 
 import httpx2
@@ -24,6 +25,10 @@ PACK_FROM: Final = 1_000
 
 LONGEST_PAUSE: Final = 30.0
 """Seconds between two attempts."""
+
+
+How = Callable[[], dict[str, Any]]
+"""What one attempt sends besides method and path."""
 
 
 class _Later(Exception):
@@ -64,26 +69,23 @@ class Server:
     def get(self, path: str, shape: Shape, **params: Any) -> dict[str, Any]:
         """An answer of that shape. Raises Unreachable, Refused."""
         given = {name: value for name, value in params.items() if value is not None}
-        return self._request("GET", path, shape, params=given)
+        return self._request("GET", path, shape, lambda: {"params": given})
 
-    def post(self, path: str, shape: Shape, body: dict[str, Any]) -> dict[str, Any]:
-        """An answer of that shape. Raises Unreachable, Refused."""
-        content = json.dumps(body).encode()
-        headers = {"Content-Type": "application/json"}
-        if len(content) >= PACK_FROM:
-            content, headers["Content-Encoding"] = gzip.compress(content), "gzip"
-        return self._request("POST", path, shape, content=content, headers=headers)
+    def post(self, path: str, shape: Shape, body: Callable[[], dict[str, Any]]) -> dict[str, Any]:
+        """An answer of that shape; `body` is made anew for each attempt. Raises Unreachable,
+        Refused."""
+        return self._request("POST", path, shape, lambda: _packed(body()))
 
-    def _request(self, method: str, path: str, shape: Shape, **how: Any) -> dict[str, Any]:
+    def _request(self, method: str, path: str, shape: Shape, how: How) -> dict[str, Any]:
         """The answer, known as the ledger's by its shape."""
         try:
-            return self._retrying.copy()(self._attempt, method, path, shape, **how)
+            return self._retrying.copy()(self._attempt, method, path, shape, how)
         except _Later as error:
             raise Unreachable(str(error)) from error
 
-    def _attempt(self, method: str, path: str, shape: Shape, **how: Any) -> dict[str, Any]:
+    def _attempt(self, method: str, path: str, shape: Shape, how: How) -> dict[str, Any]:
         try:
-            answer = self._http.request(method, path, **how)
+            answer = self._http.request(method, path, **how())
         except httpx2.RequestError as error:
             raise _Later(f"{type(error).__name__}: {error}") from error
         if answer.status_code in RETRYABLE:
@@ -100,6 +102,14 @@ class Server:
         error = state.outcome.exception() if state.outcome is not None else None
         asked = error.after if isinstance(error, _Later) else 0
         return asked + self._jittered(state)
+
+
+def _packed(body: dict[str, Any]) -> dict[str, Any]:
+    content = json.dumps(body).encode()
+    headers = {"Content-Type": "application/json"}
+    if len(content) >= PACK_FROM:
+        content, headers["Content-Encoding"] = gzip.compress(content), "gzip"
+    return {"content": content, "headers": headers}
 
 
 def _retry_after(answer: httpx2.Response) -> float:

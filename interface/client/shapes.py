@@ -69,6 +69,8 @@ ITEMS: Final = {
     "nextAfter": str,
 }
 
+STATUSES: Final = {"statuses": [{"localId": str, "status": str}]}
+
 BATCH: Final = {
     "synced": [{"localId": str, "itemId": str, "onHand": int, "version": int}],
     "failed": [

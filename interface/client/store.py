@@ -9,7 +9,7 @@ import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from threading import RLock
 from typing import Any, Final, Literal, NamedTuple, cast
@@ -38,6 +38,11 @@ CREATE TABLE IF NOT EXISTS stock (
     active INTEGER NOT NULL
 );
 CREATE TABLE IF NOT EXISTS bookmark (after TEXT NOT NULL);
+""",
+    2: """
+ALTER TABLE outbox ADD COLUMN acknowledged_at TEXT;
+CREATE INDEX outbox_open ON outbox (number) WHERE acknowledged_at IS NULL;
+CREATE INDEX outbox_acknowledged ON outbox (acknowledged_at) WHERE acknowledged_at IS NOT NULL;
 """,
 }
 
@@ -165,11 +170,41 @@ class Store:
         """What is to be sent, in the order of recording, from behind that place."""
         rows = self._run(
             "SELECT number, element FROM outbox "
-            "WHERE rejection IS NULL AND number > ? ORDER BY number LIMIT ?",
+            "WHERE rejection IS NULL AND acknowledged_at IS NULL AND number > ? "
+            "ORDER BY number LIMIT ?",
             behind,
             limit,
         )
         return [Outgoing(row["number"], json.loads(row["element"])) for row in rows]
+
+    def acknowledge(self, local_id: str, now: datetime) -> bool:
+        """The server has recorded it: it is kept for a while, and not sent; whether it was still
+        to be."""
+        found = self._run(
+            "UPDATE outbox SET acknowledged_at = ?, rejection = NULL "
+            "WHERE local_id = ? AND acknowledged_at IS NULL RETURNING 1",
+            _text(now),
+            local_id,
+        )
+        return bool(found)
+
+    def acknowledged(self, behind: int, limit: int) -> list[Outgoing]:
+        """What the server has recorded, as far as it is kept, in the order of recording."""
+        rows = self._run(
+            "SELECT number, element FROM outbox "
+            "WHERE acknowledged_at IS NOT NULL AND number > ? ORDER BY number LIMIT ?",
+            behind,
+            limit,
+        )
+        return [Outgoing(row["number"], json.loads(row["element"])) for row in rows]
+
+    def send_again(self, local_id: str) -> None:
+        """What the server had recorded is to be sent once more, in its old place."""
+        self._run("UPDATE outbox SET acknowledged_at = NULL WHERE local_id = ?", local_id)
+
+    def forget_acknowledged(self, before: datetime) -> None:
+        """Drops what was recorded before that time."""
+        self._run("DELETE FROM outbox WHERE acknowledged_at < ?", _text(before))
 
     def forget(self, local_id: str) -> bool:
         """Takes a transaction out of the outbox; whether it was there."""
@@ -193,7 +228,10 @@ class Store:
         return bool(found)
 
     def pending(self) -> list[Pending]:
-        rows = self._run("SELECT element FROM outbox WHERE rejection IS NULL ORDER BY number")
+        rows = self._run(
+            "SELECT element FROM outbox "
+            "WHERE rejection IS NULL AND acknowledged_at IS NULL ORDER BY number"
+        )
         return [Pending(**_fields(row["element"])) for row in rows]
 
     def rejected(self) -> list[Rejected]:
@@ -236,7 +274,7 @@ class Store:
         """Takes what is on hand, unless the copy has a later version."""
         self._run(MOVE_ITEM, item)
 
-    def apply(self, change: dict[str, Any]) -> None:
+    def apply(self, change: dict[str, Any], now: datetime) -> None:
         """Takes a change. Changes come in order, and each one once at the least."""
         transaction, details = change["transaction"], change["details"]
         if details is not None:
@@ -246,12 +284,17 @@ class Store:
             self._run("UPDATE stock SET active = ? WHERE item_id = ?", active, change["itemId"])
         self.move(change)
         if transaction is not None:  # It may be one of our own whose answer got lost.
-            self.forget(transaction["localId"])
+            self.acknowledge(transaction["localId"], now)
 
     def _run(self, statement: str, *parameters: Any) -> Sequence[sqlite3.Row]:
         bound = parameters[0] if parameters and isinstance(parameters[0], dict) else parameters
         with self._lock:
             return self._connection.execute(statement, bound).fetchall()
+
+
+def _text(instant: datetime) -> str:
+    """Of one length, so that the order of texts is that of time."""
+    return instant.astimezone(UTC).isoformat(timespec="milliseconds")
 
 
 def _fields(element: str) -> dict[str, Any]:

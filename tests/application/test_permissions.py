@@ -43,7 +43,7 @@ def test_transactions_for_other_locations_are_forbidden_and_the_rest_stands(
     batch = [element("INBOUND", here, 5), element("INBOUND", there, 5), element("INBOUND", here, 1)]
     result = sync.sync(batch, caller(Role.DEVICE, "main"))
     assert [synced.index for synced in result.synced] == [0, 2]
-    assert codes(result) == ["FORBIDDEN"]
+    assert codes(result) == ["UNKNOWN_ITEM"]
     assert (on_hand(ledger, here), on_hand(ledger, there)) == (6, 0)
 
 
@@ -59,7 +59,7 @@ def test_item_elsewhere_looks_like_one_that_does_not_exist(
             element("COUNT", item_id, 1),
         ]:
             failed = only_failure(sync.sync([transaction], stranger))
-            assert failed.rejection == Forbidden.item(item_id)
+            assert failed.rejection == UnknownItem(item_id)
         asked = [
             partial(items.at_version, item_id, 1, stranger),
             partial(items.at_version, item_id, 9, stranger),
@@ -68,9 +68,9 @@ def test_item_elsewhere_looks_like_one_that_does_not_exist(
             partial(items.change_details, item_id, lambda same: same, stranger),
         ]
         for ask in asked:
-            with pytest.raises(Forbidden) as refused:
+            with pytest.raises(UnknownItem) as refused:
                 ask()
-            assert refused.value == Forbidden.item(item_id)
+            assert refused.value == UnknownItem(item_id)
 
 
 def test_who_may_go_everywhere_is_told_what_is_wrong(sync: SyncService) -> None:
@@ -84,7 +84,7 @@ def test_duplicate_at_another_location_tells_nothing(sync: SyncService, items: I
     sent = element("INBOUND", there, 5)
     sync.sync([sent], CLERK)
     failed = only_failure(sync.sync([sent], caller(Role.DEVICE, "main")))
-    assert failed.rejection == Forbidden.item(there)
+    assert failed.rejection == UnknownItem(there)
 
 
 def test_reused_local_id_of_another_location_tells_nothing_of_it(
@@ -153,6 +153,6 @@ def test_caller_without_any_location_reaches_nothing(
     tea = registered(items)
     nobody: Principal = caller(Role.CLERK)
     assert nobody.visible(None) == frozenset()
-    assert codes(sync.sync([element("INBOUND", tea, 5)], nobody)) == ["FORBIDDEN"]
-    with pytest.raises(Forbidden):
+    assert codes(sync.sync([element("INBOUND", tea, 5)], nobody)) == ["UNKNOWN_ITEM"]
+    with pytest.raises(UnknownItem):
         items.as_of(tea, clock.now, nobody)

@@ -178,7 +178,9 @@ class TestLists:
                 register(items, sku, location)
         first = ledger.recorder.select_items(ItemFilter(), after=None, limit=4)
         last = first[-1]
-        rest = ledger.recorder.select_items(ItemFilter(), after=(last.location, last.sku), limit=4)
+        rest = ledger.recorder.select_items(
+            ItemFilter(), after=(last.location, last.sku, last.item_id), limit=4
+        )
         assert [(level.location, level.sku) for level in [*first, *rest]] == [
             ("annex", "A"),
             ("annex", "B"),

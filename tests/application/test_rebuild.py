@@ -104,7 +104,8 @@ def test_rebuild_puts_damaged_stock_levels_right_and_says_what_was_wrong(
     execute(
         ledger,
         f"INSERT INTO stock_levels SELECT '{UUID(int=0).hex}', location, 'GHOST', name, unit, "
-        "safety_stock, on_hand, version, active, updated_at, position FROM stock_levels",
+        "safety_stock, on_hand, version, active, updated_at, position, search_text "
+        "FROM stock_levels",
     )
     found = silently(ledger, StockLevels()).differences
     assert (found.missing, found.surplus, found.changed) == (1, 1, 1)

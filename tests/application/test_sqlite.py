@@ -117,10 +117,10 @@ BOTH = frozenset({"main", "shop"})
 READS: dict[str, Callable[[LedgerRecorder, UUID], Sequence[object]]] = {
     "an item": lambda reader, tea: [reader.select_item(tea)],
     "the stock list": lambda reader, tea: reader.select_items(
-        ItemFilter(), after=("main", "SKU-5"), limit=10
+        ItemFilter(), after=("main", "SKU-5", UUID(int=5)), limit=10
     ),
     "the stock list of locations": lambda reader, tea: reader.select_items(
-        ItemFilter(locations=BOTH), after=("main", "SKU-5"), limit=10
+        ItemFilter(locations=BOTH), after=("main", "SKU-5", UUID(int=5)), limit=10
     ),
     "an SKU": lambda reader, tea: reader.select_items(
         ItemFilter(sku="TEA-250"), after=None, limit=10

@@ -119,7 +119,9 @@ class TestIdempotency:
         changes: list[dict[str, Any]] = [{"quantity": 6}, {"itemId": str(cup)}, {"type": "COUNT"}]
         for change in changes:
             failed = only_failure(sync.sync([first | change], CLERK))
-            assert failed.rejection == LocalIdReused(type="INBOUND", item_id=tea, quantity=5)
+            assert failed.rejection == LocalIdReused(
+                type="INBOUND", item_id=tea, quantity=5, occurred_at=None, reference=None
+            )
         assert on_hand(ledger, tea) == 5
 
     def test_other_metadata_is_the_same_content(
@@ -198,15 +200,15 @@ MALFORMED: list[tuple[Any, str]] = [
     (GOOD | {"localId": None}, "localId"),
     (GOOD | {"localId": "not-a-uuid"}, "localId"),
     (GOOD | {"localId": 7}, "localId"),
-    (GOOD | {"type": "inbound"}, "type"),
-    (GOOD | {"type": "STEAL"}, "type"),
+    (GOOD | {"type": "x" * 33}, "type"),
+    (GOOD | {"type": "to steal"}, "type"),
+    (GOOD | {"type": ""}, "type"),
     (GOOD | {"type": None}, "type"),
     (GOOD | {"type": []}, "type"),
     (GOOD | {"itemId": "7"}, "itemId"),
     (GOOD | {"itemId": {}}, "itemId"),
     ({name: GOOD[name] for name in ("localId", "type", "itemId")}, "quantity"),
     (GOOD | {"quantity": "1"}, "quantity"),
-    (GOOD | {"quantity": 1.0}, "quantity"),
     (GOOD | {"quantity": 1.5}, "quantity"),
     (GOOD | {"quantity": True}, "quantity"),
     (GOOD | {"quantity": None}, "quantity"),
@@ -217,20 +219,20 @@ MALFORMED: list[tuple[Any, str]] = [
     (GOOD | {"quantity": float("inf")}, "quantity"),
     (GOOD | {"quantity": float("nan")}, "quantity"),
     (GOOD | {"type": "ADJUST", "quantity": 0}, "quantity"),
-    (GOOD | {"note": "x" * 2_001}, "note"),
-    (GOOD | {"note": "x" * 1_000_000}, "note"),
-    (GOOD | {"note": 7}, "note"),
     (GOOD | {"note": "\ud800"}, "note"),
     (GOOD | {"note": "a\0b"}, "note"),
-    (GOOD | {"device": "x" * 201}, "device"),
-    (GOOD | {"reference": []}, "reference"),
-    (GOOD | {"occurredAt": "2026-01-08T09:14:03"}, "occurredAt"),
-    (GOOD | {"occurredAt": "2026-01-08"}, "occurredAt"),
-    (GOOD | {"occurredAt": "yesterday"}, "occurredAt"),
-    (GOOD | {"occurredAt": 1767830043}, "occurredAt"),
-    (GOOD | {"occurredAt": "1767830043"}, "occurredAt"),
-    (GOOD | {"occurredAt": "0001-01-01T00:00:00+14:00"}, "occurredAt"),
-    (GOOD | {"occurredAt": "9999-12-31T23:59:59-14:00"}, "occurredAt"),
+    (GOOD | {"note": ["\ud800"]}, "note"),
+    (GOOD | {"device": float("nan")}, "device"),
+    (GOOD | {"occurredAt": "\ud800"}, "occurredAt"),
+    (GOOD | {"occurredAt": "yester\0day"}, "occurredAt"),
+    (GOOD | {"age": float("nan")}, "age"),
+    (GOOD | {"colour": float("inf")}, "colour"),
+    (GOOD | {"localId": str(UUID(int=0))}, "localId"),
+    (GOOD | {"localId": str(UUID(int=2**128 - 1)).upper()}, "localId"),
+    (GOOD | {"local_id": str(UUID(int=9))}, "localId"),
+    (GOOD | {"requires": 7}, "requires"),
+    (GOOD | {"type": "COUNT", "occurredAt": "2026-01-08T09:14:03"}, "occurredAt"),
+    (GOOD | {"type": "COUNT", "occuredAt": "2026-01-08T09:14:03Z"}, "occuredAt"),
 ]
 
 

@@ -99,7 +99,9 @@ def test_event_carries_everything_that_the_client_said() -> None:
         device="scanner-7",
         note="PO 1182",
         reference="po:1182",
-        content=Content(TransactionType.INBOUND, TEA, 1),
+        content=Content(
+            TransactionType.INBOUND, TEA, 1, (NOON - timedelta(hours=2)).isoformat(), "po:1182"
+        ),
     )
 
 

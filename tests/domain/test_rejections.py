@@ -18,6 +18,7 @@ def all_rejections(root: type[Rejection] = Rejection) -> Iterator[type[Rejection
 def test_codes_are_these_and_stay_these() -> None:
     assert {rejection.code for rejection in all_rejections()} == {
         "INVALID",
+        "UNSUPPORTED",
         "UNKNOWN_ITEM",
         "UNKNOWN_VERSION",
         "ITEM_DISCONTINUED",

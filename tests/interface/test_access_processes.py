@@ -151,7 +151,8 @@ def test_log_is_json_and_knows_no_key(database_url: str, monkeypatch: pytest.Mon
         body = gzip.compress(b'{"transactions": [7]}')
         headers = {"Authorization": f"Bearer {key}", "Content-Encoding": "gzip"} | JSON_TYPE
         httpx2.post(f"{server.url}/sync/transactions", content=body, headers=headers, verify=False)
-        get(f"{server.url}/items?key={key}", key)
+        bearer = {"Authorization": f"Bearer {key}"}
+        httpx2.get(f"{server.url}/items?key={key}", headers=bearer, verify=False)
         server.terminate()
         server.wait()
         shown, _, log = server.output.rpartition("/items\n")
@@ -160,6 +161,6 @@ def test_log_is_json_and_knows_no_key(database_url: str, monkeypatch: pytest.Mon
     told = [(e["path"], e["status"], e["outcome"], e["actor"]) for e in entries if "path" in e]
     assert told[-2:] == [
         ("/sync/transactions", 200, "0 synced, 1 failed", "first-admin"),
-        ("/items", 200, "ok", "first-admin"),
+        ("/items", 422, "INVALID", "first-admin"),
     ]
     assert key not in log

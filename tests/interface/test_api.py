@@ -7,7 +7,7 @@ import pytest
 from fastapi.testclient import TestClient
 
 from interface.api.app import create_app
-from interface.api.problems import STATUS
+from interface.api.codes import STATUS
 from interface.settings import Settings
 from tests.domain.test_rejections import all_rejections
 
@@ -89,21 +89,22 @@ def test_openapi_document_is_whole(api: TestClient) -> None:
         "POST /sync/status",
         "GET /sync/rejections",
         "POST /sync/rejections/dismiss",
-        "POST /sync/rejections/{local_id}/dismiss",
-        "POST /sync/rejections/{local_id}/retry",
+        "POST /sync/rejections/{localId}/dismiss",
+        "POST /sync/rejections/{localId}/retry",
         "POST /items",
         "GET /items",
-        "GET /items/{item_id}",
-        "PATCH /items/{item_id}",
-        "POST /items/{item_id}/discontinue",
-        "POST /items/{item_id}/reactivate",
-        "POST /items/{item_id}/movements",
-        "GET /items/{item_id}/movements",
+        "GET /items/{itemId}",
+        "PATCH /items/{itemId}",
+        "POST /items/{itemId}/discontinue",
+        "POST /items/{itemId}/reactivate",
+        "POST /items/{itemId}/movements",
+        "GET /items/{itemId}/movements",
         "GET /movements",
         "GET /keys",
         "POST /keys",
-        "POST /keys/{key_id}/rotate",
-        "POST /keys/{key_id}/revoke",
+        "GET /keys/{keyId}",
+        "POST /keys/{keyId}/rotate",
+        "POST /keys/{keyId}/revoke",
         "GET /audit",
         "GET /health/live",
         "GET /health/ready",

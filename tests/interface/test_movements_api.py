@@ -84,6 +84,7 @@ def test_journal_shows_the_newest_first_in_pages(api: TestClient) -> None:
         "keyId": None,
         "device": "d5",
         "occurredAt": None,
+        "deviceTime": None,
     }
 
 

@@ -44,6 +44,7 @@ def test_rejection_is_as_documented(api: TestClient, tea: UUID) -> None:
         "actor": "anonymous",
         "keyId": None,
         "device": "scanner-7",
+        "movedAt": None,
         "status": "open",
         "closedAt": None,
         "closedBy": None,

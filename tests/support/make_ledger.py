@@ -81,6 +81,7 @@ def _fill(database_url: str) -> dict[str, Any]:
             _element(6, "INBOUND", old, 1),
             _element(7, "INBOUND", tea, 0),
             _element(8, "INBOUND", UUID(int=8), 1),
+            _element(10, "OUTBOUND", cup, 98, occurredAt="2026-01-08T10:00:00Z", reference="t:2"),
         ]
         answers = sync.sync(elements, ADMIN)
         sync.sync([_element(9, "COUNT", tea, 1)], DEVICE)

@@ -50,6 +50,11 @@ REJECTIONS_AMONG = """
 SELECT rejection_id FROM rejected_transactions WHERE rejection_id = ANY(%b)
 """
 
+OPEN_MALFORMED = f"""
+malformed AND standing = '{Standing.OPEN}' AND local_id = ANY(%b)
+ORDER BY rejection_id FOR UPDATE
+"""
+
 LATEST = """
 SELECT e.originator_id, e.originator_version, e.topic, e.state,
        l.name, l.unit, l.safety_stock, l.on_hand, l.version, l.active
@@ -194,6 +199,14 @@ class PostgresLedgerTransaction:
     def rejections_among(self, rejection_ids: Sequence[UUID]) -> set[UUID]:
         rows = self._execute(REJECTIONS_AMONG, [list(rejection_ids)])
         return {rejection_id for (rejection_id,) in rows}
+
+    def open_malformed(self, local_ids: Sequence[UUID]) -> list[RejectedTransaction]:
+        target = postgres_table(REJECTED)
+        rows = self._execute(target.select(OPEN_MALFORMED), [list(local_ids)])
+        return [RejectedTransaction(*target.decode(row)) for row in rows]
+
+    def delete(self, table: Table, keys: Sequence[Any]) -> None:
+        self._execute(f"DELETE FROM {table.name} WHERE {table.key} = ANY(%b)", [list(keys)])  # noqa: S608
 
     def delete_before(self, table: Table, column: str, instant: datetime) -> None:
         self._execute(f"DELETE FROM {table.name} WHERE {column} < %s", [instant])  # noqa: S608

@@ -82,4 +82,5 @@ STEPS: Final = {
         "CREATE TABLE ledger_properties (name TEXT NOT NULL PRIMARY KEY, value TEXT NOT NULL)",
         "CREATE INDEX rejected_by_actor ON rejected_transactions (actor, standing)",
     ),
+    3: ("ALTER TABLE rejected_transactions ADD COLUMN moved_at TEXT",),
 }

@@ -51,6 +51,12 @@ FROM json_each(?2) AS place
 JOIN rejected_transactions AS r ON r.rejection_id = substr(?1, place.value, 16)
 """
 
+OPEN_MALFORMED = f"""
+malformed AND standing = '{Standing.OPEN}' AND local_id IN (
+    SELECT substr(?1, place.value, 16) FROM json_each(?2) AS place
+)
+"""  # noqa: S608
+
 LATEST = """
 SELECT {columns}
 FROM (SELECT key, substr(?1, value, 16) AS item_id FROM json_each(?2)) AS wanted
@@ -184,6 +190,17 @@ class SQLiteLedgerTransaction:
     def rejections_among(self, rejection_ids: Sequence[UUID]) -> set[UUID]:
         rows = self._rows(REJECTIONS_AMONG, _ids(rejection_ids))
         return {UUID(bytes=row[0]) for row in rows}
+
+    def open_malformed(self, local_ids: Sequence[UUID]) -> list[RejectedTransaction]:
+        target = sqlite_table(REJECTED)
+        rows = self._rows(target.select(OPEN_MALFORMED), _ids(local_ids))
+        return [RejectedTransaction(*target.decode(row)) for row in rows]
+
+    def delete(self, table: Table, keys: Sequence[Any]) -> None:
+        target = sqlite_table(table)
+        for key in keys:
+            value = target.encode_value(table.key, key)
+            self._cursor.execute(f"DELETE FROM {table.name} WHERE {table.key} = ?", (value,))  # noqa: S608
 
     def delete_before(self, table: Table, column: str, instant: datetime) -> None:
         value = sqlite_table(table).encode_value(column, instant)

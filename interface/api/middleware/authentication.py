@@ -20,13 +20,12 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from application.access.audit import Action, Origin
 from application.access.principal import ANONYMOUS, Principal
 from application.access.rejections import Forbidden, Unauthenticated
+from interface.api import docs_page
 from interface.api.masking import masked
 from interface.api.problems import RequestProblem
 from interface.composition import Services
 
-PUBLIC: Final = frozenset(
-    {"/health/live", "/health/ready", "/openapi.json", "/docs", "/docs/oauth2-redirect", "/redoc"}
-)
+PUBLIC: Final = frozenset({"/health/live", "/health/ready", "/openapi.json"}) | docs_page.PATHS
 """These say nothing of anybody's stock."""
 
 MAX_CREDENTIAL: Final = 16_384
@@ -60,7 +59,10 @@ class AuthenticationMiddleware:
         if not self._required:
             return ANONYMOUS
         principal = await self._authenticate(scope)
-        self._requests.spend(principal.limit_key)
+        try:
+            self._requests.spend(principal.limit_key)
+        finally:
+            scope["state"]["limits"] = self._requests.headers(principal.limit_key)
         return principal
 
     async def _identify(self, scope: Scope, *, afresh: bool = False) -> Principal:
@@ -116,6 +118,7 @@ class _Limit:
         self._period = self._rate.get_expiry()
         self._interval = self._period / self._rate.amount
         self._settled: TTLCache[str, float] = TTLCache(MAX_SPENDERS, ttl=self._period)
+        self._policy = f'"requests";q={self._rate.amount};w={self._period}'
 
     def spend(self, who: str) -> None:
         """Raises RequestProblem where there is nothing left to spend."""
@@ -130,6 +133,16 @@ class _Limit:
                 retry_after=math.ceil(missing),
             )
         self._settled[who] = settled
+
+    def headers(self, who: str) -> dict[str, str]:
+        """What is left to them, and after how many seconds all of it is again (RateLimit header
+        fields, draft-ietf-httpapi-ratelimit-headers-10)."""
+        owed = max(0.0, self._settled.get(who, 0.0) - time.monotonic())
+        left = int((self._period - owed + ROUNDING) / self._interval)
+        return {
+            "RateLimit-Policy": self._policy,
+            "RateLimit": f'"requests";r={left};t={math.ceil(owed)}',
+        }
 
 
 def _credential(scope: Scope) -> str:

@@ -28,6 +28,10 @@ SPARE_PARTS: Final = 100_000
 _JSON: Final = re.compile(r"application/(?:[\w.-]+\+)?json", re.ASCII)
 
 _GZIP: Final = 16 + zlib.MAX_WBITS
+_GZIP_NAMES: Final = frozenset({"gzip", "x-gzip"})
+
+MAX_MEMBERS: Final = 1_000
+"""Of a gzip body: each costs time, however small it is."""
 
 
 class ClientGone(Exception):
@@ -174,7 +178,7 @@ class BodyMiddleware:
         encoding = headers.get("Content-Encoding", "identity").strip().lower()
         if encoding == "identity":
             return _Plain(self._max_bytes)
-        if encoding == "gzip":
+        if encoding in _GZIP_NAMES:
             del headers["Content-Encoding"]
             return _Gzip(self._max_bytes)
         raise RequestProblem(
@@ -235,15 +239,32 @@ class _Gzip(_Plain):
     def __init__(self, max_bytes: int) -> None:
         super().__init__(max_bytes)
         self._unpacker = zlib.decompressobj(_GZIP)
+        self._members = 1
 
     def add(self, chunk: bytes) -> None:
+        rest = chunk
+        while rest:
+            if self._unpacker.eof:
+                rest = rest.lstrip(b"\0")  # As gzip may fill up a block.
+                if not rest:
+                    return
+                self._begin_member()
+            rest = self._unpack(rest)
+
+    def _unpack(self, packed: bytes) -> bytes:
+        """What is left behind the end of a member. Raises RequestProblem."""
         room = self._max_bytes - len(self._gathered) + 1
         try:
-            super().add(self._unpacker.decompress(chunk, room))
+            super().add(self._unpacker.decompress(packed, room))
         except zlib.error as error:
             raise _not_gzip() from error
-        if self._unpacker.unused_data:
+        return self._unpacker.unused_data
+
+    def _begin_member(self) -> None:
+        self._members += 1
+        if self._members > MAX_MEMBERS:
             raise _not_gzip()
+        self._unpacker = zlib.decompressobj(_GZIP)
 
     def end(self) -> bytes:
         if not self._unpacker.eof:
@@ -301,5 +322,7 @@ def _too_large(limit: int) -> RequestProblem:
 
 def _not_gzip() -> RequestProblem:
     return RequestProblem(
-        HTTPStatus.UNPROCESSABLE_ENTITY, "MALFORMED_BODY", "the body is not one whole gzip member"
+        HTTPStatus.UNPROCESSABLE_ENTITY,
+        "MALFORMED_BODY",
+        f"the body is not gzip, whole and of at most {MAX_MEMBERS} members",
     )

@@ -8,6 +8,9 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 _NOT_SENT_AGAIN: Final = ("Content-Length", "Content-Type")
 
+REVALIDATED: Final = b"private, no-cache"
+"""The Cache-Control of what has a tag: the client may keep it, and asks before it is used again."""
+
 
 class ConditionalGetMiddleware:
     """Tags what a GET is answered by its bytes, and answers 304 where If-None-Match names the tag.
@@ -49,11 +52,13 @@ def _is_whole_answer(message: Message) -> bool:
 
 
 def _tagged(start: Message, body: Message, asked: Headers) -> tuple[Message, Message]:
-    tag = f'"{blake2b(body.get("body", b""), digest_size=16).hexdigest()}"'
+    # Weak, as the same answer may be packed or not.
+    tag = f'W/"{blake2b(body.get("body", b""), digest_size=16).hexdigest()}"'
     headers = MutableHeaders(raw=list(start["headers"]))
     headers["ETag"] = tag
+    headers["Cache-Control"] = REVALIDATED.decode()
     known = {name.strip().removeprefix("W/") for name in asked.get("If-None-Match", "").split(",")}
-    if not known & {tag, "*"}:
+    if not known & {tag.removeprefix("W/"), "*"}:
         return {**start, "headers": headers.raw}, body
     for name in _NOT_SENT_AGAIN:
         del headers[name]

@@ -35,13 +35,16 @@ class RequestLogMiddleware:
         state = scope.setdefault("state", {})
         state["request_id"] = request_id = _request_id(scope)
         status = 0
-        started = time.perf_counter()
+        state["started"] = started = time.perf_counter()
 
         async def watched_send(message: Message) -> None:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
-                MutableHeaders(scope=message).append("X-Request-Id", request_id)
+                headers = MutableHeaders(scope=message)
+                headers.append("X-Request-Id", request_id)
+                for name, value in state.get("limits", {}).items():
+                    headers.append(name, value)
             await send(message)
 
         try:
@@ -65,7 +68,7 @@ def _log(scope: Scope, status: int, seconds: float) -> None:
     client = scope.get("client")
     entry = {
         "request_id": state["request_id"],
-        "method": scope["method"],
+        "method": state.get("method", scope["method"]),
         "path": printable(masked(scope["path"])),
         "status": status,
         "outcome": state.get("outcome", "ok"),

@@ -4,6 +4,7 @@ A browser says where a request comes from: by `Sec-Fetch-Site` (Fetch Metadata, 
 may change something, by `Origin` (RFC 6454).
 """
 
+import re
 from collections.abc import Sequence
 from http import HTTPStatus
 from typing import Final
@@ -12,10 +13,45 @@ from urllib.parse import urlsplit
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from domain.limits import printable
 from interface.api.problems import RequestProblem
+
+_PORT: Final = re.compile(r":\d+\Z")
+
+MAX_NAME: Final = 100
+"""Characters of a host's name that are shown."""
 
 _READING: Final = frozenset({"GET", "HEAD", "OPTIONS"})
 _OWN: Final = frozenset({"same-origin", "none"})
+
+LOOPBACK_NAMES: Final = frozenset({"127.0.0.1", "localhost", "[::1]", "testserver"})
+
+
+class LoopbackMiddleware:
+    """Turns requests away that name another host: a page on the web can have its own name lead to
+    the loopback address."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http":
+            _require_loopback(Headers(scope=scope).get("Host", ""))
+        await self._app(scope, receive, send)
+
+
+def _require_loopback(host: str) -> None:
+    """Raises RequestProblem."""
+    name = _PORT.sub("", host)
+    if name.lower() not in LOOPBACK_NAMES:
+        raise RequestProblem(
+            HTTPStatus.BAD_REQUEST,
+            "UNKNOWN_HOST",
+            "a server without authentication answers to 127.0.0.1, localhost and [::1] alone, not "
+            f"to {printable(name[:MAX_NAME])!r}: send one of these as the Host header, or start it "
+            "with authentication",
+            host=printable(name[:MAX_NAME]),
+        )
 
 
 class SameOriginMiddleware:

@@ -4,47 +4,55 @@ from typing import Final
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-DOCUMENTATION: Final = frozenset({"/docs", "/redoc", "/docs/oauth2-redirect"})
+from interface.api import docs_page
+from interface.api.middleware.conditional import REVALIDATED
 
 HEADERS: Final = {
     "Cache-Control": "no-store",
     "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
     "Referrer-Policy": "no-referrer",
-    "Strict-Transport-Security": "max-age=31536000",  # Without TLS, browsers pass it over.
     "X-Content-Type-Options": "nosniff",
     "X-Frame-Options": "DENY",
 }
 
-# The pages that describe the API load their scripts from where FastAPI has them.
-DOCUMENTATION_POLICY: Final = (
-    "default-src 'none'; connect-src 'self'; frame-ancestors 'none'; "
-    "img-src 'self' data: https://fastapi.tiangolo.com; font-src https://fonts.gstatic.com; "
-    "script-src 'unsafe-inline' https://cdn.jsdelivr.net; worker-src blob:; "
-    "style-src 'unsafe-inline' https://cdn.jsdelivr.net https://fonts.googleapis.com"
-)
+DOCUMENTATION_HEADERS: Final = HEADERS | {"Content-Security-Policy": docs_page.POLICY}
 
 
-DOCUMENTATION_HEADERS: Final = HEADERS | {"Content-Security-Policy": DOCUMENTATION_POLICY}
+RawHeaders = list[tuple[bytes, bytes]]
 
 
 class SecurityHeadersMiddleware:
-    """Sets them on every answer."""
+    """Sets them on every answer.
 
-    def __init__(self, app: ASGIApp) -> None:
+    Args:
+        app: what is behind it.
+        hsts_seconds: how long browsers shall reach this host by TLS alone (RFC 6797); 0 for no
+            word on it. It is said over TLS only.
+    """
+
+    def __init__(self, app: ASGIApp, *, hsts_seconds: int = 0) -> None:
         self._app = app
         self._headers = _raw(HEADERS)
         self._documentation_headers = _raw(DOCUMENTATION_HEADERS)
+        over_tls = {"Strict-Transport-Security": f"max-age={hsts_seconds}"} if hsts_seconds else {}
+        self._over_tls = _raw(over_tls)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         async def send_with_headers(message: Message) -> None:
             if message["type"] == "http.response.start":
-                is_documentation = scope["path"] in DOCUMENTATION
-                ours = self._documentation_headers if is_documentation else self._headers
-                others = [pair for pair in message["headers"] if pair[0] not in ours]
-                message["headers"] = [*others, *ours.items()]
+                message["headers"] = self._with_ours(scope, message["headers"])
             await send(message)
 
         await self._app(scope, receive, send_with_headers)
+
+    def _with_ours(self, scope: Scope, given: RawHeaders) -> RawHeaders:
+        is_documentation = scope["path"] == docs_page.PAGE
+        ours = self._documentation_headers if is_documentation else self._headers
+        if scope.get("scheme") == "https":
+            ours = ours | self._over_tls
+        if (b"cache-control", REVALIDATED) in given:
+            ours = ours | {b"cache-control": REVALIDATED}
+        return [*(pair for pair in given if pair[0] not in ours), *ours.items()]
 
 
 def _raw(headers: dict[str, str]) -> dict[bytes, bytes]:

@@ -1,0 +1,144 @@
+"""Reading values as clients spell them.
+
+Programs in a dozen languages write UUIDs, numbers and times, each by the habits of its library.
+What has one meaning is taken; what has none raises ValueError, whose message is for the client.
+"""
+
+import re
+from collections.abc import Collection, Iterable
+from datetime import UTC, datetime, timedelta
+from difflib import get_close_matches
+from math import isfinite
+from typing import Final
+from uuid import UUID
+
+_UUID: Final = re.compile(
+    r"(?:urn:uuid:)?(?:[0-9a-f]{32}|[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})", re.IGNORECASE
+)
+
+_ZONE_NAMES: Final = re.compile(r"(?:\[[^\[\]]*\])+\Z")
+"""As RFC 9557 has them behind the offset: 2026-01-08T09:14:03+09:00[Asia/Seoul]."""
+
+_SPACE_BEFORE_OFFSET: Final = re.compile(r"\s+(?=(?:[zZ]|[+-][\d:]+)\Z)")
+
+_HOUR_24: Final = re.compile(r"\A(.{10}.)24(:?00(?::?00(?:[.,]0+)?)?)(?=[Zz+-])", re.DOTALL)
+
+_SECOND_60: Final = re.compile(r"(:59:|\d{2}59)60(?=[.,Zz+-])")
+
+_SPACED: Final = re.compile(r"[_\-\s]")
+
+
+def read_uuid(value: object) -> UUID:
+    """In any of the forms of RFC 9562 and its habits: digits in any case, with hyphens or without,
+    in braces, as a URN. Raises ValueError."""
+    if isinstance(value, UUID):
+        return value
+    if isinstance(value, str):
+        text = value.strip()
+        bare = text[1:-1] if text[:1] == "{" and text[-1:] == "}" else text
+        if _UUID.fullmatch(bare):
+            return UUID(bare)
+    raise ValueError("must be a UUID, such as 6f1c2f0e-8c43-4a57-9d0b-5a8d2f9a3b01")
+
+
+def read_whole_number(value: object) -> int:
+    """A whole number in any spelling that JSON has: 24, 24.0, 2.4e1. Raises ValueError."""
+    if isinstance(value, int) and not isinstance(value, bool):
+        return value
+    if isinstance(value, float) and value.is_integer():
+        return int(value)
+    raise ValueError("must be a whole number")
+
+
+def read_text(value: object) -> str:
+    """A text; of a number, its digits. Raises ValueError."""
+    if isinstance(value, str):
+        return value
+    if isinstance(value, int | float) and not isinstance(value, bool) and isfinite(value):
+        return str(value)
+    raise ValueError("must be a text")
+
+
+def read_seconds(value: object) -> timedelta:
+    """A number of seconds, whole or not. Raises ValueError."""
+    if isinstance(value, bool) or not isinstance(value, int | float) or not isfinite(value):
+        raise ValueError("must be a number of seconds")
+    try:
+        return timedelta(seconds=value)
+    except OverflowError:
+        raise ValueError("is more seconds than anybody lives") from None
+
+
+def read_instant(value: object) -> datetime:
+    """A date and time with its offset, in UTC: RFC 3339 in full, RFC 9557, and what else ISO 8601
+    allows and `datetime.fromisoformat` reads. A leap second, which no clock here has, is the one
+    behind it; 24:00 is the next day's 0:00. Raises ValueError."""
+    if not isinstance(value, str):
+        raise ValueError("must be a text")  # noqa: TRY004 -- one error for callers
+    try:
+        instant = datetime.fromisoformat(value)
+    except ValueError:
+        instant = _read_rare_spelling(value)
+    if instant.tzinfo is None:
+        raise ValueError("must name its offset from UTC, as in 2026-01-08T09:14:03+09:00")
+    try:
+        return instant.astimezone(UTC)
+    except OverflowError:
+        raise ValueError("lies outside the years that can be stored") from None
+
+
+def _read_rare_spelling(value: str) -> datetime:
+    text = _ZONE_NAMES.sub("", value.strip()).replace("\u2212", "-")
+    text = _SPACE_BEFORE_OFFSET.sub("", text)
+    text, days = _HOUR_24.subn(r"\g<1>00\2", text)
+    text, seconds = _SECOND_60.subn(r"\g<1>59", text)
+    try:
+        instant = datetime.fromisoformat(text[:-1] + "Z" if text[-1:] == "z" else text)
+        is_possible = not seconds or instant.astimezone(UTC).strftime("%H%M") == "2359"
+        instant += timedelta(days=days, seconds=seconds)
+    except (ValueError, OverflowError):
+        is_possible = False
+    if not is_possible:
+        raise ValueError("must be a date and time, as in 2026-01-08T09:14:03+09:00")
+    return instant
+
+
+def nearest(name: str, known: Iterable[str]) -> str | None:
+    """The known name that was likely meant, if there is one."""
+    by_bare_name = {_bare(one): one for one in known}
+    found = get_close_matches(_bare(name), by_bare_name, n=1)
+    return by_bare_name[found[0]] if found else None
+
+
+def did_you_mean(name: str, known: Collection[str]) -> str:
+    """The end of a message about a name that is not known."""
+    meant = nearest(name, known)
+    if meant:
+        return f"; did you mean {meant}?"
+    return f"; known are {', '.join(sorted(known))}" if known else ""
+
+
+def is_a_slip(name: str, known: Iterable[str]) -> bool:
+    """Whether the name is one letter from a known one: one more, one less, another one, or two
+    next to each other in the wrong order."""
+    return any(_differ_by_a_letter(name, one) for one in known)
+
+
+def _bare(name: str) -> str:
+    return _SPACED.sub("", name).lower()
+
+
+def _differ_by_a_letter(one: str, other: str) -> bool:
+    shorter, longer = sorted((one, other), key=len)
+    if len(longer) - len(shorter) > 1:
+        return False
+    start = next(
+        (place for place, (a, b) in enumerate(zip(shorter, longer, strict=False)) if a != b),
+        len(shorter),
+    )
+    if len(shorter) < len(longer):
+        return shorter[start:] == longer[start + 1 :]
+    swapped = shorter[start : start + 2][::-1] + shorter[start + 2 :]
+    return shorter != longer and (
+        shorter[start + 1 :] == longer[start + 1 :] or swapped == longer[start:]
+    )

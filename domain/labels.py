@@ -1,0 +1,78 @@
+"""Labels: the short texts by which people know a place, an item, a key.
+
+A label is compared, hashed and kept in one form: Unicode spaces as U+0020, then NFC (Unicode
+Standard Annex 15). "Zürich" typed on a phone, as u and a combining diaeresis, and on a till, as one
+letter, is one place. Case and leading zeros are significant. Test vectors are in docs/sync.md.
+"""
+
+from functools import lru_cache
+from typing import Final
+from unicodedata import category, normalize
+
+from domain.limits import MAX_TEXT_LENGTH, require_text
+from domain.rejections import Invalid
+
+REMEMBERED: Final = 4_096
+"""Labels whose kept form is remembered."""
+
+_FORBIDDEN: Final = frozenset({"Cc", "Zl", "Zp"})
+"""Categories: control characters, and what ends a line."""
+
+_INVISIBLE: Final = frozenset({"Zs", "Cf"})
+
+_OPENING_EMBEDDINGS: Final = "\u202a\u202b\u202d\u202e"
+_OPENING_ISOLATES: Final = "\u2066\u2067\u2068"
+_OPENED_BY: Final = {"\u202c": _OPENING_EMBEDDINGS, "\u2069": _OPENING_ISOLATES}
+"""Bidirectional controls by the one that closes them (Unicode Standard Annex 9)."""
+
+
+def label(field: str, value: str) -> str:
+    """The label in its kept form.
+
+    Raises:
+        Invalid: it is blank, has outer spaces, is longer than 200 characters, or has control
+            characters, line ends or bidirectional controls without their partners.
+    """
+    kept = kept_form(value)
+    require_text(field, kept)
+    if not _is_visible(kept) or kept != kept.strip():
+        raise Invalid(field, "must be one line of visible text, without spaces around it")
+    if any(category(letter) in _FORBIDDEN for letter in kept):
+        raise Invalid(field, "must not contain control characters or line ends")
+    if not _is_balanced(kept):
+        raise Invalid(field, "has bidirectional controls without their partners")
+    return kept
+
+
+def kept_form(text: str) -> str:
+    """The form in which labels are compared, hashed and kept."""
+    if text.isascii():
+        return text
+    return _kept_form(text) if len(text) <= MAX_TEXT_LENGTH else _kept_form.__wrapped__(text)
+
+
+def folded(text: str) -> str:
+    """The form in which texts are searched: letters in any case are the same."""
+    return normalize("NFC", kept_form(text).casefold())
+
+
+@lru_cache(REMEMBERED)
+def _kept_form(text: str) -> str:
+    spaced = "".join(" " if category(letter) == "Zs" else letter for letter in text)
+    return normalize("NFC", spaced)
+
+
+def _is_visible(text: str) -> bool:
+    return any(category(letter) not in _INVISIBLE for letter in text)
+
+
+def _is_balanced(text: str) -> bool:
+    if text.isascii():
+        return True
+    opened: list[str] = []
+    for letter in text:
+        if letter in _OPENING_EMBEDDINGS or letter in _OPENING_ISOLATES:
+            opened.append(letter)
+        elif letter in _OPENED_BY and (not opened or opened.pop() not in _OPENED_BY[letter]):
+            return False
+    return not opened

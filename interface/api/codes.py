@@ -1,0 +1,80 @@
+"""The codes of the contract, as the OpenAPI document names them.
+
+They are open: a later version may have more. A client must take one that it does not know, and go
+by the other fields of the row or the problem.
+"""
+
+from collections.abc import Mapping
+from http import HTTPStatus
+from typing import Annotated, Any, Final
+
+from pydantic import WithJsonSchema
+
+from application.access import rejections as access
+from application.changes import ChangesUnavailable, UnknownPosition
+from application.rejected import rejections as rejected
+from domain import rejections
+from domain.rejections import Rejection
+
+STATUS: Final[Mapping[type[Rejection], HTTPStatus]] = {
+    rejections.Invalid: HTTPStatus.UNPROCESSABLE_ENTITY,
+    rejections.Unsupported: HTTPStatus.UNPROCESSABLE_ENTITY,
+    rejections.UnknownItem: HTTPStatus.NOT_FOUND,
+    rejections.UnknownVersion: HTTPStatus.NOT_FOUND,
+    rejections.ItemDiscontinued: HTTPStatus.CONFLICT,
+    rejections.ItemDiffers: HTTPStatus.CONFLICT,
+    rejections.InsufficientStock: HTTPStatus.CONFLICT,
+    rejections.StockLimitExceeded: HTTPStatus.CONFLICT,
+    rejections.LocalIdReused: HTTPStatus.CONFLICT,
+    rejections.Conflict: HTTPStatus.CONFLICT,
+    rejections.LedgerDamaged: HTTPStatus.CONFLICT,
+    access.Forbidden: HTTPStatus.FORBIDDEN,
+    access.ItemElsewhere: HTTPStatus.NOT_FOUND,
+    access.UnknownKey: HTTPStatus.NOT_FOUND,
+    access.KeyNotActive: HTTPStatus.CONFLICT,
+    UnknownPosition: HTTPStatus.GONE,
+    ChangesUnavailable: HTTPStatus.SERVICE_UNAVAILABLE,
+    rejected.UnknownRejection: HTTPStatus.NOT_FOUND,
+    rejected.AlreadyRecorded: HTTPStatus.CONFLICT,
+    rejected.TooManyRejections: HTTPStatus.TOO_MANY_REQUESTS,
+}
+"""What a rejection is answered with outside of a batch."""
+
+OF_REQUESTS: Final = (
+    "BATCH_TOO_LARGE",
+    "BODY_TOO_LARGE",
+    "CLOCK_STEPPED",
+    "HEADERS_TOO_LARGE",
+    "IDENTITY_PROVIDER_UNAVAILABLE",
+    "INTERNAL_ERROR",
+    "MALFORMED_BODY",
+    "MALFORMED_REQUEST",
+    "METHOD_NOT_ALLOWED",
+    "NOT_FOUND",
+    "OVERLOADED",
+    "RATE_LIMITED",
+    "READ_TIMED_OUT",
+    "REQUEST_TIMEOUT",
+    "STORE_UNAVAILABLE",
+    "TOO_MANY_STREAMS",
+    "UNAUTHENTICATED",
+    "UNKNOWN_HOST",
+    "UNSUPPORTED_ENCODING",
+    "UNSUPPORTED_MEDIA_TYPE",
+    "UPGRADING",
+)
+"""Why a request was turned away before anybody looked at what it asks for."""
+
+WARNINGS: Final = ("UNKNOWN_FIELD", "UNREADABLE", "CUT")
+
+
+def _open(*codes: str) -> dict[str, Any]:
+    """An enumeration that may grow, as JSON Schema can say it."""
+    return {"anyOf": [{"type": "string", "enum": sorted(set(codes))}, {"type": "string"}]}
+
+
+_REJECTION_CODES: Final = [rejection.code for rejection in STATUS]
+
+RejectionCode = Annotated[str, WithJsonSchema(_open(*_REJECTION_CODES))]
+ProblemCode = Annotated[str, WithJsonSchema(_open(*_REJECTION_CODES, *OF_REQUESTS))]
+WarningCode = Annotated[str, WithJsonSchema(_open(*WARNINGS))]

@@ -1,0 +1,53 @@
+"""HEAD wherever there is GET (RFC 9110, 9.3.2), and slashes at the end of a path."""
+
+import asyncio
+from collections.abc import Awaitable
+
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+
+class LenientMiddleware:
+    """Answers HEAD as GET, without the body, and passes over slashes at the end of a path."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http":
+            if scope["path"].endswith("/") and len(scope["path"]) > 1:
+                scope["path"] = scope["path"].rstrip("/") or "/"
+            if scope["method"] == "HEAD":
+                await self._answer_head(scope, receive, send)
+                return
+        await self._app(scope, receive, send)
+
+    async def _answer_head(self, scope: Scope, receive: Receive, send: Send) -> None:
+        told = asyncio.Event()
+
+        async def send_head(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                await send(message)
+                await send({"type": "http.response.body", "body": b""})
+                told.set()
+
+        async def receive_until_told() -> Message:
+            """What has no end, such as a stream, hears that nobody listens."""
+            return await _first(receive(), _hung_up(told))
+
+        scope.setdefault("state", {})["method"] = "HEAD"
+        await self._app({**scope, "method": "GET"}, receive_until_told, send_head)
+
+
+async def _hung_up(told: asyncio.Event) -> Message:
+    await told.wait()
+    return {"type": "http.disconnect"}
+
+
+async def _first(*awaited: Awaitable[Message]) -> Message:
+    tasks = [asyncio.ensure_future(one) for one in awaited]
+    try:
+        done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        return next(task for task in tasks if task in done).result()
+    finally:
+        for task in tasks:
+            task.cancel()
