@@ -8,7 +8,7 @@ import typer
 from application.copy import copy
 from interface.cli.copy import report
 from interface.cli.progress import Progress
-from interface.cli.terminal import console, failures_explained, settings_with
+from interface.cli.terminal import ExitCode, console, fail, failures_explained, settings_with
 from interface.composition import compose
 
 
@@ -33,7 +33,7 @@ def backup(
         if settings.database_url.startswith("sqlite:///"):
             source = Path(settings.database_url.removeprefix("sqlite:///")).resolve()
             if source == target:
-                raise typer.BadParameter(f"{file} is the ledger itself")
+                fail(ExitCode.USAGE, f"{file} is the ledger itself")
         with (
             compose(settings, must_exist=True) as here,
             compose(settings_with(database_url=f"sqlite:///{target}"), may_upgrade=True) as there,

@@ -270,3 +270,50 @@ def test_copy_that_is_run_again_keeps_what_the_target_has_closed(
     (row,) = target.recorder.select_rejected(RejectedFilter(), before=None, limit=9)
     assert (row.standing, row.closing_reason) == ("dismissed", "dealt with")
     assert found[ours.key_id].revoked_at is not None
+
+
+def test_later_copies_bring_read_models_up_to_date_with_the_events(
+    source: Ledger, target: Ledger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    trade(source)
+    copy(source, target, silent)
+    trade(source)
+    with monkeypatch.context() as patched:
+        patched.setattr("application.copy.rebuild", lambda *_: pytest.fail("rebuilt"))
+        assert copy(source, target, silent).new > 0
+    assert_read_models_equal_replay(target)
+
+
+def test_copy_killed_before_its_read_models_were_made_makes_them_the_next_time(
+    source: Ledger, target: Ledger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    trade(source)
+    with monkeypatch.context() as patched:
+        patched.setattr("application.copy.rebuild", raise_killed)
+        with pytest.raises(Killed):
+            copy(source, target, silent)
+    assert copy(source, target, silent).new == 0
+    assert_read_models_equal_replay(target)
+
+
+def test_mirror_is_as_the_source_whatever_it_was(source: Ledger, target: Ledger) -> None:
+    trade(source)
+    tea = register(ItemService(source))
+    sync = SyncService(source)
+    sales = [element("OUTBOUND", tea, 10_000 + n) for n in range(3)]
+    sync.sync(sales, CLERK)
+    copy(source, target, silent, mirror=True)
+    execute(source, "DELETE FROM rejected_transactions WHERE code = 'INSUFFICIENT_STOCK'")
+    execute(target, "UPDATE rejected_transactions SET standing = 'dismissed'")
+    sync.sync(sales[:1], CLERK)
+    copy(source, target, silent, mirror=True)
+    found = [
+        ledger.recorder.select_rejected(RejectedFilter(), before=None, limit=10)
+        for ledger in (source, target)
+    ]
+    assert len(found[0]) == 1
+    assert found[0] == found[1]
+
+
+def raise_killed(*_: object) -> None:
+    raise Killed

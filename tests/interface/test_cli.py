@@ -47,7 +47,8 @@ def fill(ledger: Ledger, batches: int) -> Any:
 
 
 @pytest.mark.parametrize(
-    "command", ["", "serve", "keys", "keys create", "audit", "rebuild", "copy", "backup", "upgrade", "demo"]
+    "command",
+    ["", "serve", "keys", "keys create", "audit", "rebuild", "copy", "backup", "upgrade", "demo"],
 )
 def test_help_needs_no_readme(command: str) -> None:
     result = run(*command.split(), "--help")

@@ -1,0 +1,119 @@
+"""A shop's bad day: the database is lost, a backup is put in its place, and nothing is missing."""
+
+import shutil
+import stat
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from uuid import UUID
+
+from application.items import ItemService
+from application.ledger import Ledger
+from application.persistence import environment
+from application.sync import SyncService
+from interface.client import StockClient
+from tests.interface.test_cli import run
+from tests.support.server import get, on_hand, post_batch, register, running
+from tests.support.shop import CLERK, assert_read_models_equal_replay, element
+from tests.support.shop import register as register_item
+
+
+def backed_up(database_url: str, file: Path) -> str:
+    result = run("backup", str(file), STOCKLEDGER_DATABASE_URL=database_url)
+    assert result.returncode == 0, result.stderr
+    return result.stdout
+
+
+def test_backup_is_a_ledger_in_one_file_and_takes_up_what_is_new(
+    ledger: Ledger, database_url: str, tmp_path: Path
+) -> None:
+    tea = register_item(ItemService(ledger))
+    sync = SyncService(ledger)
+    file = tmp_path / "backup" / "shop.db"
+    file.parent.mkdir()
+    for batch in range(3):
+        sync.sync([element("INBOUND", tea, n) for n in range(1, 11)], CLERK)
+        new = 11 if batch == 0 else 10
+        assert f"copied {new} events" in backed_up(database_url, file)
+        assert not list(file.parent.glob("*-wal"))
+    assert stat.S_IMODE(file.stat().st_mode) == 0o600
+    with Ledger(environment(f"sqlite:///{file}", lock_timeout=5, must_exist=True)) as backup:
+        assert_read_models_equal_replay(backup)
+        again = SyncService(backup).sync([element("OUTBOUND", tea, 165)], CLERK)
+        assert again.synced[0].on_hand == 0
+
+
+def test_backup_into_what_is_no_backup_of_it_is_refused(
+    ledger: Ledger, database_url: str, tmp_path: Path
+) -> None:
+    register_item(ItemService(ledger))
+    other = tmp_path / "other.db"
+    with Ledger(environment(f"sqlite:///{other}", lock_timeout=5)) as another:
+        register_item(ItemService(another), "CUP")
+    before = other.read_bytes()
+    junk = tmp_path / "junk.db"
+    junk.write_bytes(b"a letter to the tax office " * 500)
+    for file, said in [(other, "not in the source"), (junk, ""), (tmp_path, "")]:
+        result = run("backup", str(file), STOCKLEDGER_DATABASE_URL=database_url)
+        assert result.returncode > 0
+        assert said in result.stderr
+        assert "Traceback" not in result.stderr
+        assert len(result.stderr.splitlines()) <= 6
+    assert other.read_bytes() == before
+    assert junk.read_bytes().startswith(b"a letter")
+    if database_url.startswith("sqlite"):
+        own = database_url.removeprefix("sqlite:///")
+        result = run("backup", own, STOCKLEDGER_DATABASE_URL=database_url)
+        assert "is the ledger itself" in result.stderr
+
+
+def test_devices_give_a_restored_ledger_back_what_it_lost(
+    database_url: str, tmp_path: Path
+) -> None:
+    backup, restored = tmp_path / "backup.db", tmp_path / "restored.db"
+    with (
+        running(database_url) as server,
+        StockClient(tmp_path / "device.db", url=server.url) as device,
+    ):
+        tea = UUID(register(server.url))
+        device.record("INBOUND", tea, 100)
+        device.sync()
+        backed_up(database_url, backup)
+        for n in range(1, 4):
+            device.record("OUTBOUND", tea, n)
+        assert device.sync().recorded == 3
+        post_batch(server.url, [element("OUTBOUND", tea, 50)])  # by another device, lost for good
+        device.sync()
+        assert device.stock()[0].on_hand == 44
+        device.record("OUTBOUND", tea, 4)
+    shutil.copy(backup, restored)
+    with (
+        running(f"sqlite:///{restored}") as server,
+        StockClient(tmp_path / "device.db", url=server.url) as device,
+    ):
+        report = device.sync()
+        assert (report.sent_again, report.recorded) == (3, 4)
+        assert device.stock()[0].on_hand == on_hand(server.url, str(tea)) == 90
+        moved = get(f"{server.url}/movements").json()["items"]
+        assert sorted(one["quantity"] for one in moved) == [1, 2, 3, 4, 100]
+        assert (device.sync().sent_again, device.pending(), device.rejected()) == (0, [], [])
+
+
+def test_acknowledged_transactions_are_kept_for_so_long(database_url: str, tmp_path: Path) -> None:
+    now = [datetime.now(UTC)]
+    with (
+        running(database_url) as server,
+        StockClient(
+            tmp_path / "device.db",
+            url=server.url,
+            clock=lambda: now[0],
+            keep=timedelta(days=3),
+        ) as device,
+    ):
+        tea = UUID(register(server.url))
+        for _ in range(2):
+            device.record("INBOUND", tea, 1)
+            device.sync()
+            now[0] += timedelta(days=2)
+        assert len(device._store.acknowledged(0, 10)) == 2
+        device.sync()
+        assert len(device._store.acknowledged(0, 10)) == 1
