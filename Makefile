@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo serve test test-slow test-ha contract lint audit bench lock clean
+.PHONY: demo serve test test-slow test-ha test-clients contract lint audit bench lock clean
 
 demo: .venv/runtime ## Play two handhelds that went offline
 	$(BIN)/stockledger demo
@@ -18,6 +18,9 @@ test-slow: .venv/dev ## Tests that take over 10 seconds each
 
 test-ha: .venv/ha ## PostgreSQL under Patroni; needs etcd, on Debian the package etcd-server
 	$(BIN)/pytest -m high_availability
+
+test-clients: .venv/clients ## Clients that others make of openapi.json, in Python and on Node
+	$(BIN)/pytest -m clients
 
 contract: .venv/dev ## Write openapi.json anew, after a change of the API that is meant
 	$(BIN)/python -m tests.support.contract
@@ -47,6 +50,8 @@ lock: .venv/dev ## Pin the newest versions that pyproject.toml allows
 	$(BIN)/uv pip compile --quiet --universal --generate-hashes --no-header \
 		-c requirements-dev.txt --python-version 3.11 --extra ha \
 		pyproject.toml requirements-build.in -o requirements-ha.txt
+	$(BIN)/uv pip compile --quiet --universal --generate-hashes --upgrade --no-header \
+		--python-version 3.11 requirements-clients.in -o requirements-clients.txt
 
 clean:
 	rm -rf .venv
@@ -59,6 +64,11 @@ clean:
 
 .venv/dev: requirements-dev.txt .venv/runtime
 	$(BIN)/pip install --quiet --require-hashes --requirement requirements-dev.txt
+	touch $@
+
+.venv/clients: requirements-clients.txt .venv/dev
+	$(PYTHON) -m venv $@
+	$@/bin/pip install --quiet --require-hashes --requirement requirements-clients.txt
 	touch $@
 
 .venv/ha: requirements-ha.txt .venv/dev

@@ -75,6 +75,13 @@ def _open(*codes: str) -> dict[str, Any]:
 
 _REJECTION_CODES: Final = [rejection.code for rejection in STATUS]
 
-RejectionCode = Annotated[str, WithJsonSchema(_open(*_REJECTION_CODES))]
-ProblemCode = Annotated[str, WithJsonSchema(_open(*_REJECTION_CODES, *OF_REQUESTS))]
-WarningCode = Annotated[str, WithJsonSchema(_open(*WARNINGS))]
+OPEN_ENUMERATIONS: Final = {
+    "RejectionCode": _open(*_REJECTION_CODES),
+    "ProblemCode": _open(*_REJECTION_CODES, *OF_REQUESTS),
+    "WarningCode": _open(*WARNINGS),
+}
+"""By their names in the document."""
+
+RejectionCode = Annotated[str, WithJsonSchema(OPEN_ENUMERATIONS["RejectionCode"])]
+ProblemCode = Annotated[str, WithJsonSchema(OPEN_ENUMERATIONS["ProblemCode"])]
+WarningCode = Annotated[str, WithJsonSchema(OPEN_ENUMERATIONS["WarningCode"])]

@@ -13,6 +13,7 @@ from pydantic.alias_generators import to_camel
 from pydantic.json_schema import models_json_schema
 
 from application.transaction_parser import MovementElement
+from interface.api.codes import OPEN_ENUMERATIONS
 from interface.api.middleware.authentication import PUBLIC
 from interface.api.problems import Problem, documented
 from interface.api.schemas import Wire
@@ -94,7 +95,8 @@ def _document(app: FastAPI) -> dict[str, Any]:
         extra = model.model_config.get("json_schema_extra")
         if isinstance(extra, dict) and model.__name__ in schemas:
             schemas[model.__name__] |= extra  # FastAPI leaves nulls out of examples.
-    document["components"]["schemas"] = {name: _plain(schemas[name]) for name in sorted(schemas)}
+    named = {name: _plain(schema) for name, schema in schemas.items()} | OPEN_ENUMERATIONS
+    document["components"]["schemas"] = dict(sorted(named.items()))
     document["paths"] = {
         _PARAMETER.sub(_camel, path): _plain_operations(operations)
         for path, operations in document["paths"].items()
@@ -137,6 +139,9 @@ def _plain(schema: Any) -> Any:
         case list():
             return [_plain(one) for one in schema]
         case dict():
+            for name, enumeration in OPEN_ENUMERATIONS.items():
+                if schema.get("anyOf") == enumeration["anyOf"]:
+                    return {"$ref": _REFERENCE.format(model=name)}
             return {
                 name: _PLAINLY.get(name, _plain)(value)
                 for name, value in schema.items()
