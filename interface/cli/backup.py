@@ -14,7 +14,10 @@ from interface.composition import compose
 
 def backup(
     file: Annotated[
-        Path, typer.Argument(help="Where the backup is, or shall be: a SQLite file of its own.")
+        Path,
+        typer.Argument(
+            help="Where the backup is, or shall be: a SQLite file of its own.", metavar="FILE"
+        ),
     ],
 ) -> None:
     """Back the ledger up into a SQLite file, while servers go on writing.
