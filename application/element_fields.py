@@ -53,11 +53,13 @@ class FieldNames:
 class ElementFields:
     """The fields of one element."""
 
-    def __init__(self, element: object, names: FieldNames) -> None:
-        """Raises Invalid for what is no object."""
+    def __init__(self, element: object, names: FieldNames, *, must_be_json: bool = True) -> None:
+        """`must_be_json`: whether what lenient decoding has let through is refused. Raises Invalid
+        for what is no object."""
         if not isinstance(element, dict):
             raise Invalid(names.thing.removeprefix("a ").removeprefix("an "), "must be an object")
         self._names = names
+        self._must_be_json = must_be_json
         self.values: dict[str, Any] = {}
         """By their names here."""
         self.warnings: list[FieldWarning] = []
@@ -96,7 +98,7 @@ class ElementFields:
         try:
             return read(value)
         except ValueError as error:
-            _require_json(self._field(name), value)
+            self._require_json(self._field(name), value)
             self.warn("UNREADABLE", self._field(name), f"{error}; recorded without it")
             return None
 
@@ -107,7 +109,7 @@ class ElementFields:
     def warn_of_unknown(self) -> None:
         """Raises Invalid for what is no JSON."""
         for spelling, value in self._unknown.items():
-            _require_json(printable(spelling[:MAX_PROBLEM]), [spelling, value])
+            self._require_json(printable(spelling[:MAX_PROBLEM]), [spelling, value])
         for spelling in list(self._unknown)[:MAX_WARNINGS]:
             self.warn("UNKNOWN_FIELD", spelling, self._names.suggestion(spelling))
 
@@ -126,6 +128,11 @@ class ElementFields:
     def _field(self, name: str) -> str:
         return self._names.on_the_wire[name]
 
+    def _require_json(self, field: str, value: object) -> None:
+        """Raises Invalid."""
+        if self._must_be_json and not _is_json(value):
+            raise Invalid(field, "holds what is no JSON: a NaN, or bytes that are no text")
+
     def _likely_slip(self, name: str) -> str:
         known = self._names.on_the_wire.values()
         meant = (given for given in self._unknown if nearest(given, known) == self._field(name))
@@ -143,9 +150,10 @@ def readable(
         return None
 
 
-def _require_json(field: str, value: object) -> None:
-    """Raises Invalid for what lenient decoding has let through: NaN, or bytes that are no text."""
+def _is_json(value: object) -> bool:
+    """Lenient decoding lets NaN through, and bytes that are no text."""
     try:
         json.dumps(value, allow_nan=False, ensure_ascii=False).encode()
     except (ValueError, RecursionError):
-        raise Invalid(field, "holds what is no JSON: a NaN, or bytes that are no text") from None
+        return False
+    return True

@@ -84,7 +84,7 @@ def _batch(request: Request, body: bytes) -> SentBatch:
     envelope = _json(body)
     if not isinstance(envelope, dict):
         raise malformed_body('the body must be an object with a list "transactions"')
-    fields = ElementFields(envelope, BATCH)
+    fields = ElementFields(envelope, BATCH, must_be_json=False)
     elements, items = (_list(fields, name) for name in ("transactions", "items"))
     if elements is None and items is None:
         raise malformed_body('the body must be an object with a list "transactions"')

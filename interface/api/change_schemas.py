@@ -1,5 +1,6 @@
 """What goes over the wire about changes."""
 
+from contextlib import suppress
 from functools import lru_cache
 from typing import Annotated, Final
 from uuid import UUID
@@ -10,6 +11,7 @@ from application.changes import ChangePage
 from application.persistence.port import Change
 from application.projections.item_changes import ItemChange
 from application.projections.movements import Movement
+from application.spellings import read_whole_number
 from application.transaction_parser import WholeNumber
 from domain.transaction import TransactionType
 from interface.api.paging import Limit, WantedLabel
@@ -54,6 +56,8 @@ class PageWanted(Wanted):
 def parse_page_wanted(after: object, limit: object) -> PageWanted:
     """What a batch says that it wants to be told. Raises Invalid."""
     given = {"after": after} | ({} if limit is None else {"limit": limit})
+    with suppress(ValueError):
+        given["limit"] = read_whole_number(limit)
     try:
         return PageWanted.model_validate(given, strict=True)
     except ValidationError as error:

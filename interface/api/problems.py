@@ -243,8 +243,9 @@ def _identity_provider_unavailable(_: IdentityProviderUnavailable) -> ProblemRes
 
 @answer_to.register
 def _http_exception(error: HTTPException) -> ProblemResponse:
-    if error.status_code == HTTPStatus.BAD_REQUEST:  # FastAPI's word for bytes that are no text.
-        return answer_to(malformed_body("the body is not JSON: it holds bytes that are no text"))
+    if error.status_code == HTTPStatus.BAD_REQUEST:  # FastAPI's word for what json can't read.
+        reason = "it holds bytes that are no text, or is nested too deeply"
+        return answer_to(malformed_body(f"the body is not JSON: {reason}"))
     status = HTTPStatus(error.status_code)
     return _problem(status, status.name, str(error.detail), headers=error.headers)
 

@@ -21,6 +21,7 @@ from application.projections.movements import Movement
 from application.projections.stock_levels import StockLevel
 from application.spellings import did_you_mean, read_uuid, read_whole_number
 from application.transaction_parser import WIRE_CONFIG, Instant, WholeNumber
+from domain.limits import printable
 from domain.stock_item import StockItem
 from domain.transaction import TransactionType
 
@@ -98,7 +99,7 @@ class RequestBody(Wire):
                 raise PydanticCustomError(
                     "unknown_field",
                     "is not a field here{meant}",
-                    {"field": given, "meant": did_you_mean(given, wire_names)},
+                    {"field": printable(given), "meant": did_you_mean(given, wire_names)},
                 )
         return values
 

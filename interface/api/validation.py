@@ -18,6 +18,7 @@ _PROBLEMS: Final[Mapping[str, str]] = {
     "missing": "is required",
     "extra_forbidden": "is not a field here",
     "string_type": "must be a text",
+    "string_unicode": "must not contain half a surrogate pair",
     "string_too_long": "must have at most {max_length} characters",
     "string_pattern_mismatch": "must not contain a NUL",
     "int_type": "must be a whole number",

@@ -167,6 +167,34 @@ def test_errors_name_the_path(api: TestClient, path: str, body: Any, field: str)
     assert "Input" not in problem["detail"]
 
 
+@pytest.mark.parametrize(("method", "path"), WITH_A_BODY)
+def test_no_odd_json_breaks_a_request(api: TestClient, tea: UUID, method: str, path: str) -> None:
+    good = json.dumps(body_for(method, path, tea))[:-1]
+    more = "" if good == "{" else ", "
+    for odd in (
+        '"\\ud800": 1',
+        '"a": "\\ud800"',
+        '"a": NaN',
+        '"\\u0000": 1e400',
+        f'"a": {"[" * 3000}',
+    ):
+        body = f"{good}{more}{odd}}}"
+        answer = api.request(method, url_of(path, tea), content=body, headers=JSON_TYPE)
+        assert answer.status_code in {200, 422}, odd
+    for whole in (b"null", b"[1]", b"7", b'"x"', b"NaN", b'{"\xff": 1}'):
+        answer = api.request(method, url_of(path, tea), content=whole, headers=JSON_TYPE)
+        assert answer.status_code == 422, whole
+
+
+@pytest.mark.parametrize(
+    "odd", ['"sentAt": NaN', '"sentAt": "\\ud800"', '"x": NaN', '"\\ud800": 1']
+)
+def test_nothing_beside_the_elements_refuses_them(api: TestClient, tea: UUID, odd: str) -> None:
+    body = f'{{{odd}, "transactions": [{json.dumps(element("INBOUND", tea, 1))}]}}'
+    answer = api.post("/sync/transactions", content=body, headers=JSON_TYPE).json()
+    assert (len(answer["synced"]), len(answer["warnings"])) == (1, 1)
+
+
 def test_numbers_and_ids_in_any_spelling_in_every_request(api: TestClient) -> None:
     item = {"location": "main", "sku": "X", "name": "x", "unit": "y", "safetyStock": 5.0}
     made = api.post("/items", content=json.dumps(item), headers=JSON_TYPE)
