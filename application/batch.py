@@ -17,6 +17,7 @@ from application.transaction_parser import (
     read_element,
     read_plain_elements,
 )
+from domain.labels import kept_form
 from domain.moments import CLOCK_TRUST, goods_time
 from domain.rejections import Rejection
 from domain.transaction import NOTHING_SENT, Transaction
@@ -160,4 +161,5 @@ def _is_off(arrival: Arrival) -> bool:
 
 
 def _sent_at(arrival: Arrival, device: str | None) -> datetime | None:
-    return arrival.sent_at if device is None or device == arrival.device else None
+    is_its_own = device is None or (arrival.device and kept_form(device) == arrival.device)
+    return arrival.sent_at if is_its_own else None

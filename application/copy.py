@@ -16,7 +16,7 @@ from uuid import UUID
 
 from eventsourcing.persistence import Notification
 
-from application.access.tables import ApiKey
+from application.access.tables import API_KEYS, ApiKey
 from application.ledger import Ledger, local_id
 from application.persistence.filters import ItemFilter
 from application.persistence.properties import BOOKMARK_KEY, PROPERTIES, Property
@@ -88,6 +88,8 @@ class _Copy:
 
     def run(self) -> Copied:
         start = self._compare()
+        if self._mirror and start == 0:
+            self._require_no_keys()
         if start == 0:  # Filling them in one go is faster, and a killed copy leaves them marked.
             with self._target.recorder.transaction() as transaction:
                 mark_as_outdated(transaction)
@@ -107,6 +109,15 @@ class _Copy:
         for chunk in self._equal_chunks("compare"):
             position = chunk[-1].id
         return position
+
+    def _require_no_keys(self) -> None:
+        """A ledger without events may have keys of its own, which a mirror would remove."""
+        with self._target.recorder.transaction() as transaction:
+            there = {ApiKey(*row).key_id for row in transaction.rows(API_KEYS)}
+        with self._source.recorder.transaction() as transaction:
+            here = {ApiKey(*row).key_id for row in transaction.rows(API_KEYS)}
+        if there - here:
+            raise NotACopy("the target is a ledger of its own: it has API keys")
 
     def _append_from(self, position: int) -> int:
         """How many events the target lacked."""

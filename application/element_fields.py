@@ -69,9 +69,9 @@ class ElementFields:
             name = names.accepted.get(spelling)
             if name is None:
                 self._unknown[spelling] = value
-            elif name not in self.values:
+            elif self.values.get(name) is None:
                 self.values[name] = value
-            elif self.values[name] != value:
+            elif value is not None and self.values[name] != value:
                 self._ambiguous.append(name)
 
     def require_unambiguous(self) -> None:

@@ -73,8 +73,8 @@ def read_instant(value: object) -> datetime:
     """A date and time with its offset, in UTC: RFC 3339 in full, RFC 9557, and what else ISO 8601
     allows and `datetime.fromisoformat` reads. A leap second, which no clock here has, is the one
     behind it; 24:00 is the next day's 0:00. Raises ValueError."""
-    if not isinstance(value, str):
-        raise ValueError("must be a text")  # noqa: TRY004 -- one error for callers
+    if not isinstance(value, str) or not value.isprintable():
+        raise ValueError("must be a text")
     try:
         instant = datetime.fromisoformat(value)
     except ValueError:

@@ -37,6 +37,8 @@ def environment(
 
 
 def _sqlite(url: SplitResult, lock_timeout: int, must_exist: bool) -> EnvType:
+    if url.query or url.fragment:
+        raise UnsupportedDatabase("the name of a SQLite file must not contain ? or #")
     path = url.path.removeprefix("/")
     if url.netloc or not path or ":memory:" in path:
         raise UnsupportedDatabase("SQLite needs a file: sqlite:///stockledger.db")

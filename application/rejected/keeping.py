@@ -15,8 +15,8 @@ from application.rejected.rejections import TooManyRejections
 from application.rejected.table import CLOSING, REJECTED, RejectedTransaction, Standing
 from domain.actor import Actor
 from domain.events import MovementRecorded
-from domain.rejections import LocalIdReused, Rejection
-from domain.transaction import Transaction
+from domain.rejections import LocalIdReused, Rejection, Unsupported
+from domain.transaction import Transaction, TransactionType
 
 RETENTION: Final = timedelta(days=90)
 """How long a rejection is kept after it was closed, unless the settings say otherwise."""
@@ -24,7 +24,7 @@ RETENTION: Final = timedelta(days=90)
 MAX_OPEN: Final = 10_000
 """Open rejections of one sender that are kept, unless the settings say otherwise."""
 
-_FIRST: Final = ("first_rejected_at",)
+_FIRST: Final = ("first_rejected_at", "moved_at")
 _ALWAYS_NEW: Final = frozenset({"rejection_id", "rejected_at"})
 
 MAX_EXCERPT: Final = 16_384
@@ -210,8 +210,18 @@ def _known_place(refused: Refused, principal: Principal) -> str | None:
 
 def _is_put_right(row: RejectedTransaction, recorded: Mapping[UUID, MovementRecorded]) -> bool:
     event = recorded[cast("UUID", row.local_id)]
+    if row.code == Unsupported.code and not _is_of_type(row, event.type):
+        return False  # It is another fact, which only a newer version understands.
     same_sender = (row.key_id or row.actor) == (event.key_id or event.actor)
     return same_sender or row.location == event.location
+
+
+def _is_of_type(row: RejectedTransaction, type: TransactionType) -> bool:
+    try:
+        element = json.loads(row.element)
+    except ValueError:
+        return False
+    return isinstance(element, dict) and str(element.get("type")).strip().upper() == type
 
 
 def element_of(transaction: Transaction, device: str | None) -> dict[str, Any]:

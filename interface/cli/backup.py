@@ -34,8 +34,8 @@ def backup(
     target = file.resolve()
     with failures_explained():
         if settings.database_url.startswith("sqlite:///"):
-            source = Path(settings.database_url.removeprefix("sqlite:///")).resolve()
-            if source == target:
+            source = Path(settings.database_url.removeprefix("sqlite:///"))
+            if source.exists() and target.exists() and source.samefile(target):
                 fail(ExitCode.USAGE, f"{file} is the ledger itself")
         with (
             compose(settings, must_exist=True) as here,

@@ -171,6 +171,16 @@ class TestContent:
         assert row.device_time == "2019-01-01T00:00:00+00:00"
         assert sync.sync([sale], DEVICE).synced[0].status == "duplicate"
 
+    def test_first_word_on_its_goods_time_stays(
+        self, sync: SyncService, ledger: Ledger, tea: UUID
+    ) -> None:
+        received = datetime(2026, 1, 8, 9, tzinfo=UTC)
+        slow = timedelta(hours=3)
+        sale = element("OUTBOUND", tea, 50, occurredAt=(received - slow).isoformat())
+        arrive(sync, sale, received, sent_at=received - slow)
+        arrive(sync, sale, received, sent_at=received)
+        assert [row.moved_at for row in rejections(ledger)] == [received]
+
     @pytest.mark.parametrize("nobodys", [UUID(int=0), UUID(int=2**128 - 1)])
     def test_ids_that_are_nobodys_are_refused(
         self, sync: SyncService, tea: UUID, nobodys: UUID
@@ -302,6 +312,15 @@ class TestPutRight:
         assert (row.code, row.malformed, row.standing) == ("INSUFFICIENT_STOCK", False, "open")
         sync.sync([element("INBOUND", tea, 50), lot], DEVICE)
         assert [row.standing for row in rejections(ledger)] == ["resolved"]
+
+    def test_fact_of_another_type_is_not_closed_with_its_id(
+        self, sync: SyncService, ledger: Ledger, tea: UUID
+    ) -> None:
+        sale = element("OUTBOUND", tea, 1)
+        sync.sync([sale, sale | {"type": "RETURN", "quantity": 5}], DEVICE)
+        assert [row.code for row in rejections(ledger, standing="open")] == ["UNSUPPORTED"]
+        sync.sync([sale], DEVICE)
+        assert [row.code for row in rejections(ledger, standing="open")] == ["UNSUPPORTED"]
 
     def test_type_of_a_newer_version_is_unsupported_whatever_else_it_says(
         self, sync: SyncService, tea: UUID

@@ -6,6 +6,8 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from uuid import UUID
 
+from application.access.audit import AuditTrail
+from application.access.keys import KeyService
 from application.items import ItemService
 from application.ledger import Ledger
 from application.persistence import environment
@@ -60,7 +62,19 @@ def test_backup_into_what_is_no_backup_of_it_is_refused(
         assert len(result.stderr.splitlines()) <= 6
     assert other.read_bytes() == before
     assert junk.read_bytes().startswith(b"a letter")
+    keyed = tmp_path / "keyed.db"
+    with Ledger(environment(f"sqlite:///{keyed}", lock_timeout=5)) as another:
+        KeyService(another.recorder, AuditTrail(another.recorder)).create_first()
+    for name, said in [(str(keyed), "API keys"), (str(tmp_path / "day#1.db"), "must not contain")]:
+        result = run("backup", name, STOCKLEDGER_DATABASE_URL=database_url)
+        assert result.returncode > 0
+        assert said in result.stderr
     if database_url.startswith("sqlite"):
+        linked = tmp_path / "linked.db"
+        linked.hardlink_to(database_url.removeprefix("sqlite:///"))
+        result = run("backup", str(linked), STOCKLEDGER_DATABASE_URL=database_url)
+        assert "is the ledger itself" in result.stderr
+        linked.unlink()
         own = database_url.removeprefix("sqlite:///")
         result = run("backup", own, STOCKLEDGER_DATABASE_URL=database_url)
         assert "is the ledger itself" in result.stderr
