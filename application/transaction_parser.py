@@ -232,8 +232,15 @@ def _read_time(fields: ElementFields, *, must_be_known: bool) -> tuple[datetime 
     occurred_at = fields.descriptive("occurred_at", read_instant)
     if value is None or occurred_at is not None:
         return occurred_at, None
-    text = value if isinstance(value, str) else json.dumps(value)
+    text = value if isinstance(value, str) else _one_spelling(value)
     return None, text[:MAX_TIME_LENGTH] or NOTHING_SENT
+
+
+def _one_spelling(value: object) -> str:
+    """Of what is no text: a number is the same, and an object, however they are written."""
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)
+    return json.dumps(value, sort_keys=True)
 
 
 def _read_shortened(fields: ElementFields, name: str, longest: int) -> str | None:

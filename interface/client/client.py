@@ -187,6 +187,7 @@ class StockClient:
                 is_up_to_date = False
             if not is_up_to_date:
                 self._pull(report, wait)
+            self._find_unseen(report)
             with suppress(OverflowError):  # A clock that says year 1.
                 self._store.forget_acknowledged(self._clock() - self._keep)
         return report
@@ -205,10 +206,30 @@ class StockClient:
         One commit for all, so that a sync that is cut off asks again."""
         lost, behind = [], 0
         while known := self._store.acknowledged(behind, ASKED_AT_ONCE):
-            asked = {"localIds": [one.element["localId"] for one in known]}
-            answer = self._server.post("/sync/status", STATUSES, partial(dict, asked))
-            lost += [one["localId"] for one in answer["statuses"] if one["status"] != "recorded"]
+            lost += self._not_recorded(known)
             behind = known[-1].number
+        self._send_again(lost, report)
+
+    def _find_unseen(self, report: SyncReport) -> None:
+        """The copy is up to date, and some of ours did not come by: they were recorded before the
+        copy was made, or by a ledger that lost them with our last answer, before we had its
+        changes. Raises Unreachable, Refused."""
+        while unseen := self._store.unseen(ASKED_AT_ONCE):
+            lost = self._not_recorded(unseen)
+            self._send_again(lost, report)
+            with self._store.transaction():
+                for local_id in {one.element["localId"] for one in unseen} - set(lost):
+                    self._store.see(local_id)
+            if lost:  # What we heard of them is in the copy.
+                self._push(report)
+                self._copy()
+
+    def _not_recorded(self, known: list[Outgoing]) -> list[str]:
+        asked = {"localIds": [one.element["localId"] for one in known]}
+        answer = self._server.post("/sync/status", STATUSES, partial(dict, asked))
+        return [one["localId"] for one in answer["statuses"] if one["status"] != "recorded"]
+
+    def _send_again(self, lost: list[str], report: SyncReport) -> None:
         with self._store.transaction():
             for local_id in lost:
                 self._store.send_again(local_id)

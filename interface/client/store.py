@@ -41,6 +41,7 @@ CREATE TABLE IF NOT EXISTS bookmark (after TEXT NOT NULL);
 """,
     2: """
 ALTER TABLE outbox ADD COLUMN acknowledged_at TEXT;
+ALTER TABLE outbox ADD COLUMN is_seen INTEGER NOT NULL DEFAULT 0;
 CREATE INDEX outbox_open ON outbox (number) WHERE acknowledged_at IS NULL;
 CREATE INDEX outbox_acknowledged ON outbox (acknowledged_at) WHERE acknowledged_at IS NOT NULL;
 """,
@@ -188,6 +189,19 @@ class Store:
         )
         return bool(found)
 
+    def see(self, local_id: str) -> None:
+        """It came by in the ledger's order: a ledger that knows our place has it."""
+        self._run("UPDATE outbox SET is_seen = 1 WHERE local_id = ?", local_id)
+
+    def unseen(self, limit: int) -> list[Outgoing]:
+        """What the server has recorded, and has not come by yet, in the order of recording."""
+        rows = self._run(
+            "SELECT number, element FROM outbox "
+            "WHERE acknowledged_at IS NOT NULL AND NOT is_seen ORDER BY number LIMIT ?",
+            limit,
+        )
+        return [Outgoing(row["number"], json.loads(row["element"])) for row in rows]
+
     def acknowledged(self, behind: int, limit: int) -> list[Outgoing]:
         """What the server has recorded, as far as it is kept, in the order of recording."""
         rows = self._run(
@@ -200,7 +214,9 @@ class Store:
 
     def send_again(self, local_id: str) -> None:
         """What the server had recorded is to be sent once more, in its old place."""
-        self._run("UPDATE outbox SET acknowledged_at = NULL WHERE local_id = ?", local_id)
+        self._run(
+            "UPDATE outbox SET acknowledged_at = NULL, is_seen = 0 WHERE local_id = ?", local_id
+        )
 
     def forget_acknowledged(self, before: datetime) -> None:
         """Drops what was recorded before that time."""
@@ -285,6 +301,7 @@ class Store:
         self.move(change)
         if transaction is not None:  # It may be one of our own whose answer got lost.
             self.acknowledge(transaction["localId"], now)
+            self.see(transaction["localId"])
 
     def _run(self, statement: str, *parameters: Any) -> Sequence[sqlite3.Row]:
         bound = parameters[0] if parameters and isinstance(parameters[0], dict) else parameters

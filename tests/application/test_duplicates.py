@@ -115,6 +115,16 @@ class TestContent:
         other = sync.sync([sale | {"occurredAt": NINE}], DEVICE)
         assert codes(other) == ["LOCAL_ID_REUSED"]
 
+    @pytest.mark.parametrize(
+        ("time", "same"), [(1764000000000, 1764000000000.0), ({"a": 1, "b": 2}, {"b": 2, "a": 1})]
+    )
+    def test_time_that_is_no_text_has_one_spelling(
+        self, sync: SyncService, tea: UUID, time: object, same: object
+    ) -> None:
+        sale = element("OUTBOUND", tea, 1, occurredAt=time)
+        sync.sync([sale], DEVICE)
+        assert sync.sync([sale | {"occurredAt": same}], DEVICE).synced[0].status == "duplicate"
+
     def test_the_same_under_any_correction_of_its_clock(
         self, sync: SyncService, ledger: Ledger, tea: UUID
     ) -> None:

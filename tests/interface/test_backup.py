@@ -6,17 +6,31 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from uuid import UUID
 
+import httpx2
+import pytest
+
 from application.access.audit import AuditTrail
 from application.access.keys import KeyService
 from application.items import ItemService
 from application.ledger import Ledger
 from application.persistence import environment
 from application.sync import SyncService
-from interface.client import StockClient
+from interface.client import StockClient, Unreachable
 from tests.interface.test_cli import run
 from tests.support.server import get, on_hand, post_batch, register, running
 from tests.support.shop import CLERK, assert_read_models_equal_replay, element
 from tests.support.shop import register as register_item
+
+
+class Line(httpx2.HTTPTransport):
+    """One on which GET /sync/changes may get no answer."""
+
+    loses_changes = False
+
+    def handle_request(self, request: httpx2.Request) -> httpx2.Response:
+        if self.loses_changes and request.url.path == "/sync/changes":
+            raise httpx2.ConnectError("no network")
+        return super().handle_request(request)
 
 
 def backed_up(database_url: str, file: Path) -> str:
@@ -110,6 +124,38 @@ def test_devices_give_a_restored_ledger_back_what_it_lost(
         moved = get(f"{server.url}/movements").json()["items"]
         assert sorted(one["quantity"] for one in moved) == [1, 2, 3, 4, 100]
         assert (device.sync().sent_again, device.pending(), device.rejected()) == (0, [], [])
+
+
+def test_what_was_acknowledged_ahead_of_the_changes_is_not_lost_with_the_ledger(
+    database_url: str, tmp_path: Path
+) -> None:
+    """The device's place is older than the backup, which therefore knows it; its last sale is
+    not in it."""
+    backup, restored = tmp_path / "backup.db", tmp_path / "restored.db"
+    line = Line()
+    with (
+        running(database_url) as server,
+        StockClient(tmp_path / "device.db", url=server.url, transport=line, attempts=1) as device,
+    ):
+        tea = UUID(register(server.url))
+        line.loses_changes = False
+        device.sync()
+        line.loses_changes = True
+        for _ in range(3):
+            post_batch(server.url, [element("INBOUND", tea, 1) for _ in range(500)])
+        backed_up(database_url, backup)
+        device.record("OUTBOUND", tea, 7)
+        with pytest.raises(Unreachable):
+            device.sync()
+        assert device.pending() == []
+    shutil.copy(backup, restored)
+    with (
+        running(f"sqlite:///{restored}") as server,
+        StockClient(tmp_path / "device.db", url=server.url) as device,
+    ):
+        assert device.sync().sent_again == 1
+        assert device.stock()[0].on_hand == on_hand(server.url, str(tea)) == 1_493
+        assert device.sync().sent_again == 0
 
 
 def test_acknowledged_transactions_are_kept_for_so_long(database_url: str, tmp_path: Path) -> None:

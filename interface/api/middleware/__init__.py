@@ -4,12 +4,12 @@ from typing import Final
 
 from fastapi import FastAPI
 from starlette.middleware.cors import CORSMiddleware
-from starlette.middleware.gzip import GZipMiddleware
 
 from interface.api.middleware.authentication import AuthenticationMiddleware
 from interface.api.middleware.bodies import BodyMiddleware
 from interface.api.middleware.conditional import ConditionalGetMiddleware
 from interface.api.middleware.lenient import LenientMiddleware
+from interface.api.middleware.packing import PackingMiddleware
 from interface.api.middleware.request_log import RequestLogMiddleware
 from interface.api.middleware.same_origin import LoopbackMiddleware, SameOriginMiddleware
 from interface.api.middleware.security_headers import SecurityHeadersMiddleware
@@ -46,7 +46,7 @@ def install(app: FastAPI, settings: Settings) -> None:
         app.add_middleware(LoopbackMiddleware)
     app.add_middleware(UpgradingMiddleware)
     app.add_middleware(RequestLogMiddleware)
-    app.add_middleware(GZipMiddleware, minimum_size=PACKED_FROM, compresslevel=PACKING_LEVEL)
+    app.add_middleware(PackingMiddleware, minimum_size=PACKED_FROM, compresslevel=PACKING_LEVEL)
     app.add_middleware(LenientMiddleware)
     if settings.cors_origins:
         app.add_middleware(
