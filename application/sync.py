@@ -176,11 +176,7 @@ class SyncService:
             history = partial(ledger.history, unit_of_work)
             judge = Judge(batches, known, given_up, now, history)
             registrar = Registrar(known.items, known.damaged, given_up, now)
-            registered, verdicts, accepted = [], [], []
-            for request in requests:
-                registered.append(registrar.register(request.batch.items, request.principal))
-                verdicts.append(_judged(judge, request))
-                accepted += [*_registrations(registered[-1]), *verdicts[-1].accepted]
+            registered, verdicts, accepted = _decide_in_turn(requests, registrar, judge)
             failed = list(map(_failed, requests, verdicts))
             # Before this commit adds its own events, whose clock may be wrong.
             newest = ledger.newest_timestamp(unit_of_work) if any(failed) else None
@@ -317,6 +313,21 @@ def _retried_id(batch: Batch) -> UUID:
 def _keeps_its_name(request: _Request) -> bool:
     transaction = request.batch.transactions[_retried_place(request.batch)]
     return request.retried is None or request.retried.local_id in {None, transaction.local_id}
+
+
+def _decide_in_turn(
+    requests: Sequence[_Request], registrar: Registrar, judge: Judge
+) -> tuple[list[list[RegistrationResult]], list[Verdict], list[StockItemEvent]]:
+    """What becomes of each batch's items and transactions, and the events of all, in order: each
+    sees what those before it have left."""
+    registered: list[list[RegistrationResult]] = []
+    verdicts: list[Verdict] = []
+    events: list[StockItemEvent] = []
+    for request in requests:
+        registered.append(registrar.register(request.batch.items, request.principal))
+        verdicts.append(_judged(judge, request))
+        events += [*_registrations(registered[-1]), *verdicts[-1].accepted]
+    return registered, verdicts, events
 
 
 def _judged(judge: Judge, request: _Request) -> Verdict:

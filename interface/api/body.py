@@ -7,7 +7,7 @@ rest of a batch from being recorded, so these are left to the element's own chec
 import json
 import time
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import datetime, timedelta
 from functools import partial
 from http import HTTPStatus
 from typing import Annotated, Any, Final, NamedTuple, TypeVar
@@ -55,12 +55,12 @@ async def read_batch(request: Request) -> SentBatch:
     return await _read(request, partial(_batch, request))
 
 
-def arrival(request: Request, **sent_at: Any) -> Arrival:
+def arrival(request: Request, sent_at: datetime | None = None) -> Arrival:
     """When the request came: when its headers were complete, as a body may take a while."""
     services: Services = request.app.state.services
     principal: Principal = request.state.principal
     on_its_way = timedelta(seconds=time.perf_counter() - request.state.started)
-    return Arrival(services.clock() - on_its_way, sent_at.get("sent_at"), principal.device)
+    return Arrival(services.clock() - on_its_way, sent_at, principal.device)
 
 
 JSONBody = Annotated[Any, Depends(_read_json)]
@@ -91,7 +91,7 @@ def _batch(request: Request, body: bytes) -> SentBatch:
     _require_size([*(elements or ()), *(items or ())], services.settings.max_batch)
     fields.warn_of_unknown()
     sent_at = fields.descriptive("sent_at", read_instant)
-    batch = parse_batch(elements or (), arrival(request, sent_at=sent_at), items or ())
+    batch = parse_batch(elements or (), arrival(request, sent_at), items or ())
     return SentBatch(batch, fields.warnings, fields.values.get("after"), fields.values.get("limit"))
 
 
