@@ -11,9 +11,10 @@ from eventsourcing.persistence import StoredEvent
 
 from application.access.principal import Principal
 from application.clock import Clock, utc_now
-from application.ledger import Ledger, replay
-from application.lost_races import until_won
-from application.persistence.port import LedgerTransaction
+from application.ledger.ledger import Ledger, replay
+from application.ledger.retry import until_won
+from application.persistence.unit_of_work import LedgerTransaction
+from domain.errors import Conflict, ItemDiffers, UnknownVersion
 from domain.events import (
     ItemDetailsChanged,
     ItemDiscontinued,
@@ -22,7 +23,6 @@ from domain.events import (
     StockItemEvent,
 )
 from domain.labels import label
-from domain.rejections import Conflict, ItemDiffers, UnknownVersion
 from domain.stock_item import ItemDetails, StockItem
 
 REPLAY_CHUNK: Final = 1_000

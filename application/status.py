@@ -5,9 +5,9 @@ from typing import cast
 from uuid import UUID
 
 from application.access.principal import Principal
-from application.ledger import Ledger
-from application.projections.table import Recorded
-from application.rejected.table import RejectedTransaction
+from application.ledger.ledger import Ledger
+from application.projections.projection import Recorded
+from application.tables.rejected import RejectedTransaction
 from domain.events import MovementRecorded
 
 Fate = Recorded[MovementRecorded] | RejectedTransaction | None

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
-from application.sync import MAX_WAITING
+from application.recording.sync import MAX_WAITING
 from benchmarks import access, floor, growth, http, readers, service, streams
 from benchmarks.databases import Database, databases
 from benchmarks.report import Curves, Result, show, write_chart, write_json

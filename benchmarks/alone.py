@@ -1,7 +1,7 @@
 """The same server with one commit a request, to tell what sharing commits is worth: run as the
 `stockledger` command is."""
 
-from application import group_commit
+from application.recording import group_commit
 from interface.cli.main import app
 
 if __name__ == "__main__":

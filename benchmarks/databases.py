@@ -18,8 +18,8 @@ from application.persistence.sqlite.datastore import WRITER_CACHE_KIB
 from application.persistence.sqlite.file import LedgerFile
 from application.persistence.sqlite.tables import sqlite_table
 from application.persistence.sqlite.transaction import insert_events
-from application.projections.table import Table, Write
-from tests.support import postgres
+from application.tables.table import Table, Write
+from harness import postgres
 
 Statement = tuple[str, Sequence[Any]]
 

@@ -6,9 +6,9 @@ from datetime import UTC, datetime
 from itertools import count
 from typing import cast
 
+from application.parsing.transactions import read_element
 from application.projections import PROJECTIONS
-from application.projections.table import Recorded
-from application.transaction_parser import read_element
+from application.projections.projection import Recorded
 from benchmarks.databases import Commit, Database
 from benchmarks.shop import CALLER, Shop, shop
 from domain.stock_item import StockItem

@@ -6,7 +6,7 @@ from statistics import median
 from threading import Event
 
 from application.persistence.filters import MovementFilter
-from application.persistence.port import LedgerRecorder
+from application.persistence.recorder import LedgerRecorder
 from benchmarks.databases import Database
 from benchmarks.shop import CALLER, shop
 

@@ -13,9 +13,9 @@ from application.access.keys import Grant, KeyService
 from application.access.principal import Principal
 from application.access.roles import Role
 from application.clock import utc_now
-from application.ledger import Ledger
+from application.ledger.ledger import Ledger
 from application.persistence import environment
-from application.sync import SyncService
+from application.recording.sync import SyncService
 from benchmarks.databases import Database
 from domain.actor import Actor
 from domain.events import StockItemEvent

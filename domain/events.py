@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from dataclasses import KW_ONLY
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, Final, Self
+from typing import TYPE_CHECKING, Any, Final, Protocol, Self
 from uuid import UUID
 
 from eventsourcing.domain import Aggregate
@@ -19,8 +19,16 @@ from eventsourcing.domain import Aggregate
 from domain.moments import happened_at
 from domain.transaction import Content, TransactionType, sent_time
 
-if TYPE_CHECKING:
-    from domain.stock_item import StockItem
+
+class ItemState(Protocol):
+    """What an event may change of its item. All else of an item never changes."""
+
+    name: str
+    unit: str
+    safety_stock: int
+    on_hand: int
+    active: bool
+    counted_at: datetime | None
 
 
 class StockItemEvent(Aggregate.Event):
@@ -67,7 +75,7 @@ class ItemDetailsChanged(StockItemEvent):
     unit: str
     safety_stock: int
 
-    def apply(self, item: StockItem) -> None:
+    def apply(self, item: ItemState) -> None:
         item.name, item.unit, item.safety_stock = self.name, self.unit, self.safety_stock
 
 
@@ -76,7 +84,7 @@ class ItemDiscontinued(StockItemEvent):
 
     TOPIC = "ItemDiscontinued"
 
-    def apply(self, item: StockItem) -> None:
+    def apply(self, item: ItemState) -> None:
         item.active = False
 
 
@@ -85,7 +93,7 @@ class ItemReactivated(StockItemEvent):
 
     TOPIC = "ItemReactivated"
 
-    def apply(self, item: StockItem) -> None:
+    def apply(self, item: ItemState) -> None:
         item.active = True
 
 
@@ -136,7 +144,7 @@ class MovementRecorded(StockItemEvent):
             self.reference,
         )
 
-    def apply(self, item: StockItem) -> None:
+    def apply(self, item: ItemState) -> None:
         item.on_hand, item.counted_at = self.on_hand, self.counted_at
 
 

@@ -9,8 +9,8 @@ from functools import lru_cache
 from typing import Final
 from unicodedata import category, normalize
 
+from domain.errors import Invalid
 from domain.limits import MAX_TEXT_LENGTH, require_text
-from domain.rejections import Invalid
 
 REMEMBERED: Final = 4_096
 """Labels whose kept form is remembered."""

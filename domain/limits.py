@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from domain.rejections import Invalid
+from domain.errors import Invalid
 
 MAX_QUANTITY: Final = 2**53 - 1
 """The largest whole number that every JSON reader holds exactly (RFC 8259, section 6)."""

@@ -3,7 +3,7 @@
 from datetime import datetime, timedelta
 from typing import Final
 
-from domain.rejections import Invalid
+from domain.errors import Invalid
 from domain.transaction import Transaction, TransactionType
 
 CLOCK_TOLERANCE: Final = timedelta(minutes=5)

@@ -11,16 +11,11 @@ from eventsourcing.domain import Aggregate
 
 from domain import events
 from domain.actor import Actor
+from domain.errors import InsufficientStock, Invalid, ItemDiscontinued, StockLimitExceeded
 from domain.history import History
 from domain.labels import kept_form, label
 from domain.limits import MAX_QUANTITY, require_quantity
 from domain.moments import happened_at, require_credible_moment
-from domain.rejections import (
-    InsufficientStock,
-    Invalid,
-    ItemDiscontinued,
-    StockLimitExceeded,
-)
 from domain.transaction import Transaction, TransactionType
 
 AnyEvent = TypeVar("AnyEvent", bound=events.StockItemEvent)

@@ -6,6 +6,7 @@ from enum import StrEnum
 from typing import Final, NamedTuple
 from uuid import UUID
 
+from domain.errors import Invalid
 from domain.limits import (
     MAX_NOTE_LENGTH,
     MAX_QUANTITY,
@@ -13,7 +14,6 @@ from domain.limits import (
     require_quantity,
     require_text,
 )
-from domain.rejections import Invalid
 
 
 class TransactionType(StrEnum):

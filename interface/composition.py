@@ -10,16 +10,16 @@ from application.access.authentication import Authenticator
 from application.access.keys import KeyService
 from application.access.tokens import TokenRules, TokenVerifier
 from application.clock import Clock, SteadyClock
-from application.follower import Follower
+from application.following.follower import Follower
 from application.items import ItemService
-from application.ledger import Ledger
+from application.ledger.ledger import Ledger
+from application.maintenance.write_probe import WriteProbe
 from application.persistence import environment
-from application.persistence.port import LedgerRecorder
-from application.probe import WriteProbe
-from application.rejected.keeping import RejectionKeeper
-from application.rejected.review import ReviewService
+from application.persistence.recorder import LedgerRecorder
+from application.recording.rejections import RejectionKeeper
+from application.recording.sync import SyncService
+from application.review import ReviewService
 from application.status import StatusService
-from application.sync import SyncService
 from interface.identity_provider import fetch_from
 from interface.settings import Settings
 

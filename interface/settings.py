@@ -11,8 +11,8 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from application.access.roles import Role
 from application.access.tokens import ALGORITHMS
-from application.rejected.keeping import MAX_OPEN
-from application.sync import MAX_WAITING
+from application.recording.rejections import MAX_OPEN
+from application.recording.sync import MAX_WAITING
 
 MIB = 1024 * 1024
 

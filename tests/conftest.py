@@ -6,10 +6,10 @@ from pathlib import Path
 import pytest
 
 from application.items import ItemService
-from application.ledger import Ledger
+from application.ledger.ledger import Ledger
 from application.persistence import environment
-from application.sync import SyncService
-from tests.support import postgres
+from application.recording.sync import SyncService
+from harness import postgres
 from tests.support.shop import Clock
 
 BACKENDS = ["sqlite", "postgres"]

@@ -1,1 +1,1 @@
-"""Who may do what: roles, keys, tokens, and the trail that they leave."""
+"""Who may do what: roles, API keys, tokens, and the audit trail."""

@@ -7,11 +7,12 @@ from secrets import randbits
 from typing import Final, NamedTuple
 from uuid import UUID
 
-from application.access.tables import AUDIT_LOG, AuditEntry
 from application.clock import Clock, utc_now
 from application.persistence.filters import AuditFilter
-from application.persistence.port import LedgerRecorder, LedgerTransaction
-from application.projections.table import Insert
+from application.persistence.recorder import LedgerRecorder
+from application.persistence.unit_of_work import LedgerTransaction
+from application.tables.access import AUDIT_LOG, AuditEntry
+from application.tables.table import Insert
 from domain.actor import Actor
 from domain.limits import printable
 

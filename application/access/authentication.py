@@ -8,14 +8,14 @@ from typing import Final, NamedTuple
 
 from cachetools import TTLCache
 
+from application.access.errors import Unauthenticated
 from application.access.key_format import PREFIX, digest, read_id
 from application.access.principal import Principal
-from application.access.rejections import Unauthenticated
 from application.access.roles import Role
-from application.access.tables import ApiKey
 from application.access.tokens import TokenVerifier
 from application.clock import Clock, utc_now
-from application.persistence.port import LedgerRecorder
+from application.persistence.recorder import LedgerRecorder
+from application.tables.access import ApiKey
 from domain.actor import Actor
 
 MAX_REMEMBERED: Final = 10_000

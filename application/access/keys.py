@@ -7,16 +7,17 @@ from datetime import datetime, timedelta
 from typing import Final, NamedTuple
 
 from application.access.audit import Action, AuditTrail, Origin
+from application.access.errors import KeyNotActive, UnknownKey
 from application.access.key_format import digest, mint
-from application.access.rejections import KeyNotActive, UnknownKey
 from application.access.roles import GRANTS, Permission, Role
-from application.access.tables import API_KEYS, ApiKey
 from application.clock import Clock, utc_now
-from application.persistence.port import LedgerRecorder, LedgerTransaction
-from application.projections.table import Insert, Update
+from application.persistence.recorder import LedgerRecorder
+from application.persistence.unit_of_work import LedgerTransaction
+from application.tables.access import API_KEYS, ApiKey
+from application.tables.table import Insert, Update
 from domain.actor import Actor
+from domain.errors import Invalid
 from domain.labels import label
-from domain.rejections import Invalid
 
 MAX_LOCATIONS: Final = 100
 MAX_LIFETIME: Final = timedelta(days=3_650)

@@ -4,10 +4,10 @@ from dataclasses import dataclass
 from typing import Protocol, TypeVar
 from uuid import UUID
 
-from application.access.rejections import Forbidden, ItemElsewhere
+from application.access.errors import Forbidden, ItemElsewhere
 from application.access.roles import GRANTS, Permission, Role
 from domain.actor import Actor
-from domain.rejections import UnknownItem
+from domain.errors import UnknownItem
 
 
 class Located(Protocol):

@@ -13,12 +13,12 @@ from typing import Any, Final
 
 import jwt
 
+from application.access.errors import Forbidden, Unauthenticated
 from application.access.principal import Principal
-from application.access.rejections import Forbidden, Unauthenticated
 from application.access.roles import Role
 from domain.actor import Actor
+from domain.errors import Invalid
 from domain.labels import label
-from domain.rejections import Invalid
 
 ALGORITHMS: Final = frozenset(
     {"RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA"}

@@ -6,7 +6,7 @@ from urllib.parse import SplitResult, urlsplit
 
 from eventsourcing.utils import EnvType
 
-from application.persistence.port import UnsupportedDatabase
+from application.persistence.errors import UnsupportedDatabase
 
 
 def environment(

@@ -11,7 +11,7 @@ from contextvars import ContextVar
 from threading import Lock
 from typing import Final
 
-from application.persistence.port import ReadCancelled
+from application.persistence.errors import ReadCancelled
 
 PAUSE_SECONDS: Final = 0.05
 

@@ -12,15 +12,17 @@ from operator import attrgetter
 from typing import Any, Final, NamedTuple
 from uuid import UUID
 
-from application.access.tables import API_KEYS, AUDIT_LOG, ApiKey, AuditEntry
 from application.persistence.filters import AuditFilter, ItemFilter, MovementFilter, RejectedFilter
-from application.persistence.port import Change, Differences, LedgerRecorder
-from application.persistence.tables import SQLTable
+from application.persistence.maintenance import Differences
+from application.persistence.reader import Change
+from application.persistence.recorder import LedgerRecorder
+from application.persistence.sql_tables import SQLTable
 from application.projections.item_changes import ItemChange, ItemChanges
 from application.projections.movements import Movement, Movements
 from application.projections.stock_levels import StockLevel, StockLevels
-from application.projections.table import Table
-from application.rejected.table import REJECTED, RejectedTransaction, Standing
+from application.tables.access import API_KEYS, AUDIT_LOG, ApiKey, AuditEntry
+from application.tables.rejected import REJECTED, RejectedTransaction, Standing
+from application.tables.table import Table
 from domain.labels import folded
 
 Run = Callable[[str, Sequence[Any]], Sequence[Sequence[Any]]]

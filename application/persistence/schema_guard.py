@@ -4,8 +4,8 @@ import time
 from collections.abc import Sequence
 from typing import Final
 
-from application.persistence.port import SchemaChanged
-from application.persistence.properties import PROPERTIES, SCHEMA_VERSION
+from application.persistence.errors import SchemaChanged
+from application.tables.properties import PROPERTIES, SCHEMA_VERSION
 
 LOOK_SECONDS: Final = 5.0
 """Between two looks."""

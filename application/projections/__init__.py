@@ -7,7 +7,7 @@ from typing import Final
 
 from application.projections.item_changes import ItemChanges
 from application.projections.movements import Movements
+from application.projections.projection import Projection
 from application.projections.stock_levels import StockLevels
-from application.projections.table import Projection
 
 PROJECTIONS: Final[tuple[Projection, ...]] = (StockLevels(), Movements(), ItemChanges())

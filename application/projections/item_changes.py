@@ -5,7 +5,8 @@ from datetime import datetime
 from typing import ClassVar, NamedTuple
 from uuid import UUID
 
-from application.projections.table import Insert, Recorded, Table
+from application.projections.projection import Recorded
+from application.tables.table import Insert, Table
 from domain.events import (
     ItemDetailsChanged,
     ItemDiscontinued,

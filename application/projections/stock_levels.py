@@ -6,7 +6,8 @@ from datetime import datetime
 from typing import Any, ClassVar, NamedTuple
 from uuid import UUID
 
-from application.projections.table import Insert, Recorded, Table, Update, Write
+from application.projections.projection import Recorded
+from application.tables.table import Insert, Table, Update, Write
 from domain.events import (
     ItemDetailsChanged,
     ItemDiscontinued,

@@ -10,26 +10,23 @@ from types import FrameType
 
 from fastapi import FastAPI
 
-from application.follower import Follower
-from application.upgrade import BackgroundUpgrade
-from interface.api import (
+from application.following.follower import Follower
+from application.maintenance.upgrade import BackgroundUpgrade
+from interface.api import middleware, openapi, problems, refusals
+from interface.api.read_slots import ReadSlots
+from interface.api.routes import (
     audit,
     changes,
-    docs_page,
+    docs,
     health,
     items,
     keys,
-    middleware,
     movements,
-    openapi,
-    problems,
-    refusals,
     rejections,
     status,
     sync,
 )
-from interface.api.live import StreamSlots
-from interface.api.reading import ReadSlots
+from interface.api.streaming import StreamSlots
 from interface.composition import compose
 from interface.settings import Settings
 
@@ -68,7 +65,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     app.state.stream_slots = StreamSlots(configured.max_streams)
     # The first to be looked at, and not among the included ones, which are looked through twice.
     app.router.routes[:0] = sync.router.routes
-    for module in (status, changes, rejections, items, movements, keys, audit, health, docs_page):
+    for module in (status, changes, rejections, items, movements, keys, audit, health, docs):
         app.include_router(module.router)
     problems.install(app)
     refusals.install(app)

@@ -17,9 +17,9 @@ from fastapi import Depends, Request
 from starlette.concurrency import run_in_threadpool
 
 from application.access.principal import Principal
-from application.batch import Arrival, Batch, parse_batch
-from application.element_fields import ElementFields, FieldNames, FieldWarning
-from application.spellings import read_instant
+from application.parsing.batch import Arrival, Batch, parse_batch
+from application.parsing.fields import ElementFields, FieldNames, FieldWarning
+from application.parsing.spellings import read_instant
 from interface.api.problems import RequestProblem, malformed_body
 from interface.composition import Services
 

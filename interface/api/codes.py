@@ -10,11 +10,11 @@ from typing import Annotated, Any, Final
 
 from pydantic import WithJsonSchema
 
-from application.access import rejections as access
-from application.changes import ChangesUnavailable, UnknownPosition
-from application.rejected import rejections as rejected
-from domain import rejections
-from domain.rejections import Rejection
+from application.access import errors as access
+from application.following.changes import ChangesUnavailable, UnknownPosition
+from application.recording import errors as rejected
+from domain import errors as rejections
+from domain.errors import Rejection
 
 STATUS: Final[Mapping[type[Rejection], HTTPStatus]] = {
     rejections.Invalid: HTTPStatus.UNPROCESSABLE_ENTITY,

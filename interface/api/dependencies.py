@@ -11,15 +11,15 @@ from application.access.audit import AuditTrail, Origin
 from application.access.keys import KeyService
 from application.access.principal import Principal
 from application.access.roles import Permission
-from application.changes import ChangeFeed
-from application.follower import Follower
+from application.following.changes import ChangeFeed
+from application.following.follower import Follower
 from application.items import ItemService
-from application.persistence.port import LedgerRecorder
-from application.rejected.review import ReviewService
+from application.persistence.recorder import LedgerRecorder
+from application.recording.sync import SyncService
+from application.review import ReviewService
 from application.status import StatusService
-from application.sync import SyncService
-from interface.api.live import StreamSlots
-from interface.api.reading import Reading
+from interface.api.read_slots import Reading
+from interface.api.streaming import StreamSlots
 from interface.composition import Services
 from interface.settings import Settings
 

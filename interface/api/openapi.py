@@ -12,12 +12,12 @@ from pydantic import BaseModel
 from pydantic.alias_generators import to_camel
 from pydantic.json_schema import models_json_schema
 
-from application.transaction_parser import MovementElement
+from application.parsing.transactions import MovementElement
 from interface.api.codes import OPEN_ENUMERATIONS
 from interface.api.middleware.authentication import PUBLIC
 from interface.api.problems import Problem, documented
-from interface.api.schemas import Wire
-from interface.api.sync_schemas import SyncRequest
+from interface.api.schemas.base import SCHEMA_REFERENCE, Wire
+from interface.api.schemas.sync import SyncRequest
 
 _AT_THE_DOOR = (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN, HTTPStatus.TOO_MANY_REQUESTS)
 _WITH_A_BODY = (
@@ -26,8 +26,6 @@ _WITH_A_BODY = (
     HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
     HTTPStatus.UNPROCESSABLE_ENTITY,
 )
-
-_REFERENCE = "#/components/schemas/{model}"
 
 _NOT_TOLD: Final = frozenset({"default", "title"})
 
@@ -47,12 +45,6 @@ a body, where nothing has changed.
 Field names are camelCase; snake_case is understood as well. Errors are
 `application/problem+json` with a stable `code`.
 """
-
-
-def json_body(model: type[BaseModel]) -> dict[str, Any]:
-    """The request body of an endpoint that decodes it by itself."""
-    schema = {"$ref": _REFERENCE.format(model=model.__name__)}
-    return {"requestBody": {"required": True, "content": {"application/json": {"schema": schema}}}}
 
 
 def operation_id(route: APIRoute) -> str:
@@ -86,7 +78,7 @@ def _document(app: FastAPI) -> dict[str, Any]:
         (MovementElement, "validation"),
         (Problem, "serialization"),
     ]
-    _, definitions = models_json_schema(models, ref_template=_REFERENCE)
+    _, definitions = models_json_schema(models, ref_template=SCHEMA_REFERENCE)
     schemas = document["components"]["schemas"]
     schemas.update(definitions["$defs"])
     for unused in ("HTTPValidationError", "ValidationError"):
@@ -141,7 +133,7 @@ def _plain(schema: Any) -> Any:
         case dict():
             for name, enumeration in OPEN_ENUMERATIONS.items():
                 if schema.get("anyOf") == enumeration["anyOf"]:
-                    return {"$ref": _REFERENCE.format(model=name)}
+                    return {"$ref": SCHEMA_REFERENCE.format(model=name)}
             return {
                 name: _PLAINLY.get(name, _plain)(value)
                 for name, value in schema.items()

@@ -15,13 +15,13 @@ from pydantic.alias_generators import to_camel
 from starlette.exceptions import HTTPException
 from starlette.types import Receive, Scope, Send
 
-from application.access.rejections import Unauthenticated
+from application.access.errors import Unauthenticated
 from application.access.tokens import REFETCH_SECONDS, IdentityProviderUnavailable
 from application.clock import ClockStepped
-from application.group_commit import Overloaded
-from application.persistence.port import ReadCancelled, StoreUnavailable
-from domain import rejections
-from domain.rejections import Detail, Rejection
+from application.persistence.errors import ReadCancelled, StoreUnavailable
+from application.recording.group_commit import Overloaded
+from domain import errors as rejections
+from domain.errors import Detail, Rejection
 from interface.api.codes import STATUS, ProblemCode
 from interface.api.validation import invalid
 

@@ -4,8 +4,8 @@ import asyncio
 from concurrent.futures import Future
 
 from application.access.principal import Principal
-from application.batch import Batch
-from application.sync import SyncResult, SyncService
+from application.parsing.batch import Batch
+from application.recording.sync import SyncResult, SyncService
 
 
 async def recorded(sync: SyncService, batch: Batch, caller: Principal) -> SyncResult:

@@ -5,9 +5,9 @@ from typing import Final
 from fastapi import FastAPI, Request, Response
 
 from application.access.audit import Action, AuditTrail, Origin
-from application.access.rejections import Forbidden, ItemElsewhere
-from application.sync import SyncResult
-from domain.rejections import Rejection
+from application.access.errors import Forbidden, ItemElsewhere
+from application.recording.sync import SyncResult
+from domain.errors import Rejection
 from interface.api.dependencies import origin_of
 from interface.api.masking import masked
 from interface.api.problems import answer_to

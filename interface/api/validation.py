@@ -6,8 +6,8 @@ from typing import Any, Final
 
 from pydantic.alias_generators import to_camel
 
+from domain.errors import Invalid
 from domain.limits import printable
-from domain.rejections import Invalid
 
 MAX_PROBLEM: Final = 200
 """Characters."""

@@ -5,8 +5,8 @@ from typing import Annotated
 import typer
 
 from application.access.audit import Action
-from application.access.tables import AuditEntry
 from application.persistence.filters import AuditFilter
+from application.tables.access import AuditEntry
 from interface.cli.terminal import Database, console, failures_explained, settings_with
 from interface.composition import compose
 

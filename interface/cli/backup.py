@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from application.copy import copy
+from application.maintenance.copy import copy
 from interface.cli.copy import report
 from interface.cli.progress import Progress
 from interface.cli.terminal import ExitCode, console, fail, failures_explained, settings_with

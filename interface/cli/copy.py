@@ -4,8 +4,8 @@ from typing import Annotated
 
 import typer
 
-from application.copy import Copied
-from application.copy import copy as copy_ledger
+from application.maintenance.copy import Copied
+from application.maintenance.copy import copy as copy_ledger
 from interface.cli.progress import Progress
 from interface.cli.terminal import console, failures_explained, settings_with, styled
 from interface.composition import compose

@@ -13,8 +13,8 @@ from rich.table import Column, Table
 from application.access.audit import Origin
 from application.access.keys import Grant, Issued
 from application.access.roles import Role
-from application.access.tables import ApiKey
 from application.clock import utc_now
+from application.tables.access import ApiKey
 from domain.actor import Actor
 from interface.cli.terminal import Database, console, failures_explained, settings_with
 from interface.composition import Services, compose

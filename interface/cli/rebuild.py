@@ -5,9 +5,9 @@ from typing import Annotated
 
 import typer
 
+from application.maintenance.rebuild import Rebuilt
+from application.maintenance.rebuild import rebuild as rebuild_projection
 from application.projections import PROJECTIONS
-from application.rebuild import Rebuilt
-from application.rebuild import rebuild as rebuild_projection
 from interface.cli.progress import Progress
 from interface.cli.terminal import (
     Database,

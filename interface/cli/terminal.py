@@ -13,10 +13,10 @@ from rich.console import Console
 from rich.markup import escape
 from rich.text import Text
 
-from application.copy import NotACopy
-from application.persistence.port import RebuildRunning, StoreUnavailable, UnsupportedDatabase
-from application.schema import SchemaMismatch
-from domain.rejections import Rejection
+from application.maintenance.copy import NotACopy
+from application.persistence.errors import RebuildRunning, StoreUnavailable, UnsupportedDatabase
+from application.persistence.schema import SchemaMismatch
+from domain.errors import Rejection
 from interface.settings import Settings
 
 # Names and texts of clients are shown as they are: rich must not take them for markup.

@@ -1,7 +1,7 @@
 """`stockledger upgrade`."""
 
-from application.schema import VERSION
-from application.upgrade import rebuild_outdated
+from application.maintenance.upgrade import rebuild_outdated
+from application.persistence.schema import VERSION
 from interface.cli.progress import Progress
 from interface.cli.terminal import Database, console, failures_explained, settings_with
 from interface.composition import compose

@@ -17,9 +17,9 @@ import httpx2
 
 from interface.client.errors import Refused
 from interface.client.limits import require_acceptable
-from interface.client.server import Server
 from interface.client.shapes import BATCH, CHANGES, ITEMS, STATUSES
 from interface.client.store import Outgoing, Pending, Rejected, Stock, Store, TransactionType
+from interface.client.transport import Server
 
 BATCH_SIZE: Final = 500
 """Transactions sent at once, unless the server takes fewer."""

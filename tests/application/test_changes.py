@@ -13,18 +13,24 @@ from uuid import UUID
 
 import pytest
 
-from application import follower as follower_module
-from application.changes import BEGINNING, Bookmark, ChangeFeed, ChangePage, UnknownPosition
-from application.copy import copy
-from application.follower import Follower
+from application.following import follower as follower_module
+from application.following.changes import (
+    BEGINNING,
+    Bookmark,
+    ChangeFeed,
+    ChangePage,
+    UnknownPosition,
+)
+from application.following.follower import Follower
 from application.items import ItemService
-from application.ledger import Ledger
+from application.ledger.ledger import Ledger
+from application.maintenance.copy import copy
 from application.persistence import environment
 from application.projections.item_changes import ItemChange
 from application.projections.movements import Movement
-from application.rejected.keeping import Refused, RejectionKeeper
-from application.sync import SyncService
-from domain.rejections import Invalid
+from application.recording.rejections import Refused, RejectionKeeper
+from application.recording.sync import SyncService
+from domain.errors import Invalid
 from domain.stock_item import ItemDetails
 from tests.support.shop import CLERK, all_events, element, register
 

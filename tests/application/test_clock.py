@@ -6,8 +6,8 @@ import pytest
 
 from application.clock import ClockStepped, SteadyClock
 from application.items import ItemService
-from application.ledger import Ledger
-from application.sync import SyncService
+from application.ledger.ledger import Ledger
+from application.recording.sync import SyncService
 from tests.support.shop import CLERK, element, on_hand, register
 
 START = datetime(2026, 1, 8, 9, tzinfo=UTC)

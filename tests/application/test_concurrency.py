@@ -5,8 +5,8 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from application.items import ItemService
-from application.ledger import Ledger
-from application.sync import SyncResult, SyncService
+from application.ledger.ledger import Ledger
+from application.recording.sync import SyncResult, SyncService
 from tests.support.shop import (
     CLERK,
     all_events,

@@ -12,18 +12,18 @@ import pytest
 from application.access.audit import AuditTrail
 from application.access.keys import Grant, KeyService
 from application.access.roles import Role
-from application.copy import Copied, NotACopy, copy
 from application.items import ItemService
-from application.ledger import Ledger
+from application.ledger.ledger import Ledger
+from application.maintenance.copy import Copied, NotACopy, copy
 from application.persistence import environment
 from application.persistence.filters import RejectedFilter
 from application.persistence.sqlite.recorder import SQLiteLedgerRecorder
-from application.rejected.keeping import RejectionKeeper
-from application.rejected.review import ReviewService
-from application.rejected.table import RejectedTransaction
-from application.sync import SyncService
+from application.recording.rejections import RejectionKeeper
+from application.recording.sync import SyncService
+from application.review import ReviewService
+from application.tables.rejected import RejectedTransaction
+from harness import postgres
 from tests.conftest import BACKENDS
-from tests.support import postgres
 from tests.support.access import ADMIN
 from tests.support.shop import (
     CLERK,
@@ -45,8 +45,8 @@ class Killed(Exception):
 
 @pytest.fixture(autouse=True)
 def small_chunks(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("application.copy.CHUNK", 10)
-    monkeypatch.setattr("application.copy.PAGE", 2)
+    monkeypatch.setattr("application.maintenance.copy.CHUNK", 10)
+    monkeypatch.setattr("application.maintenance.copy.PAGE", 2)
 
 
 @pytest.fixture(params=BACKENDS)
@@ -279,7 +279,7 @@ def test_later_copies_bring_read_models_up_to_date_with_the_events(
     copy(source, target, silent)
     trade(source)
     with monkeypatch.context() as patched:
-        patched.setattr("application.copy.rebuild", lambda *_: pytest.fail("rebuilt"))
+        patched.setattr("application.maintenance.copy.rebuild", lambda *_: pytest.fail("rebuilt"))
         assert copy(source, target, silent).new > 0
     assert_read_models_equal_replay(target)
 
@@ -289,7 +289,7 @@ def test_copy_killed_before_its_read_models_were_made_makes_them_the_next_time(
 ) -> None:
     trade(source)
     with monkeypatch.context() as patched:
-        patched.setattr("application.copy.rebuild", raise_killed)
+        patched.setattr("application.maintenance.copy.rebuild", raise_killed)
         with pytest.raises(Killed):
             copy(source, target, silent)
     assert copy(source, target, silent).new == 0

@@ -6,11 +6,11 @@ import pytest
 from eventsourcing.persistence import MapperDeserialisationError
 
 from application.items import ItemService
-from application.ledger import Ledger
+from application.ledger.ledger import Ledger
+from application.maintenance.rebuild import rebuild
 from application.projections import PROJECTIONS
-from application.rebuild import rebuild
+from application.recording.sync import SyncService
 from application.status import StatusService
-from application.sync import SyncService
 from tests.support.shop import CLERK, Clock, codes, element, execute, on_hand, register
 
 DAMAGES = {

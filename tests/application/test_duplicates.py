@@ -9,18 +9,18 @@ import pytest
 
 from application.access.audit import AuditTrail
 from application.access.roles import Role
-from application.batch import Arrival, parse_batch
 from application.items import ItemService
-from application.ledger import Ledger
+from application.ledger.ledger import Ledger
+from application.parsing.batch import Arrival, parse_batch
+from application.parsing.transactions import TRANSACTION
 from application.persistence.filters import MovementFilter, RejectedFilter
 from application.projections.movements import Movement
-from application.rejected.keeping import RejectionKeeper
-from application.rejected.rejections import AlreadyRecorded
-from application.rejected.review import Correction, ReviewService
-from application.rejected.table import RejectedTransaction
-from application.sync import SyncResult, SyncService
-from application.transaction_parser import TRANSACTION
-from domain.rejections import Invalid, Unsupported
+from application.recording.errors import AlreadyRecorded
+from application.recording.rejections import RejectionKeeper
+from application.recording.sync import SyncResult, SyncService
+from application.review import Correction, ReviewService
+from application.tables.rejected import RejectedTransaction
+from domain.errors import Invalid, Unsupported
 from tests.support.access import caller
 from tests.support.shop import CLERK, Clock, codes, element, on_hand, register
 

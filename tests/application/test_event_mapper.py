@@ -10,7 +10,7 @@ import pytest
 from eventsourcing.persistence import MapperDeserialisationError, StoredEvent
 from eventsourcing.utils import get_topic
 
-from application.event_mapper import EventMapper, JSONTranscoder
+from application.ledger.event_mapper import EventMapper, JSONTranscoder
 from domain import events
 from domain.events import StockItemEvent
 

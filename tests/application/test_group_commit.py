@@ -14,13 +14,14 @@ from hypothesis import strategies as st
 
 from application.access.principal import Principal
 from application.access.roles import Role
-from application.batch import parse_batch
-from application.group_commit import MAX_GROUP, GroupCommit, Overloaded
 from application.items import ItemService
-from application.ledger import Ledger
+from application.ledger.ledger import Ledger
+from application.parsing.batch import parse_batch
+from application.persistence.errors import StoreUnavailable
 from application.persistence.filters import ItemFilter, MovementFilter
-from application.persistence.port import LedgerTransaction, StoreUnavailable
-from application.sync import SyncResult, SyncService
+from application.persistence.unit_of_work import LedgerTransaction
+from application.recording.group_commit import MAX_GROUP, GroupCommit, Overloaded
+from application.recording.sync import SyncResult, SyncService
 from domain.actor import Actor
 from tests.support.shop import (
     CLERK,

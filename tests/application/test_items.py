@@ -8,9 +8,9 @@ from uuid import uuid4
 import pytest
 
 from application.items import ItemService
-from application.ledger import Ledger
-from application.sync import SyncService
-from domain.rejections import Invalid, ItemDiffers, UnknownItem, UnknownVersion
+from application.ledger.ledger import Ledger
+from application.recording.sync import SyncService
+from domain.errors import Invalid, ItemDiffers, UnknownItem, UnknownVersion
 from domain.stock_item import ItemDetails
 from tests.support.shop import (
     CLERK,

@@ -11,15 +11,15 @@ import pytest
 
 from application.access.audit import Action, AuditTrail
 from application.access.authentication import Authenticator
+from application.access.errors import KeyNotActive, Unauthenticated, UnknownKey
 from application.access.key_format import PATTERN, mint, read_id
 from application.access.keys import Grant, KeyService
-from application.access.rejections import KeyNotActive, Unauthenticated, UnknownKey
 from application.access.roles import Role
-from application.copy import copy
-from application.ledger import Ledger
+from application.ledger.ledger import Ledger
+from application.maintenance.copy import copy
 from application.persistence import environment
 from application.persistence.filters import AuditFilter
-from domain.rejections import Invalid
+from domain.errors import Invalid
 from tests.support.access import ADMIN
 from tests.support.shop import Clock
 

@@ -12,10 +12,10 @@ from uuid import UUID
 import pytest
 
 from application.items import ItemService
-from application.ledger import Ledger
-from application.lost_races import MAX_ATTEMPTS
-from application.persistence.port import Latest, LedgerTransaction
-from application.sync import SyncService
+from application.ledger.ledger import Ledger
+from application.ledger.retry import MAX_ATTEMPTS
+from application.persistence.unit_of_work import Latest, LedgerTransaction
+from application.recording.sync import SyncService
 from tests.support.shop import (
     CLERK,
     Clock,
@@ -82,7 +82,7 @@ def races(ledger: Ledger, monkeypatch: pytest.MonkeyPatch) -> Callable[..., None
 
 @pytest.fixture(autouse=True)
 def _no_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("application.lost_races.MAX_PAUSE", 0)
+    monkeypatch.setattr("application.ledger.retry.MAX_PAUSE", 0)
 
 
 def test_lost_race_is_judged_again_with_what_the_winner_left(

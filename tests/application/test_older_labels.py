@@ -6,14 +6,14 @@ from uuid import UUID, uuid5
 
 import pytest
 
-from application.access.tables import ApiKey
 from application.items import ItemService
-from application.ledger import Ledger
+from application.ledger.ledger import Ledger
+from application.maintenance.rebuild import rebuild
+from application.maintenance.upgrade import warn_of_items_alike
 from application.persistence.filters import ItemFilter
 from application.projections import PROJECTIONS
-from application.rebuild import rebuild
-from application.sync import SyncService
-from application.upgrade import warn_of_items_alike
+from application.recording.sync import SyncService
+from application.tables.access import ApiKey
 from domain import events
 from domain.stock_item import NAMESPACE, StockItem
 from tests.support.shop import (

@@ -5,13 +5,13 @@ from uuid import uuid4
 
 import pytest
 
+from application.access.errors import Forbidden
 from application.access.principal import Principal
-from application.access.rejections import Forbidden
 from application.access.roles import GRANTS, Permission, Role
 from application.items import ItemService
-from application.ledger import Ledger
-from application.sync import SyncService
-from domain.rejections import ItemDiscontinued, LocalIdReused, UnknownItem
+from application.ledger.ledger import Ledger
+from application.recording.sync import SyncService
+from domain.errors import ItemDiscontinued, LocalIdReused, UnknownItem
 from domain.stock_item import ItemDetails
 from tests.support.access import caller, own
 from tests.support.shop import CLERK, Clock, all_events, codes, element, on_hand, only_failure

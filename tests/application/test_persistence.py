@@ -6,16 +6,16 @@ from uuid import UUID, uuid4
 import pytest
 
 from application.items import ItemService
-from application.ledger import Ledger
+from application.ledger.ledger import Ledger
 from application.persistence import environment
-from application.persistence.filters import ItemFilter, MovementFilter
-from application.persistence.port import (
+from application.persistence.errors import (
     LostRace,
     RebuildRunning,
     StoreUnavailable,
     UnsupportedDatabase,
 )
-from application.sync import SyncService
+from application.persistence.filters import ItemFilter, MovementFilter
+from application.recording.sync import SyncService
 from domain.actor import Actor
 from domain.events import StockItemEvent
 from domain.stock_item import StockItem

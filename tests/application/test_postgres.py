@@ -13,23 +13,23 @@ from uuid import UUID, uuid4
 import psycopg
 import pytest
 
-from application.copy import copy
 from application.items import ItemService
-from application.ledger import Ledger
+from application.ledger.ledger import Ledger
+from application.maintenance.copy import copy
+from application.maintenance.rebuild import rebuild
 from application.persistence import environment
+from application.persistence.errors import StoreUnavailable, UnsupportedDatabase
 from application.persistence.filters import MovementFilter
-from application.persistence.port import StoreUnavailable, UnsupportedDatabase
 from application.persistence.postgres.datastore import LISTEN, NOTIFY
 from application.persistence.postgres.datastore import execute as execute_on
 from application.persistence.postgres.recorder import PostgresLedgerRecorder
 from application.persistence.postgres.transaction import PostgresLedgerTransaction
 from application.projections import PROJECTIONS
 from application.projections.stock_levels import StockLevels
-from application.rebuild import rebuild
-from application.sync import SyncService
+from application.recording.sync import SyncService
 from domain.events import StockItemEvent
+from harness import postgres
 from tests.application.test_persistence import load, movement_of
-from tests.support import postgres
 from tests.support.shop import CLERK, all_events, element, execute, on_hand, register
 
 

@@ -10,12 +10,12 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from application.items import ItemService
-from application.ledger import Ledger, replay
+from application.ledger.ledger import Ledger, replay
 from application.persistence.cancellation import Cancellation, cancelled_by
+from application.persistence.errors import ReadCancelled
 from application.persistence.filters import MovementFilter, RejectedFilter
-from application.persistence.port import ReadCancelled
-from application.sync import SyncService
-from domain.rejections import UnknownVersion
+from application.recording.sync import SyncService
+from domain.errors import UnknownVersion
 from domain.stock_item import ItemDetails, StockItem
 from tests.support.shop import CLERK, Clock, element, execute, register
 

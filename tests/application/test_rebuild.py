@@ -9,15 +9,15 @@ import pytest
 from eventsourcing.utils import get_topic
 
 from application.items import ItemService
-from application.ledger import Ledger
+from application.ledger.ledger import Ledger
+from application.maintenance.rebuild import Rebuilt, has_leftovers, rebuild
+from application.maintenance.upgrade import BackgroundUpgrade
 from application.persistence.filters import ItemFilter
 from application.projections import PROJECTIONS
 from application.projections.movements import Movements
+from application.projections.projection import Projection
 from application.projections.stock_levels import StockLevels
-from application.projections.table import Projection
-from application.rebuild import Rebuilt, has_leftovers, rebuild
-from application.sync import SyncService
-from application.upgrade import BackgroundUpgrade
+from application.recording.sync import SyncService
 from domain.stock_item import ItemDetails
 from tests.support.shop import (
     CLERK,
@@ -36,7 +36,7 @@ def silently(ledger: Ledger, projection: Projection) -> Rebuilt:
 
 def read_at_a_time(monkeypatch: pytest.MonkeyPatch, events: int) -> None:
     for chunk in ("CHUNK", "LONG_CHUNK"):
-        monkeypatch.setattr(f"application.rebuild.{chunk}", events)
+        monkeypatch.setattr(f"application.maintenance.rebuild.{chunk}", events)
 
 
 @pytest.fixture

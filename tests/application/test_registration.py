@@ -7,10 +7,10 @@ import pytest
 
 from application.access.principal import Principal
 from application.access.roles import Role
-from application.batch import parse_batch
 from application.items import ItemService
-from application.ledger import Ledger
-from application.sync import SyncResult, SyncService
+from application.ledger.ledger import Ledger
+from application.parsing.batch import parse_batch
+from application.recording.sync import SyncResult, SyncService
 from domain.stock_item import item_id
 from tests.support.access import caller
 from tests.support.shop import (

@@ -12,19 +12,19 @@ from application.access.audit import AuditTrail
 from application.access.principal import Principal
 from application.access.roles import Role
 from application.items import ItemService
-from application.ledger import Ledger
+from application.ledger.ledger import Ledger
+from application.maintenance.rebuild import rebuild
 from application.persistence.filters import AuditFilter, RejectedFilter
 from application.projections import PROJECTIONS
-from application.projections.table import Recorded
-from application.rebuild import rebuild
-from application.rejected.keeping import MAX_EXCERPT, RejectionKeeper
-from application.rejected.rejections import AlreadyRecorded, UnknownRejection
-from application.rejected.review import Correction, ReviewService
-from application.rejected.table import RejectedTransaction
+from application.projections.projection import Recorded
+from application.recording.errors import AlreadyRecorded, UnknownRejection
+from application.recording.rejections import MAX_EXCERPT, RejectionKeeper
+from application.recording.sync import SyncService
+from application.review import Correction, ReviewService
 from application.status import StatusService
-from application.sync import SyncService
+from application.tables.rejected import RejectedTransaction
 from domain.actor import Actor
-from domain.rejections import Invalid
+from domain.errors import Invalid
 from tests.support.access import ADMIN, caller
 from tests.support.shop import CLERK, Clock, codes, element, on_hand, register
 

@@ -20,23 +20,23 @@ import psycopg
 import pytest
 
 from application.access.authentication import Authenticator
-from application.access.rejections import Unauthenticated
-from application.ledger import Ledger
+from application.access.errors import Unauthenticated
+from application.ledger.ledger import Ledger
+from application.maintenance.upgrade import rebuild_outdated
 from application.persistence import environment
+from application.persistence.errors import SchemaChanged
 from application.persistence.filters import RejectedFilter
-from application.persistence.port import SchemaChanged
 from application.persistence.postgres.tables import postgres_table
 from application.persistence.postgres.transaction import PostgresLedgerTransaction
-from application.persistence.properties import PROPERTIES, SCHEMA_VERSION, Property
+from application.persistence.schema import KEPT_TABLES, VERSION, SchemaMismatch, outdated
 from application.persistence.schema_guard import LOOK_SECONDS
 from application.persistence.sqlite.tables import sqlite_table
 from application.persistence.sqlite.transaction import SQLiteLedgerTransaction
 from application.projections import PROJECTIONS
-from application.projections.table import Upsert
-from application.schema import KEPT_TABLES, VERSION, SchemaMismatch, outdated
-from application.sync import SyncService
-from application.upgrade import rebuild_outdated
-from tests.support import postgres
+from application.recording.sync import SyncService
+from application.tables.properties import PROPERTIES, SCHEMA_VERSION, Property
+from application.tables.table import Upsert
+from harness import postgres
 from tests.support.make_ledger import ADMIN, FOLDER, load_ledger
 from tests.support.shop import assert_read_models_equal_replay, element, execute
 

@@ -14,16 +14,17 @@ import pytest
 
 from application.access.principal import Principal
 from application.access.roles import Role
-from application.copy import copy
 from application.items import ItemService
-from application.ledger import Ledger
+from application.ledger.ledger import Ledger
+from application.maintenance.copy import copy
+from application.maintenance.rebuild import rebuild
 from application.persistence import environment
+from application.persistence.errors import StoreUnavailable
 from application.persistence.filters import ItemFilter, MovementFilter
-from application.persistence.port import LedgerRecorder, StoreUnavailable
 from application.persistence.queries import Run
+from application.persistence.recorder import LedgerRecorder
 from application.projections import PROJECTIONS
-from application.rebuild import rebuild
-from application.sync import SyncService
+from application.recording.sync import SyncService
 from domain.actor import Actor
 from tests.support.shop import (
     CLERK,

@@ -7,12 +7,12 @@ import pytest
 from application.access.principal import Principal
 from application.access.roles import Role
 from application.items import ItemService
-from application.ledger import Ledger
-from application.projections.table import Recorded
-from application.rejected.keeping import RejectionKeeper
-from application.rejected.table import RejectedTransaction
+from application.ledger.ledger import Ledger
+from application.projections.projection import Recorded
+from application.recording.rejections import RejectionKeeper
+from application.recording.sync import SyncService
 from application.status import StatusService
-from application.sync import SyncService
+from application.tables.rejected import RejectedTransaction
 from tests.application.test_rejected import DEVICE, name
 from tests.support.access import caller
 from tests.support.shop import CLERK, Clock, element, register

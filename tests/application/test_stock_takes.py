@@ -7,11 +7,11 @@ from uuid import UUID
 
 import pytest
 
-from application import ledger as ledger_module
 from application.items import ItemService
-from application.ledger import Ledger
+from application.ledger import ledger as ledger_module
+from application.ledger.ledger import Ledger
 from application.persistence.filters import MovementFilter
-from application.sync import StockTake, SyncService
+from application.recording.sync import StockTake, SyncService
 from tests.support.shop import CLERK, Clock, codes, element, on_hand, register
 
 
@@ -131,8 +131,8 @@ def test_what_is_in_the_end_does_not_depend_on_who_syncs_first(
 
 @pytest.fixture
 def short_memory(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("application.judge.MAX_HISTORY_OF_AN_ITEM", 10)
-    monkeypatch.setattr("application.judge.MAX_HISTORY_OF_A_COMMIT", 25)
+    monkeypatch.setattr("application.recording.decide.MAX_HISTORY_OF_AN_ITEM", 10)
+    monkeypatch.setattr("application.recording.decide.MAX_HISTORY_OF_A_COMMIT", 25)
 
 
 @pytest.mark.usefixtures("short_memory")

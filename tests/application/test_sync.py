@@ -6,10 +6,10 @@ from uuid import UUID, uuid4
 import pytest
 
 from application.items import ItemService
-from application.ledger import Ledger
+from application.ledger.ledger import Ledger
 from application.persistence.filters import MovementFilter
-from application.sync import SyncService
-from domain.rejections import InsufficientStock, LocalIdReused, UnknownItem
+from application.recording.sync import SyncService
+from domain.errors import InsufficientStock, LocalIdReused, UnknownItem
 from tests.support.shop import (
     CLERK,
     all_events,

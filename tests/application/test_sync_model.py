@@ -20,11 +20,11 @@ from hypothesis.stateful import (
 )
 
 from application.items import ItemService
-from application.ledger import Ledger
+from application.ledger.ledger import Ledger
+from application.maintenance.rebuild import rebuild
 from application.persistence import environment
 from application.projections import PROJECTIONS
-from application.rebuild import rebuild
-from application.sync import Synced, SyncResult, SyncService
+from application.recording.sync import Synced, SyncResult, SyncService
 from domain.limits import MAX_QUANTITY
 from domain.stock_item import item_id
 from tests.conftest import BACKENDS

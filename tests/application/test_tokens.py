@@ -11,7 +11,7 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 
 from application.access import tokens
-from application.access.rejections import Forbidden, Unauthenticated
+from application.access.errors import Forbidden, Unauthenticated
 from application.access.roles import Role
 from application.access.tokens import IdentityProviderUnavailable, TokenRules, TokenVerifier
 

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from domain.errors import Invalid
 from domain.labels import folded, kept_form, label
-from domain.rejections import Invalid
 from domain.stock_item import item_id
 
 VECTORS = [

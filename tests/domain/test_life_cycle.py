@@ -6,14 +6,14 @@ from uuid import UUID
 import pytest
 
 from domain.actor import Actor
+from domain.errors import Invalid
+from domain.errors import ItemDiscontinued as Discontinued
 from domain.events import (
     ItemDetailsChanged,
     ItemDiscontinued,
     ItemReactivated,
     ItemRegistered,
 )
-from domain.rejections import Invalid
-from domain.rejections import ItemDiscontinued as Discontinued
 from domain.stock_item import ItemDetails, StockItem, item_id
 from tests.support.scenario import (
     DETAILS,

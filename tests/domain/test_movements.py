@@ -7,9 +7,9 @@ from hypothesis import given as given_any
 from hypothesis import strategies as st
 
 from domain.actor import Actor
+from domain.errors import InsufficientStock, ItemDiscontinued, Rejection, StockLimitExceeded
 from domain.events import Adjusted, InboundRecorded, OutboundRecorded
 from domain.limits import MAX_QUANTITY
-from domain.rejections import InsufficientStock, ItemDiscontinued, Rejection, StockLimitExceeded
 from domain.transaction import Content, TransactionType
 from tests.support.scenario import (
     NOON,

@@ -2,11 +2,11 @@
 
 from collections.abc import Iterator
 
-import application.access.rejections
-import application.changes
-from application.rejected.rejections import TooManyRejections
-from domain import rejections
-from domain.rejections import Rejection
+import application.access.errors
+import application.following.changes
+from application.recording.errors import TooManyRejections
+from domain import errors as rejections
+from domain.errors import Rejection
 
 
 def all_rejections(root: type[Rejection] = Rejection) -> Iterator[type[Rejection]]:
@@ -43,5 +43,5 @@ def test_what_may_be_otherwise_later_is_worth_a_retry() -> None:
     assert {r for r in all_rejections() if r.retryable} == {
         rejections.Conflict,
         TooManyRejections,
-        application.changes.ChangesUnavailable,
+        application.following.changes.ChangesUnavailable,
     }

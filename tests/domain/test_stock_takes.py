@@ -9,11 +9,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from domain.actor import Actor
+from domain.errors import InsufficientStock, Invalid, StockLimitExceeded
 from domain.events import Adjusted, MovementRecorded
 from domain.history import History
 from domain.limits import MAX_QUANTITY
 from domain.moments import CLOCK_TOLERANCE, LONGEST_OFFLINE
-from domain.rejections import InsufficientStock, Invalid, StockLimitExceeded
 from domain.stock_item import StockItem
 from domain.transaction import Transaction, TransactionType
 from tests.support.scenario import DETAILS, NOON

@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
+from domain.errors import Invalid
 from domain.limits import MAX_NOTE_LENGTH, MAX_QUANTITY, MAX_TEXT_LENGTH
-from domain.rejections import Invalid
 from domain.transaction import Transaction, TransactionType
 from tests.support.scenario import TEA, uuid
 

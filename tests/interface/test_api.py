@@ -66,7 +66,7 @@ def test_fault_of_the_server_tells_nothing(
     def fail(*_: object, **__: object) -> None:
         raise RuntimeError("secret")
 
-    monkeypatch.setattr("interface.api.items.parse_cursor", fail)
+    monkeypatch.setattr("interface.api.routes.items.parse_cursor", fail)
     answer = api.get("/items")
     assert (answer.status_code, answer.json()["code"]) == (500, "INTERNAL_ERROR")
     assert "secret" not in answer.text

@@ -12,9 +12,9 @@ import pytest
 from application.access.audit import AuditTrail
 from application.access.keys import KeyService
 from application.items import ItemService
-from application.ledger import Ledger
+from application.ledger.ledger import Ledger
 from application.persistence import environment
-from application.sync import SyncService
+from application.recording.sync import SyncService
 from interface.client import StockClient, Unreachable
 from tests.interface.test_cli import run
 from tests.support.server import get, on_hand, post_batch, register, running

@@ -11,12 +11,12 @@ import pytest
 
 from application.access.key_format import read_id
 from application.items import ItemService
-from application.ledger import Ledger
+from application.ledger.ledger import Ledger
+from application.maintenance.rebuild import rebuild
 from application.persistence import environment
-from application.persistence.port import StoreUnavailable
+from application.persistence.errors import StoreUnavailable
 from application.projections.stock_levels import StockLevels
-from application.rebuild import rebuild
-from application.sync import SyncService
+from application.recording.sync import SyncService
 from tests.support.server import COMMAND
 from tests.support.shop import (
     CLERK,

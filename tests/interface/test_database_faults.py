@@ -12,11 +12,11 @@ from uuid import UUID
 import psycopg
 import pytest
 
-from application.ledger import Ledger
+from application.ledger.ledger import Ledger
 from application.persistence import environment
-from application.persistence.port import StoreUnavailable
-from application.sync import SyncService
-from tests.support.cluster import Cluster, cluster, url_of
+from application.persistence.errors import StoreUnavailable
+from application.recording.sync import SyncService
+from harness.cluster import Cluster, cluster, url_of
 from tests.support.load import Load, assert_sound
 from tests.support.server import Server, get, on_hand, post, post_batch, register, running
 from tests.support.shop import CLERK, element

@@ -13,7 +13,7 @@ import uvicorn
 from application.access.roles import Role
 from application.persistence.filters import ItemFilter
 from interface.api.app import create_app
-from interface.api.reading import READS_AT_ONCE, READS_OF_A_CALLER
+from interface.api.read_slots import READS_AT_ONCE, READS_OF_A_CALLER
 from interface.settings import Settings
 from tests.application.test_reads import endless
 from tests.support.access import new_key

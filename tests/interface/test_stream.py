@@ -14,10 +14,10 @@ import pytest
 
 from application.access.principal import ANONYMOUS
 from application.access.roles import Role
-from interface.api.live import YOUNG_SECONDS, StreamSlots
+from harness import postgres
+from harness.postgres import CUT_CONNECTIONS
 from interface.api.problems import RequestProblem
-from tests.support import postgres
-from tests.support.postgres import CUT_CONNECTIONS
+from interface.api.streaming import YOUNG_SECONDS, StreamSlots
 from tests.support.server import PATIENCE, Server, get, post, post_batch, register, running
 from tests.support.shop import element
 from tests.support.stream import following

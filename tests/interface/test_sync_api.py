@@ -10,7 +10,7 @@ from fastapi.testclient import TestClient
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from interface.api.sync_schemas import SyncResponse
+from interface.api.schemas.sync import SyncResponse
 from tests.support.server import JSON_TYPE
 from tests.support.shop import element
 

@@ -10,10 +10,10 @@ from typing import Any
 import pytest
 from fastapi.testclient import TestClient
 
-from application.ledger import Ledger
+from application.ledger.ledger import Ledger
+from application.maintenance.upgrade import BackgroundUpgrade
 from application.persistence import environment
-from application.schema import VERSION
-from application.upgrade import BackgroundUpgrade
+from application.persistence.schema import VERSION
 from interface.api.app import create_app
 from interface.settings import Settings
 from tests.application.test_schema import opened, set_version
@@ -67,7 +67,7 @@ def test_readiness_says_what_it_waits_for(
 ) -> None:
     """As long as another process rebuilds, say."""
     load_ledger(1, database_url)
-    monkeypatch.setattr("application.upgrade.PAUSE_SECONDS", 0.01)
+    monkeypatch.setattr("application.maintenance.upgrade.PAUSE_SECONDS", 0.01)
     with Ledger(environment(database_url, lock_timeout=30), may_upgrade=True) as other:
         app = create_app(Settings(database_url=database_url, auth=False))
         with other.recorder.rebuild_lock(), TestClient(app) as api:

@@ -10,7 +10,7 @@ from itertools import cycle, islice
 from typing import Any
 from uuid import UUID
 
-from application.ledger import Ledger
+from application.ledger.ledger import Ledger
 from application.persistence import environment
 from tests.support.server import PATIENCE, on_hand, post, post_batch
 from tests.support.shop import assert_read_models_equal_replay, element

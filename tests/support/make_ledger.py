@@ -22,13 +22,13 @@ from application.access.keys import Grant, KeyService
 from application.access.principal import Principal
 from application.access.roles import Role
 from application.items import ItemService
-from application.ledger import Ledger
+from application.ledger.ledger import Ledger
 from application.persistence import environment
-from application.sync import SyncService
+from application.recording.sync import SyncService
 from domain.actor import Actor
 from domain.stock_item import ItemDetails
+from harness.cluster import cluster, programs
 from interface.client import StockClient
-from tests.support.cluster import cluster, programs
 
 FOLDER = Path(__file__).parents[1] / "application" / "schemas"
 ADMIN = Principal(Actor("the boss"), Role.ADMIN)

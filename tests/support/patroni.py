@@ -22,7 +22,7 @@ from uuid import uuid4
 import httpx2
 import psycopg
 
-from tests.support.cluster import UNPRIVILEGED_USER, is_root, programs, workplace
+from harness.cluster import UNPRIVILEGED_USER, is_root, programs, workplace
 from tests.support.processes import kill_all, start_python_unprivileged
 from tests.support.server import PATIENCE, free_port
 

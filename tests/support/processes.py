@@ -10,7 +10,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from tests.support.cluster import as_unprivileged
+from harness.cluster import as_unprivileged
 
 # A capability outlives the change of the user, and is handed on to the program's own children.
 _LET_READ = ("--inh-caps=+dac_read_search", "--ambient-caps=+dac_read_search")

@@ -7,8 +7,8 @@ from typing import Any, Self
 from uuid import UUID, uuid4
 
 from domain.actor import Actor
+from domain.errors import Rejection
 from domain.events import StockItemEvent
-from domain.rejections import Rejection
 from domain.stock_item import ItemDetails, StockItem, item_id
 from domain.transaction import Transaction, TransactionType
 

@@ -6,14 +6,15 @@ from uuid import UUID, uuid4
 
 from application.access.principal import Principal
 from application.access.roles import Role
-from application.batch import Failed
 from application.items import ItemService
-from application.ledger import Ledger
+from application.ledger.ledger import Ledger
+from application.parsing.batch import Failed
 from application.persistence.filters import ItemFilter, MovementFilter
 from application.projections import PROJECTIONS
 from application.projections.item_changes import ItemChange
-from application.projections.table import Insert, Recorded
-from application.sync import SyncResult
+from application.projections.projection import Recorded
+from application.recording.sync import SyncResult
+from application.tables.table import Insert
 from domain.actor import Actor
 from domain.events import StockItemEvent
 from domain.stock_item import ItemDetails, StockItem

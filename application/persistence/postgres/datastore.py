@@ -27,7 +27,7 @@ from psycopg.types.datetime import TimestamptzBinaryLoader
 from psycopg_pool import ConnectionPool
 
 from application.persistence.cancellation import cancellable
-from application.persistence.port import NotAllowed, StoreUnavailable, UnsupportedDatabase
+from application.persistence.errors import NotAllowed, StoreUnavailable, UnsupportedDatabase
 from application.persistence.schema_guard import READ_SCHEMA_VERSION, SchemaGuard
 
 # The library silences what the pool says when it can't reach the database.

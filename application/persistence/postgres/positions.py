@@ -21,7 +21,7 @@ from typing import Any, Final
 
 from psycopg import Connection
 
-from application.persistence.port import StoreUnavailable
+from application.persistence.errors import StoreUnavailable
 from application.persistence.postgres.datastore import execute
 
 SEQUENCE: Final = "stored_events_notification_id_seq"

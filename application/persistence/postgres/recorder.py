@@ -13,14 +13,9 @@ from eventsourcing.postgres import (
 )
 from eventsourcing.utils import Environment, EnvType
 
-from application.persistence.port import (
-    LedgerTransaction,
-    LostRace,
-    Notices,
-    RebuildRunning,
-    StillHeld,
-    lost_race,
-)
+from application.persistence.errors import LostRace, RebuildRunning, lost_race
+from application.persistence.event_store import Notices
+from application.persistence.maintenance import StillHeld
 from application.persistence.postgres import schema
 from application.persistence.postgres.datastore import (
     LISTEN,
@@ -33,8 +28,9 @@ from application.persistence.postgres.datastore import (
 from application.persistence.postgres.positions import horizon
 from application.persistence.postgres.tables import postgres_table
 from application.persistence.postgres.transaction import Key, PostgresLedgerTransaction
-from application.persistence.properties import PROPERTIES, Property
 from application.persistence.queries import ReadModelQueries, Run
+from application.persistence.unit_of_work import LedgerTransaction
+from application.tables.properties import PROPERTIES, Property
 
 # By union, so that each half is a look-up by a key.
 CONTENDED = """

@@ -6,8 +6,8 @@ from functools import cache, cached_property
 from typing import Any
 from uuid import UUID
 
-from application.persistence.tables import Dialect, Rows, SQLTable, Statement
-from application.projections.table import Table
+from application.persistence.sql_tables import Dialect, Rows, SQLTable, Statement
+from application.tables.table import Table
 from domain.transaction import TransactionType
 
 # Code point order, whatever the locale of the database, and no index to rebuild when it changes.

@@ -9,7 +9,6 @@ from uuid import UUID
 from eventsourcing.persistence import Notification, StoredEvent
 from psycopg import Connection
 
-from application.persistence.port import Latest, LevelState
 from application.persistence.postgres.datastore import execute
 from application.persistence.postgres.positions import (
     ANNOUNCE_FLOOR,
@@ -17,8 +16,9 @@ from application.persistence.postgres.positions import (
     TAKE_POSITIONS,
 )
 from application.persistence.postgres.tables import postgres_table
-from application.projections.table import Table, Write
-from application.rejected.table import REJECTED, RejectedTransaction, Standing
+from application.persistence.unit_of_work import Latest, LevelState
+from application.tables.rejected import REJECTED, RejectedTransaction, Standing
+from application.tables.table import Table, Write
 from domain.actor import Actor
 
 # In one order, so that two units of work can't wait for each other.

@@ -14,7 +14,7 @@ from typing import Final
 import apsw
 
 from application.persistence.cancellation import cancellable
-from application.persistence.port import NotAllowed, StoreUnavailable
+from application.persistence.errors import NotAllowed, StoreUnavailable
 from application.persistence.schema_guard import READ_SCHEMA_VERSION, SchemaGuard
 from application.persistence.sqlite.file import LedgerFile
 

@@ -14,7 +14,7 @@ from typing import Final
 
 import apsw
 
-from application.persistence.port import StoreUnavailable
+from application.persistence.errors import StoreUnavailable
 
 CHECKPOINT_PAGES: Final = 16_384
 """64 MiB of log between checkpoints: at SQLite's 1,000 pages, each larger batch pays for one."""

@@ -14,14 +14,17 @@ from eventsourcing.persistence import (
 )
 from eventsourcing.utils import Environment, EnvType
 
-from application.persistence.port import LedgerTransaction, Notices, RebuildRunning, StillHeld
-from application.persistence.properties import PROPERTIES, Property
+from application.persistence.errors import RebuildRunning
+from application.persistence.event_store import Notices
+from application.persistence.maintenance import StillHeld
 from application.persistence.queries import ReadModelQueries, Run
 from application.persistence.sqlite import schema
 from application.persistence.sqlite.datastore import LedgerDatastore
 from application.persistence.sqlite.file import OWNER_ONLY
 from application.persistence.sqlite.tables import sqlite_table
 from application.persistence.sqlite.transaction import SQLiteLedgerTransaction, read_head
+from application.persistence.unit_of_work import LedgerTransaction
+from application.tables.properties import PROPERTIES, Property
 
 
 class SQLiteLedgerRecorder(ReadModelQueries):

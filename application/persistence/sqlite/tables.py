@@ -10,9 +10,9 @@ from operator import attrgetter
 from typing import Any
 from uuid import UUID
 
+from application.persistence.sql_tables import Dialect, Rows, SQLTable, Statement
 from application.persistence.sqlite.bulk import in_bulk, values
-from application.persistence.tables import Dialect, Rows, SQLTable, Statement
-from application.projections.table import Table
+from application.tables.table import Table
 from domain.transaction import TransactionType
 
 

@@ -15,12 +15,13 @@ import apsw
 import msgspec
 from eventsourcing.persistence import Notification, StoredEvent
 
-from application.persistence.port import Latest, LevelState, lost_race
+from application.persistence.errors import lost_race
+from application.persistence.sql_tables import Statement
 from application.persistence.sqlite.bulk import in_bulk, values
 from application.persistence.sqlite.tables import sqlite_table
-from application.persistence.tables import Statement
-from application.projections.table import Table, Write
-from application.rejected.table import REJECTED, RejectedTransaction, Standing
+from application.persistence.unit_of_work import Latest, LevelState
+from application.tables.rejected import REJECTED, RejectedTransaction, Standing
+from application.tables.table import Table, Write
 from domain.actor import Actor
 
 STATE: Final = "e.state"

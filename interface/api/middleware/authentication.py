@@ -18,14 +18,14 @@ from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from application.access.audit import Action, Origin
+from application.access.errors import Forbidden, Unauthenticated
 from application.access.principal import ANONYMOUS, Principal
-from application.access.rejections import Forbidden, Unauthenticated
-from interface.api import docs_page
 from interface.api.masking import masked
 from interface.api.problems import RequestProblem
+from interface.api.routes import docs
 from interface.composition import Services
 
-PUBLIC: Final = frozenset({"/health/live", "/health/ready", "/openapi.json"}) | docs_page.PATHS
+PUBLIC: Final = frozenset({"/health/live", "/health/ready", "/openapi.json"}) | docs.PATHS
 """These say nothing of anybody's stock."""
 
 MAX_CREDENTIAL: Final = 16_384

@@ -4,8 +4,8 @@ from typing import Final
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from interface.api import docs_page
 from interface.api.middleware.conditional import REVALIDATED
+from interface.api.routes import docs
 
 HEADERS: Final = {
     "Cache-Control": "no-store",
@@ -15,7 +15,7 @@ HEADERS: Final = {
     "X-Frame-Options": "DENY",
 }
 
-DOCUMENTATION_HEADERS: Final = HEADERS | {"Content-Security-Policy": docs_page.POLICY}
+DOCUMENTATION_HEADERS: Final = HEADERS | {"Content-Security-Policy": docs.POLICY}
 
 
 RawHeaders = list[tuple[bytes, bytes]]
@@ -46,7 +46,7 @@ class SecurityHeadersMiddleware:
         await self._app(scope, receive, send_with_headers)
 
     def _with_ours(self, scope: Scope, given: RawHeaders) -> RawHeaders:
-        is_documentation = scope["path"] == docs_page.PAGE
+        is_documentation = scope["path"] == docs.PAGE
         ours = self._documentation_headers if is_documentation else self._headers
         if scope.get("scheme") == "https":
             ours = ours | self._over_tls

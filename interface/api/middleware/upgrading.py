@@ -5,7 +5,7 @@ from typing import Final
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from application.upgrade import BackgroundUpgrade
+from application.maintenance.upgrade import BackgroundUpgrade
 from interface.api.problems import RequestProblem
 
 RETRY_AFTER_SECONDS: Final = 5

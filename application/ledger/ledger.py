@@ -1,0 +1,258 @@
+"""The ledger: items are loaded from it and events are appended to it, one commit at a time."""
+
+import logging
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from datetime import datetime
+from typing import Any, Final, NamedTuple, cast
+from uuid import UUID
+
+from eventsourcing.application import Application, ProcessingEvent, project_aggregate
+from eventsourcing.persistence import (
+    Mapper,
+    MapperDeserialisationError,
+    Notification,
+    Recording,
+    StoredEvent,
+    Transcoder,
+)
+from eventsourcing.utils import Environment, EnvType
+
+from application.ledger.event_mapper import EventBase, EventMapper, JSONTranscoder
+from application.persistence.recorder import LedgerRecorder
+from application.persistence.schema import open_schema
+from application.persistence.unit_of_work import Latest, LedgerTransaction, LevelState
+from application.projections import PROJECTIONS
+from application.projections.projection import AnyEvent_co, Recorded
+from application.tables.properties import BOOKMARK_KEY
+from domain.events import ItemDiscontinued, MovementRecorded, StockItemEvent
+from domain.history import History
+from domain.stock_item import StockItem
+
+HISTORY_CHUNK: Final = 200
+"""Events of an item's past that are read at a time."""
+
+
+_LOG = logging.getLogger("stockledger")
+
+
+class Known(NamedTuple):
+    """What the ledger knows of some `local_id`s and items."""
+
+    recorded: dict[UUID, Recorded[MovementRecorded]]
+    """What is recorded under those `local_id`s."""
+    items: dict[UUID, StockItem]
+    """Those that exist, as the last commit left them."""
+    rejected: set[UUID]
+    """Those `local_id`s under which something was rejected."""
+    damaged: set[UUID]
+    """Those `local_id`s and items whose events can't be read."""
+
+
+class Ledger(Application[UUID]):
+    """The eventsourcing application of stock items.
+
+    Events reach the store through `append` alone, which writes the read models in the same
+    commit; the library's `save` comes that way too.
+    """
+
+    name = "stockledger"
+    recorder: LedgerRecorder
+    mapper: EventMapper
+
+    def __init__(self, env: EnvType, *, may_upgrade: bool = False) -> None:
+        """Opens the ledger, or makes a new one.
+
+        Raises:
+            SchemaMismatch: it has another schema than this code, and may not be upgraded.
+            StoreUnavailable: the database can't be opened.
+        """
+        super().__init__(env)
+        try:
+            properties = open_schema(self.recorder, may_upgrade=may_upgrade)
+        except BaseException:
+            self.close()
+            raise
+        self.bookmark_key = bytes.fromhex(properties[BOOKMARK_KEY])
+
+    def construct_env(self, name: str, env: EnvType | None = None) -> Environment:
+        """Takes nothing from the process's environment: what is passed in is all there is."""
+        return Environment(name, env)
+
+    def construct_transcoder(self) -> Transcoder:
+        return JSONTranscoder()
+
+    def construct_mapper(self) -> Mapper[UUID]:
+        return EventMapper(self.construct_transcoder())
+
+    def load(
+        self, transaction: LedgerTransaction, item_ids: Sequence[UUID]
+    ) -> dict[UUID, StockItem]:
+        """Those of the items that exist, as the last commit left them. Raises
+        MapperDeserialisationError where an event can't be read."""
+        return {
+            item.id: item
+            for item in (self._restore(transaction, one) for one in transaction.latest(item_ids))
+        }
+
+    def look_up(
+        self, transaction: LedgerTransaction, local_ids: Sequence[UUID], item_ids: Sequence[UUID]
+    ) -> Known:
+        """All that a batch is judged by. Everything is asked for before any of it is awaited. What
+        can't be read is told, and keeps nothing else from being judged."""
+        recorded = transaction.recorded(local_ids)
+        rejected = transaction.rejected_among(local_ids)
+        latest = transaction.latest(item_ids)
+        known = Known({}, {}, set(), set())
+        try:
+            known.recorded.update(self._by_local_id(recorded))
+        except MapperDeserialisationError:
+            found, damaged = self._readable(transaction.recorded, local_ids)
+            known.recorded.update(found)
+            known.damaged.update(damaged)
+        for one in list(latest):
+            item_id = cast("UUID", one.event.originator_id)
+            try:
+                known.items[item_id] = self._restore(transaction, one)
+            except MapperDeserialisationError as error:
+                _LOG.error("%s", error)
+                known.damaged.add(item_id)
+        known.rejected.update(rejected)
+        return known
+
+    def recorded_under(self, local_ids: Sequence[UUID]) -> dict[UUID, Recorded[MovementRecorded]]:
+        """What is recorded under these, as far as it can be read."""
+        found, _ = self._readable(self.recorder.select_recorded, local_ids)
+        return found
+
+    def _readable(
+        self, find: Callable[[Sequence[UUID]], Iterable[Notification]], local_ids: Sequence[UUID]
+    ) -> tuple[dict[UUID, Recorded[MovementRecorded]], set[UUID]]:
+        """What `find` gives that can be read, and the `local_id`s of the rest, found by halves: a
+        damaged event does not tell its own."""
+        try:
+            return self._by_local_id(find(local_ids)), set()
+        except MapperDeserialisationError as error:
+            if len(local_ids) == 1:
+                _LOG.error("%s", error)
+                return {}, set(local_ids)
+        half = len(local_ids) // 2
+        found, damaged = self._readable(find, local_ids[:half])
+        more, others = self._readable(find, local_ids[half:])
+        return found | more, damaged | others
+
+    def _by_local_id(self, found: Iterable[Notification]) -> dict[UUID, Recorded[MovementRecorded]]:
+        recorded = (cast("Recorded[MovementRecorded]", self.to_recorded(one)) for one in found)
+        return {one.event.local_id: one for one in recorded}
+
+    def history(
+        self, transaction: LedgerTransaction, item: StockItem, since: datetime, limit: int
+    ) -> History:
+        """The item's movements that were recorded after that moment, pending ones included; of
+        stored events the last `limit` alone."""
+        found = [*item.pending_events]
+        version = item.version - len(item.pending_events) + 1
+        while limit > 0 and (
+            chunk := transaction.events_before(item.id, version, min(HISTORY_CHUNK, limit))
+        ):
+            for stored in chunk:
+                event = cast("StockItemEvent", self.mapper.to_domain_event(stored))
+                if event.timestamp <= since:
+                    return History(_movements(found))
+                found.append(event)
+            version = chunk[-1].originator_version
+            limit -= len(chunk)
+        if version == 1:
+            return History(_movements(found))
+        oldest = cast("StockItemEvent", found[-1])
+        return History(
+            _movements(found), reaches_back_to=oldest.timestamp, counted_before=oldest.counted_at
+        )
+
+    def newest_timestamp(self, transaction: LedgerTransaction) -> datetime | None:
+        """When the last event was recorded that can be read; None where there is none."""
+        last = transaction.last_event()
+        try:
+            return None if last is None else self.mapper.to_base(last).timestamp
+        except MapperDeserialisationError:
+            return None
+
+    def append(
+        self, transaction: LedgerTransaction, events: Sequence[AnyEvent_co]
+    ) -> list[Recorded[AnyEvent_co]]:
+        """Stores the events and brings every read model up to date. Raises LostRace, here or at
+        the end of the unit of work."""
+        stored = [self.mapper.to_stored_event(event) for event in events]
+        positions = transaction.append(stored, [local_id(event) for event in events])
+        recorded = [
+            Recorded(position, event) for position, event in zip(positions, events, strict=True)
+        ]
+        for projection in PROJECTIONS:
+            transaction.write(projection.table, projection.project(recorded))
+        return recorded
+
+    def to_recorded(self, notification: Notification) -> Recorded[StockItemEvent]:
+        """The event in a notification, with its position."""
+        event = cast("StockItemEvent", self.mapper.to_domain_event(notification))
+        return Recorded(notification.id, event)
+
+    def _restore(self, transaction: LedgerTransaction, latest: Latest) -> StockItem:
+        """The event store decides: the stock list's row serves only where it agrees with the
+        item's last event, and an item whose row is damaged is replayed."""
+        stored, level = latest
+        item_id = cast("UUID", stored.originator_id)
+        base = self.mapper.to_base(stored)
+        if level is None or not _agree(level, stored, base):
+            events = map(self.mapper.to_domain_event, transaction.events_of(item_id))
+            return cast("StockItem", replay(cast("Iterator[StockItemEvent]", events)))
+        return StockItem.restore(
+            item_id,
+            stored.originator_version,
+            base.timestamp,
+            location=base.location,
+            sku=base.sku,
+            name=level.name,
+            unit=level.unit,
+            safety_stock=level.safety_stock,
+            on_hand=base.on_hand,
+            active=level.active,
+            counted_at=base.counted_at,
+        )
+
+    def _record(self, processing_event: ProcessingEvent[UUID]) -> list[Recording[UUID]]:
+        events = cast("list[StockItemEvent]", processing_event.events)
+        with self.recorder.transaction() as transaction:
+            recorded = self.append(transaction, events)
+        return [
+            Recording(event, _notification(self.mapper, position, event))
+            for position, event in recorded
+        ]
+
+
+def replay(events: Iterator[StockItemEvent]) -> StockItem | None:
+    """The item as these events, from its first one on, have left it; None without any."""
+    item: StockItem | None = project_aggregate(None, events)
+    return item
+
+
+def _movements(events: Iterable[object]) -> Iterator[MovementRecorded]:
+    return (event for event in events if isinstance(event, MovementRecorded))
+
+
+def _agree(level: LevelState, stored: StoredEvent, base: EventBase) -> bool:
+    # Nothing but a reactivation follows on a discontinuation, so the last event tells.
+    active = stored.topic != ItemDiscontinued.TOPIC
+    return (level.version, level.on_hand, level.active) == (
+        stored.originator_version,
+        base.on_hand,
+        active,
+    )
+
+
+def _notification(mapper: Mapper[UUID], position: int, event: StockItemEvent) -> Notification:
+    stored: dict[str, Any] = vars(mapper.to_stored_event(event))
+    return Notification(id=position, **stored)
+
+
+def local_id(event: StockItemEvent) -> UUID | None:
+    """The `local_id` that the event takes, if it takes one."""
+    return event.local_id if isinstance(event, MovementRecorded) else None

@@ -1,0 +1,1 @@
+"""Operations on a whole ledger: rebuild, copy, upgrade, and the write probe."""

@@ -1,0 +1,52 @@
+"""Whether the ledger can be written: told by a write, as nothing else can tell."""
+
+import time
+from threading import Lock
+from typing import Final
+
+from application.clock import Clock
+from application.persistence.errors import StoreUnavailable
+from application.persistence.recorder import LedgerRecorder
+from application.tables.properties import PROPERTIES, Property
+from application.tables.table import Upsert
+
+PROBE_SECONDS: Final = 5.0
+"""Between two writes, however often is asked."""
+
+
+class WriteProbe:
+    """Remembers what its last write has told."""
+
+    def __init__(self, recorder: LedgerRecorder, clock: Clock) -> None:
+        self._recorder = recorder
+        self._clock = clock
+        self._lock = Lock()
+        self._began_at = float("-inf")
+        self._failure: StoreUnavailable | None = None
+
+    def require_writable(self) -> None:
+        """Raises StoreUnavailable where the database can't be written: it is full, say, or no
+        standby confirms a commit. One caller writes; the others don't wait for it."""
+        if self._lock.acquire(blocking=False):
+            try:
+                self._probe()
+            finally:
+                self._lock.release()
+        elif time.monotonic() - self._began_at > PROBE_SECONDS:
+            raise StoreUnavailable("a write takes long")
+        if self._failure is not None:
+            raise self._failure
+
+    def _probe(self) -> None:
+        if time.monotonic() - self._began_at > PROBE_SECONDS:
+            self._began_at = time.monotonic()
+            self._failure = self._write()
+
+    def _write(self) -> StoreUnavailable | None:
+        row = Property("probed_at", self._clock().isoformat())
+        try:
+            with self._recorder.transaction() as transaction:
+                transaction.write(PROPERTIES, [Upsert([row])])
+        except StoreUnavailable as error:
+            return error
+        return None

@@ -1,0 +1,251 @@
+"""From an element of a batch, whatever it holds, to a transaction, or to what is wrong with it.
+
+A fact that happened is recorded: what decides nothing about stock and can't be understood never
+refuses an element, and is told in its warnings.
+"""
+
+import json
+import re
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import Annotated, Final, NamedTuple, TypeVar
+from uuid import UUID
+
+from pydantic import (
+    AliasChoices,
+    AliasGenerator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    TypeAdapter,
+    WithJsonSchema,
+)
+from pydantic.alias_generators import to_camel
+
+from application.parsing.fields import MAX_PROBLEM, ElementFields, FieldNames, FieldWarning
+from application.parsing.spellings import (
+    read_instant,
+    read_seconds,
+    read_text,
+    read_uuid,
+    read_whole_number,
+)
+from domain.errors import Unsupported
+from domain.limits import (
+    MAX_NOTE_LENGTH,
+    MAX_QUANTITY,
+    MAX_TEXT_LENGTH,
+    MAX_TIME_LENGTH,
+    printable,
+)
+from domain.moments import LONGEST_OFFLINE
+from domain.transaction import NOTHING_SENT, Transaction, TransactionType
+
+_WORD: Final = re.compile(r"[\w-]{1,32}")
+"""What may be the name of a type that a later version knows."""
+
+Instant = Annotated[
+    datetime,
+    BeforeValidator(read_instant),
+    WithJsonSchema({"type": "string", "format": "date-time"}),
+]
+"""A date and time with its offset from UTC, as `read_instant` reads it."""
+
+WIRE_CONFIG = ConfigDict(
+    alias_generator=AliasGenerator(
+        validation_alias=lambda name: AliasChoices(to_camel(name), name),
+        serialization_alias=to_camel,
+    ),
+    populate_by_name=True,
+)
+"""camelCase out; camelCase and snake_case in."""
+
+
+WholeNumber = Annotated[int, WithJsonSchema({"type": "number"})]
+"""A quantity. Whole by now; the contract promises a number, as decimals are to come."""
+
+
+class _PlainMovement(BaseModel):
+    """The fields of a transaction, each in its usual spelling."""
+
+    model_config = WIRE_CONFIG | ConfigDict(
+        strict=True,
+        extra="forbid",
+        # It forbids what the other way of reading takes.
+        json_schema_extra=lambda schema: schema.pop("additionalProperties", None),
+    )
+
+    local_id: Annotated[
+        UUID,
+        Field(
+            strict=False,
+            description="Made by the client, and the same for every retry: an idempotency key.",
+        ),
+    ]
+    type: Annotated[TransactionType, Field(strict=False)]
+    quantity: Annotated[
+        int,
+        WithJsonSchema({"type": "number", "minimum": -MAX_QUANTITY, "maximum": MAX_QUANTITY}),
+        Field(
+            description="Whole units. INBOUND, OUTBOUND: 1 or more. ADJUST: a signed difference "
+            "other than 0. COUNT: what was counted, 0 or more.",
+        ),
+    ]
+    occurred_at: Annotated[Instant | None, Field(description="By the client's clock.")] = None
+    reason: Annotated[str | None, Field(json_schema_extra={"maxLength": MAX_TEXT_LENGTH})] = None
+    note: Annotated[str | None, Field(json_schema_extra={"maxLength": MAX_NOTE_LENGTH})] = None
+    reference: Annotated[str | None, Field(json_schema_extra={"maxLength": MAX_TEXT_LENGTH})] = None
+    device: Annotated[str | None, Field(json_schema_extra={"maxLength": MAX_TEXT_LENGTH})] = None
+
+
+class _PlainTransaction(_PlainMovement):
+    item_id: Annotated[UUID, Field(strict=False)]
+
+
+class MovementElement(_PlainMovement):
+    """A transaction as a client writes it, but for the item that it is about."""
+
+    age: Annotated[
+        float | None,
+        Field(
+            ge=0,
+            le=LONGEST_OFFLINE.total_seconds(),
+            description="Seconds since it happened, by a clock of the device that nobody sets and "
+            "that counts while it sleeps. Made anew for each attempt; wins over `occurredAt`.",
+        ),
+    ] = None
+    requires: Annotated[
+        list[str] | None,
+        Field(
+            description="Fields that the server must understand, or else record nothing and answer "
+            "`UNSUPPORTED`."
+        ),
+    ] = None
+
+
+class TransactionElement(MovementElement):
+    """One element of a batch."""
+
+    item_id: UUID
+
+
+class ReadElement(NamedTuple):
+    """An element as it was understood."""
+
+    transaction: Transaction
+    age: timedelta | None
+    """How long ago it was, where its device says so."""
+    warnings: list[FieldWarning]
+
+
+_PLAIN: Final = TypeAdapter(list[_PlainTransaction]).validator
+TRANSACTION: Final = FieldNames("a transaction", TransactionElement.model_fields)
+_TEXTS: Final = {
+    "reason": MAX_TEXT_LENGTH,
+    "note": MAX_NOTE_LENGTH,
+    "reference": MAX_TEXT_LENGTH,
+    "device": MAX_TEXT_LENGTH,
+}
+
+_TYPES: Final = frozenset(kind.value for kind in TransactionType)
+
+Value = TypeVar("Value")
+
+
+def read_plain_elements(elements: Sequence[object]) -> list[Transaction]:
+    """What all the elements ask for, at a fraction of the cost of one by one. Raises
+    ValidationError or Invalid where any of them is not in its usual spelling."""
+    return [Transaction(**parsed.__dict__) for parsed in _PLAIN.validate_python(elements)]
+
+
+def read_element(element: object) -> ReadElement:
+    """What one element asks for, in whatever spelling.
+
+    Raises:
+        Invalid: a field that decides is missing, or can't be understood.
+        Unsupported: it names a type, or needs something, that is not known here.
+    """
+    fields = ElementFields(element, TRANSACTION)
+    fields.require_unambiguous()
+    local_id = fields.required("local_id", read_uuid)
+    _require_known_needs(fields)
+    kind = fields.required("type", _read_type)
+    item_id = fields.required("item_id", read_uuid)
+    quantity = fields.required("quantity", read_whole_number)
+    age = fields.descriptive("age", read_age)
+    occurred_at, device_time = _read_time(
+        fields, must_be_known=kind is TransactionType.COUNT and age is None
+    )
+    texts = {name: _read_shortened(fields, name, longest) for name, longest in _TEXTS.items()}
+    if kind is TransactionType.COUNT:
+        fields.require_no_slips()
+    fields.warn_of_unknown()
+    transaction = Transaction(
+        local_id=local_id,
+        type=kind,
+        item_id=item_id,
+        quantity=quantity,
+        occurred_at=occurred_at,
+        device_time=device_time,
+        **texts,
+    )
+    return ReadElement(transaction, age, fields.warnings)
+
+
+def _require_known_needs(fields: ElementFields) -> None:
+    """Raises Unsupported, Invalid."""
+    named = fields.values.get("type")
+    if isinstance(named, str) and _WORD.fullmatch(named) and named.upper() not in _TYPES:
+        raise Unsupported(type=named)
+    for name in fields.decisive("requires", _read_names) or ():
+        if name not in TRANSACTION.accepted:
+            raise Unsupported(requires=printable(name[:MAX_PROBLEM]))
+
+
+def _read_names(value: object) -> list[str]:
+    names = [value] if isinstance(value, str) else value
+    if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
+        raise ValueError("must be a list of names")
+    return names
+
+
+def _read_type(value: object) -> TransactionType:
+    try:
+        return TransactionType(str(value).strip().upper())
+    except ValueError:
+        raise ValueError(f"must be one of {', '.join(TransactionType)}") from None
+
+
+def read_age(value: object) -> timedelta:
+    age = read_seconds(value)
+    if not timedelta() <= age <= LONGEST_OFFLINE:
+        raise ValueError(f"must lie between 0 and {LONGEST_OFFLINE.total_seconds():.0f} seconds")
+    return age
+
+
+def _read_time(fields: ElementFields, *, must_be_known: bool) -> tuple[datetime | None, str | None]:
+    """When it happened by the device's clock, and what stands there if nobody can tell."""
+    value = fields.values.get("occurred_at")
+    if must_be_known and value is not None:
+        return fields.required("occurred_at", read_instant), None
+    occurred_at = fields.descriptive("occurred_at", read_instant)
+    if value is None or occurred_at is not None:
+        return occurred_at, None
+    text = value if isinstance(value, str) else _one_spelling(value)
+    return None, text[:MAX_TIME_LENGTH] or NOTHING_SENT
+
+
+def _one_spelling(value: object) -> str:
+    """Of what is no text: a number is the same, and an object, however they are written."""
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)
+    return json.dumps(value, sort_keys=True)
+
+
+def _read_shortened(fields: ElementFields, name: str, longest: int) -> str | None:
+    text = fields.descriptive(name, read_text)
+    if text is None or len(text) <= longest:
+        return text
+    fields.warn("CUT", to_camel(name), f"has {len(text)} characters; the first {longest} are kept")
+    return text[:longest]

@@ -1,0 +1,51 @@
+"""What steps of the schema change in the rows of rejected transactions. A step knows the columns
+that it needs as they were then, and nothing of what came later.
+"""
+
+import json
+from typing import Final, NamedTuple
+from uuid import UUID
+
+from application.parsing.transactions import read_element
+from application.persistence.unit_of_work import LedgerTransaction
+from application.tables.rejection_ids import rejection_id
+from application.tables.table import Table, Update
+from domain.errors import Invalid
+from domain.labels import kept_form
+
+
+class _Row(NamedTuple):
+    rejection_id: UUID
+    element: str
+    location: str | None
+    malformed: bool
+
+
+_ROWS: Final = Table("rejected_transactions", _Row, key="rejection_id")
+
+
+def identify_by_content(transaction: LedgerTransaction) -> None:
+    """To schema 3: the ids follow from more of the content than before, and locations are kept in
+    the one form of labels."""
+    rows = [_Row(*values) for values in transaction.rows(_ROWS)]
+    locations = [
+        (kept_form(row.location), row.rejection_id)
+        for row in rows
+        if row.location is not None and kept_form(row.location) != row.location
+    ]
+    if locations:
+        transaction.write(_ROWS, [Update(("location",), locations)])
+    renamed = [(new, row.rejection_id) for row in rows if (new := _new_id(row)) is not None]
+    if renamed:
+        transaction.write(_ROWS, [Update(("rejection_id",), renamed)])
+
+
+def _new_id(row: _Row) -> UUID | None:
+    """None where the id is not made of a transaction's content."""
+    if row.malformed:
+        return None
+    try:
+        transaction = read_element(json.loads(row.element)).transaction
+    except Invalid:  # It was sent under an id that is nobody's.
+        return None
+    return rejection_id(transaction.local_id, transaction.content)

@@ -1,0 +1,192 @@
+"""The shape of a ledger's database: made at first, then brought up to date in numbered steps.
+
+A step changes what can't be made from events: their table, and the tables kept beside them. Each
+is one commit under a lock, so an upgrade may be killed at any point and run again. Read models are
+never changed: one whose description differs from the one that it was made by is rebuilt
+(application/maintenance/upgrade.py).
+
+Schema 1 is the first that can be upgraded. It had no number yet, and is known by its columns.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from hashlib import sha256
+from secrets import token_hex
+from typing import Final
+
+from application.persistence.errors import NotAllowed
+from application.persistence.migrations import identify_by_content
+from application.persistence.recorder import LedgerRecorder
+from application.persistence.unit_of_work import LedgerTransaction
+from application.projections import PROJECTIONS
+from application.projections.projection import Projection
+from application.tables.access import ACCESS_TABLES
+from application.tables.properties import (
+    BOOKMARK_KEY,
+    PROPERTIES,
+    SCHEMA_VERSION,
+    Property,
+    read_model_property,
+)
+from application.tables.rejected import REJECTED
+from application.tables.table import Upsert
+
+VERSION: Final = 3
+"""What this version of the code reads and writes. A changed table takes the next number, a step in
+each adapter, and a fixture (tests/support/make_ledger.py)."""
+
+KEPT_TABLES: Final = (*ACCESS_TABLES, REJECTED)
+"""What is kept beside the events, and can't be made from them."""
+
+EVENTS: Final = "stored_events"
+
+MIGRATIONS: Final[Mapping[int, Sequence[Callable[[LedgerTransaction], None]]]] = {
+    3: (identify_by_content,),
+}
+"""What a step changes in rows besides, for which SQL has no words."""
+
+
+class SchemaMismatch(Exception):
+    """The database has another schema than this version of the code needs. Nothing was changed.
+
+    The message says what to do.
+    """
+
+
+def open_schema(recorder: LedgerRecorder, *, may_upgrade: bool) -> Mapping[str, str]:
+    """Makes the tables of a new ledger, and brings an older one up to date where it may; returns
+    the ledger's properties.
+
+    Raises:
+        SchemaMismatch: the ledger is newer, or older and may not be upgraded, or can't be.
+        StoreUnavailable: the database can't be reached.
+    """
+    properties = _properties(recorder)
+    if properties.get(SCHEMA_VERSION) != str(VERSION):
+        _bring_up_to_date(recorder, may_upgrade=may_upgrade)
+        properties = _properties(recorder)
+    recorder.expect_schema(VERSION)
+    return properties
+
+
+def fingerprint(recorder: LedgerRecorder, projection: Projection) -> str:
+    """Tells whether a read model was made by this description of it, on this kind of database."""
+    description = f"{projection.revision} {recorder.describe(projection.table)}"
+    return sha256(description.encode()).hexdigest()[:16]
+
+
+def outdated(recorder: LedgerRecorder) -> list[Projection]:
+    """The read models that were made by another description, and can't be used."""
+    properties = _properties(recorder)
+    return [
+        projection
+        for projection in PROJECTIONS
+        if properties.get(read_model_property(projection.table))
+        != fingerprint(recorder, projection)
+    ]
+
+
+def mark_as_current(
+    recorder: LedgerRecorder, transaction: LedgerTransaction, projection: Projection
+) -> None:
+    """The read model was made by this description."""
+    name = read_model_property(projection.table)
+    _set(transaction, name, fingerprint(recorder, projection))
+
+
+def mark_as_outdated(transaction: LedgerTransaction) -> None:
+    """Every read model is to be rebuilt."""
+    for projection in PROJECTIONS:
+        _set(transaction, read_model_property(projection.table), "")
+
+
+def _properties(recorder: LedgerRecorder) -> dict[str, str]:
+    """Read without a lock, so that a ledger that is up to date opens beside any writer."""
+    return {found.name: found.value for found in recorder.select_properties()}
+
+
+def _bring_up_to_date(recorder: LedgerRecorder, *, may_upgrade: bool) -> None:
+    try:
+        with recorder.transaction() as transaction:
+            transaction.lock_schema()
+            found = _version(recorder, transaction)
+            if found == 0:
+                _create(recorder, transaction)
+                return
+        if found == VERSION:  # Another process was faster.
+            return
+        if found > VERSION:
+            raise SchemaMismatch(
+                f"this ledger has schema {found}, and this version of stockledger knows {VERSION}: "
+                "use the version that upgraded it, or a later one"
+            )
+        if not may_upgrade:
+            raise SchemaMismatch(_how_to_upgrade(found))
+        for version in range(found + 1, VERSION + 1):
+            _step(recorder, version)
+    except NotAllowed as error:
+        raise SchemaMismatch(
+            f"the tables can't be made or changed by this role ({error}): run `stockledger "
+            "upgrade` with one that may, and give this one the right to read and write"
+        ) from error
+
+
+def _how_to_upgrade(found: int) -> str:
+    return (
+        f"this ledger has schema {found}, and this version of stockledger needs {VERSION}: back it "
+        "up, stop the servers that use it, and run `stockledger upgrade`"
+    )
+
+
+def _version(recorder: LedgerRecorder, transaction: LedgerTransaction) -> int:
+    """The database's schema number; 0 where there is no ledger. Raises SchemaMismatch."""
+    if transaction.columns(PROPERTIES.name):
+        properties = dict(transaction.rows(PROPERTIES))
+        try:
+            return int(properties[SCHEMA_VERSION])
+        except (KeyError, ValueError) as error:
+            raise SchemaMismatch(
+                f"the table {PROPERTIES.name} is damaged, and does not say which schema this "
+                "ledger has: restore a backup"
+            ) from error
+    if not transaction.columns(EVENTS):
+        return 0
+    for table, columns in recorder.first_schema.items():
+        found = transaction.columns(table)
+        different = sorted(name for name, _ in found.items() ^ columns.items())
+        if different:
+            raise SchemaMismatch(
+                f"this ledger is older than schema 1, the first that can be upgraded: {table} "
+                f"differs in {', '.join(dict.fromkeys(different))}"
+            )
+    return 1
+
+
+def _create(recorder: LedgerRecorder, transaction: LedgerTransaction) -> None:
+    for statement in recorder.events_schema:
+        transaction.run(statement)
+    for table in (PROPERTIES, *KEPT_TABLES):
+        transaction.create_table(table)
+    for projection in PROJECTIONS:
+        transaction.create_table(projection.table)
+        mark_as_current(recorder, transaction, projection)
+    _set(transaction, SCHEMA_VERSION, str(VERSION))
+    _set(transaction, BOOKMARK_KEY, token_hex(32))
+
+
+def _step(recorder: LedgerRecorder, version: int) -> None:
+    """From the schema before `version` to it; nothing where another process was faster."""
+    with recorder.transaction() as transaction:
+        transaction.lock_schema()
+        if _version(recorder, transaction) != version - 1:
+            return
+        for statement in recorder.steps[version]:
+            transaction.run(statement)
+        for migrate in MIGRATIONS.get(version, ()):
+            migrate(transaction)
+        if BOOKMARK_KEY not in dict(transaction.rows(PROPERTIES)):
+            _set(transaction, BOOKMARK_KEY, token_hex(32))
+        _set(transaction, SCHEMA_VERSION, str(version))
+
+
+def _set(transaction: LedgerTransaction, name: str, value: str) -> None:
+    transaction.write(PROPERTIES, [Upsert([Property(name, value)])])

@@ -1,0 +1,1 @@
+"""The write path: a batch is decided in memory and recorded in one commit."""

@@ -1,0 +1,91 @@
+"""Registering the items of a batch, before its transactions: each by itself, all in one commit."""
+
+from collections.abc import Container, Sequence
+from datetime import datetime
+from typing import Literal, NamedTuple
+from uuid import UUID
+
+from application.access.principal import Principal
+from application.access.roles import Permission
+from application.parsing.fields import FieldWarning
+from application.parsing.items import ParsedItem, Registration
+from domain.errors import Conflict, ItemDiffers, LedgerDamaged, Rejection
+from domain.stock_item import StockItem
+
+
+class RegistrationResult(NamedTuple):
+    """What became of one of the items."""
+
+    place: int
+    status: Literal["registered", "known", "differs", "failed"]
+    item: StockItem | None
+    """None where it failed."""
+    rejection: Rejection | None
+    """Why it failed, or how it differs."""
+    warnings: Sequence[FieldWarning]
+
+
+class Registrar:
+    """Decides about the items of a commit's batches. What is registered is among `items` from then
+    on, for the transactions behind it."""
+
+    def __init__(
+        self,
+        items: dict[UUID, StockItem],
+        damaged: Container[UUID],
+        given_up: Container[UUID],
+        now: datetime,
+    ) -> None:
+        self._items = items
+        self._damaged = damaged
+        self._given_up = given_up
+        self._now = now
+
+    def register(
+        self, parsed: Sequence[ParsedItem], principal: Principal
+    ) -> list[RegistrationResult]:
+        """Each by itself, in order."""
+        return [self._register(place, one, principal) for place, one in enumerate(parsed)]
+
+    def _register(self, place: int, one: ParsedItem, principal: Principal) -> RegistrationResult:
+        try:
+            if isinstance(one.registration, Rejection):
+                raise one.registration
+            self._require_allowed(one.registration, principal)
+            return self._decide(place, one.registration, one.warnings, principal)
+        except Rejection as rejection:
+            return RegistrationResult(place, "failed", None, rejection, one.warnings)
+
+    def _require_allowed(self, registration: Registration, principal: Principal) -> None:
+        """Raises Forbidden, LedgerDamaged, Conflict."""
+        principal.require(Permission.MANAGE_ITEMS)
+        principal.require_location(registration.location)
+        if registration.item_id in self._damaged:
+            raise LedgerDamaged(registration.item_id)
+        if registration.item_id in self._given_up:
+            raise Conflict(registration.item_id)
+
+    def _decide(
+        self,
+        place: int,
+        registration: Registration,
+        warnings: Sequence[FieldWarning],
+        principal: Principal,
+    ) -> RegistrationResult:
+        known = self._items.get(registration.item_id)
+        if known is None:
+            new = StockItem.register(
+                registration.location,
+                registration.sku,
+                registration.details,
+                by=principal.actor,
+                recorded_at=self._now,
+            )
+            self._items[new.id] = new
+            return RegistrationResult(place, "registered", new, None, warnings)
+        if registration.agrees_with(known):
+            return RegistrationResult(place, "known", known, None, warnings)
+        differs = ItemDiffers(
+            known.id, name=known.name, unit=known.unit, safety_stock=known.safety_stock
+        )
+        return RegistrationResult(place, "differs", known, differs, warnings)

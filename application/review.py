@@ -1,0 +1,218 @@
+"""What people do with rejected transactions: look at them, try them again, dismiss them."""
+
+import json
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from uuid import UUID, uuid5
+
+from application.access.audit import Action, AuditTrail, Origin
+from application.access.principal import Principal
+from application.clock import Clock, utc_now
+from application.ledger.retry import until_won
+from application.parsing.batch import moved_at
+from application.parsing.transactions import read_element
+from application.persistence.filters import RejectedFilter
+from application.persistence.recorder import LedgerRecorder
+from application.recording.errors import AlreadyRecorded, UnknownRejection
+from application.recording.rejections import RejectionKeeper
+from application.recording.sync import SyncResult, SyncService
+from application.tables.rejected import RejectedTransaction, Standing
+from domain.errors import Invalid, LocalIdReused
+from domain.labels import label
+from domain.transaction import Transaction, TransactionType
+
+MAX_DISMISSED_AT_ONCE = 1_000
+"""Rejected transactions that one call closes."""
+
+MAX_UNDER_ONE_NAME = 1_000
+"""Rejected transactions that may have one `localId`, each with other content."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Correction:
+    """An adjustment that is recorded, under an id of its own, before something is tried again."""
+
+    local_id: UUID
+    quantity: int
+    """The signed difference."""
+    reason: str | None = None
+    note: str | None = None
+
+
+class ReviewService:
+    """Lets people work through what was rejected at their locations.
+
+    Rejected transactions go by their `local_id`, or by the rejection's own id, where the `local_id`
+    could not be read.
+    """
+
+    def __init__(
+        self,
+        recorder: LedgerRecorder,
+        sync: SyncService,
+        keeper: RejectionKeeper,
+        audit: AuditTrail,
+        clock: Clock = utc_now,
+    ) -> None:
+        self._recorder = recorder
+        self._sync = sync
+        self._keeper = keeper
+        self._audit = audit
+        self._clock = clock
+
+    def dismiss(
+        self, name: UUID, reason: str, principal: Principal, origin: Origin
+    ) -> RejectedTransaction:
+        """Closes what is open under that name, and returns what was rejected last. What is
+        dismissed already stays as it is.
+
+        Raises:
+            Invalid: the reason is blank or too long.
+            UnknownRejection: nothing that the caller may see was rejected under that name.
+            AlreadyRecorded: it was recorded after all.
+        """
+        reason = label("reason", reason)
+        return until_won(lambda _: self._dismiss(name, reason, principal, origin))
+
+    def dismiss_matching(
+        self, wanted: RejectedFilter, reason: str, principal: Principal, origin: Origin
+    ) -> tuple[int, bool]:
+        """Closes what is open and matches, `MAX_DISMISSED_AT_ONCE` at the most; returns how many,
+        and whether there are more.
+
+        Raises:
+            Invalid: the reason is blank or too long.
+        """
+        reason = label("reason", reason)
+        opened = replace(wanted, standing=Standing.OPEN.value)
+        found = self._recorder.select_rejected(opened, before=None, limit=MAX_DISMISSED_AT_ONCE + 1)
+        chosen = found[:MAX_DISMISSED_AT_ONCE]
+        number = until_won(lambda _: self._dismiss_all(chosen, reason, principal, origin))
+        return number, len(found) > len(chosen)
+
+    def retry(
+        self,
+        name: UUID,
+        principal: Principal,
+        correction: Correction | None = None,
+        local_id: UUID | None = None,
+    ) -> SyncResult:
+        """Sends it again, as it was sent; with a correction, both are recorded or neither.
+
+        Args:
+            name: the transaction's `local_id`, or the rejection's own id.
+            principal: who tries it again.
+            correction: what is to come before.
+            local_id: the new one of a transaction whose own is another one's, unless it shall be
+                the UUIDv5 of that and the rejection's id.
+
+        Raises:
+            UnknownRejection: nothing that the caller may see was rejected under that name.
+            AlreadyRecorded: it was recorded after all.
+            Invalid: it can't be understood by this version either; or a `local_id` is not the
+                new one that it should be.
+            Unsupported: only a newer version than this one understands it.
+        """
+        wanted = RejectedFilter(name=name, locations=principal.visible(None))
+        found = self._recorder.select_rejected(wanted, before=None, limit=MAX_UNDER_ONE_NAME)
+        row = _latest(name, found)
+        if row.standing == Standing.RESOLVED:
+            raise AlreadyRecorded(name)
+        transaction = _renamed(_understood(row), row, local_id)
+        if correction is None:
+            return self._sync.retry(row, [transaction], principal)
+        if correction.local_id in {row.local_id, transaction.local_id}:
+            raise Invalid("adjustment.localId", "must be one of its own")
+        try:
+            adjustment = _adjustment(correction, transaction.item_id)
+        except Invalid as error:
+            details = error.details
+            raise Invalid(f"adjustment.{details['field']}", str(details["problem"])) from None
+        return self._sync.retry(row, [adjustment, transaction], principal)
+
+    def _dismiss(
+        self, name: UUID, reason: str, principal: Principal, origin: Origin
+    ) -> RejectedTransaction:
+        now = self._clock()
+        with self._recorder.transaction() as transaction:
+            found = _visible(transaction.rejected(name), principal)
+            latest = _latest(name, found)
+            opened = [row for row in found if row.standing == Standing.OPEN]
+            if opened:
+                detail = f"{name}, {opened[0].code}: {reason}"
+                self._keeper.dismiss(transaction, opened, reason, principal.actor, now)
+                self._audit.append(transaction, Action.REJECTION_DISMISSED, origin, detail)
+            elif latest.standing == Standing.RESOLVED:
+                raise AlreadyRecorded(name)
+            return _latest(name, _visible(transaction.rejected(name), principal))
+
+    def _dismiss_all(
+        self,
+        chosen: Sequence[RejectedTransaction],
+        reason: str,
+        principal: Principal,
+        origin: Origin,
+    ) -> int:
+        """Those of them that are still open."""
+        now = self._clock()
+        with self._recorder.transaction() as transaction:
+            opened = [
+                row
+                for rejection_id in sorted(one.rejection_id for one in chosen)
+                for row in transaction.rejected(rejection_id)
+                if row.rejection_id == rejection_id and row.standing == Standing.OPEN
+            ]
+            if opened:
+                detail = f"{len(opened)} at once, {opened[0].rejection_id} the first: {reason}"
+                self._keeper.dismiss(transaction, opened, reason, principal.actor, now)
+                self._audit.append(transaction, Action.REJECTION_DISMISSED, origin, detail)
+        return len(opened)
+
+
+def _visible(
+    rows: Iterable[RejectedTransaction], principal: Principal
+) -> list[RejectedTransaction]:
+    return [row for row in rows if principal.may_enter(row.location)]
+
+
+def _latest(name: UUID, found: Sequence[RejectedTransaction]) -> RejectedTransaction:
+    """What was rejected last, what is open first. Raises UnknownRejection."""
+    if not found:
+        raise UnknownRejection(name)
+    return max(found, key=lambda row: (row.standing == Standing.OPEN, row.rejected_at))
+
+
+def _understood(row: RejectedTransaction) -> Transaction:
+    """The transaction, by what this version knows. Raises Invalid, Unsupported."""
+    try:
+        transaction = read_element(json.loads(row.element)).transaction
+    except (ValueError, Invalid) as error:
+        problem = f" ({error})" if isinstance(error, Invalid) else ""
+        raise Invalid("transaction", f"is malformed{problem}: it can only be dismissed") from None
+    return transaction if row.moved_at is None else moved_at(transaction, row.moved_at)
+
+
+def _renamed(
+    transaction: Transaction, row: RejectedTransaction, local_id: UUID | None
+) -> Transaction:
+    """One whose `local_id` is another transaction's takes a new one, the same for every retry.
+    Raises Invalid."""
+    if row.code == LocalIdReused.code:
+        new = local_id or uuid5(transaction.local_id, str(row.rejection_id))
+        if new == transaction.local_id:
+            raise Invalid("localId", "is recorded with other content: give a new one")
+        return replace(transaction, local_id=new)
+    if local_id is not None:
+        raise Invalid("localId", f"is changed only where it was rejected as {LocalIdReused.code}")
+    return transaction
+
+
+def _adjustment(correction: Correction, item_id: UUID) -> Transaction:
+    return Transaction(
+        local_id=correction.local_id,
+        type=TransactionType.ADJUST,
+        item_id=item_id,
+        quantity=correction.quantity,
+        reason=correction.reason,
+        note=correction.note,
+    )

@@ -1,0 +1,1 @@
+"""Endpoints, one file a subject. Each translates, and calls the application once."""

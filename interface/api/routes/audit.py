@@ -1,0 +1,41 @@
+"""/audit: who was turned away, and what was done to keys."""
+
+from http import HTTPStatus
+from typing import Annotated
+from uuid import UUID
+
+from fastapi import Query
+
+from application.access.audit import Action
+from application.access.roles import Permission
+from application.persistence.filters import AuditFilter
+from interface.api.dependencies import Audit, needs
+from interface.api.problems import documented
+from interface.api.read_slots import Reading
+from interface.api.route_classes import strict_router
+from interface.api.schemas.access import AuditPage, AuditRecord
+from interface.api.schemas.paging import Timeline, WantedText, cursor_for, parse_cursor
+
+router = strict_router(tags=["access"], dependencies=[needs(Permission.READ_AUDIT)])
+
+_INVALID = HTTPStatus.UNPROCESSABLE_ENTITY
+
+
+class AuditQuery(Timeline):
+    """Which entries are asked for."""
+
+    action: Action | None = None
+    actor: WantedText = None
+
+
+@router.get("/audit", summary="The audit trail", responses=documented(_INVALID))
+def list_audit_entries(
+    audit: Audit, _: Reading, query: Annotated[AuditQuery, Query()]
+) -> AuditPage:
+    """Failed authentications, refused writes and changes of keys, the newest first."""
+    wanted = AuditFilter(**query.model_dump(exclude={"limit", "cursor"}))
+    entries = audit.entries(wanted, before=parse_cursor(query.cursor, UUID), limit=query.limit)
+    return AuditPage(
+        items=[AuditRecord.of(entry) for entry in entries],
+        next_cursor=cursor_for(entries, query.limit, lambda entry: entry.entry_id),
+    )

@@ -1,0 +1,155 @@
+"""/items: the stock list, and what is done to one item besides moving it."""
+
+from dataclasses import replace
+from http import HTTPStatus
+from typing import Annotated
+from uuid import UUID
+
+from fastapi import Query, Response
+from pydantic import BaseModel, Field
+
+from application.persistence.filters import ItemFilter
+from domain.errors import Invalid
+from domain.limits import MAX_QUANTITY
+from domain.stock_item import ItemDetails
+from interface.api.dependencies import CanManageItems, CanRead, Feed, Items, Reader
+from interface.api.problems import documented
+from interface.api.route_classes import strict_router
+from interface.api.schemas.base import QueryInstant
+from interface.api.schemas.items import DetailsChange, Item, ItemPage, Registration
+from interface.api.schemas.paging import (
+    Cursor,
+    KeyText,
+    Limit,
+    WantedLabel,
+    WantedText,
+    cursor_for,
+    parse_cursor,
+)
+
+router = strict_router(prefix="/items", tags=["items"])
+
+_INVALID = HTTPStatus.UNPROCESSABLE_ENTITY
+
+
+class StockQuery(BaseModel):
+    """Which rows of the stock list are asked for."""
+
+    location: WantedLabel = None
+    sku: WantedLabel = None
+    q: Annotated[WantedText, Field(description="A part of SKU or name, in any case.")] = None
+    active: Annotated[
+        bool | None, Field(description="`false` for the discontinued ones alone.")
+    ] = None
+    below_safety_stock: Annotated[
+        bool, Field(alias="belowSafetyStock", description="Those to be restocked: active ones.")
+    ] = False
+    limit: Limit = 100
+    cursor: Cursor = None
+
+
+@router.post(
+    "",
+    summary="Register an item",
+    status_code=HTTPStatus.CREATED,
+    responses={
+        200: {"model": Item, "description": "The same item is registered already"},
+        **documented(HTTPStatus.CONFLICT, _INVALID),
+    },
+)
+def register_item(
+    registration: Registration, items: Items, caller: CanManageItems, response: Response
+) -> Item:
+    """201 for a new item; 200 where the same is there already; 409 where it is there with other
+    details. The `itemId` follows from `location` and `sku`, so that a device can make it offline.
+    """
+    details = ItemDetails(
+        name=registration.name, unit=registration.unit, safety_stock=registration.safety_stock
+    )
+    item, is_new = items.register(registration.location, registration.sku, details, caller)
+    if is_new:
+        response.headers["Location"] = f"/items/{item.id}"
+    else:
+        response.status_code = HTTPStatus.OK
+    return Item.of_item(item)
+
+
+@router.get("", summary="List stock levels", responses=documented(_INVALID))
+def list_items(
+    caller: CanRead, reader: Reader, feed: Feed, query: Annotated[StockQuery, Query()]
+) -> ItemPage:
+    """Stock levels of the caller's locations by location and SKU, as of the last sync.
+
+    All pages together are a first copy: what is written meanwhile neither hides an item nor shows
+    it twice, and is among the changes behind `nextAfter`, which is the same on each page. Pass over
+    a change whose `version` your copy has already.
+    """
+    wanted = ItemFilter(
+        locations=caller.visible(query.location),
+        sku=query.sku,
+        text=query.q,
+        active=query.active,
+        below_safety_stock=query.below_safety_stock,
+    )
+    cursor = parse_cursor(query.cursor, tuple[KeyText, KeyText, KeyText, UUID])
+    # Before anything is read, so that what is written from here on comes with the changes.
+    next_after, after = (cursor[0], cursor[1:]) if cursor else (str(feed.head()), None)
+    levels = reader.select_items(wanted, after=after, limit=query.limit)
+    return ItemPage(
+        items=[Item.of_level(level) for level in levels],
+        next_cursor=cursor_for(
+            levels,
+            query.limit,
+            lambda level: (next_after, level.location, level.sku, level.item_id),
+        ),
+        next_after=next_after,
+    )
+
+
+@router.get("/{item_id}", summary="One item", responses=documented(HTTPStatus.NOT_FOUND, _INVALID))
+def get_item(
+    item_id: UUID,
+    caller: CanRead,
+    items: Items,
+    reader: Reader,
+    version: Annotated[int | None, Query(ge=1, le=MAX_QUANTITY)] = None,
+    as_of: Annotated[QueryInstant | None, Query(alias="asOf")] = None,
+) -> Item:
+    """The item now, as its event number `version` left it, or as it was recorded at `asOf`."""
+    if version is not None and as_of is not None:
+        raise Invalid("version", "can't be given together with asOf")
+    if version is not None:
+        return Item.of_item(items.at_version(item_id, version, caller))
+    if as_of is not None:
+        return Item.of_item(items.as_of(item_id, as_of, caller))
+    return Item.of_level(caller.found(item_id, reader.select_item(item_id)))
+
+
+@router.patch(
+    "/{item_id}",
+    summary="Change an item's details",
+    responses=documented(HTTPStatus.NOT_FOUND, HTTPStatus.CONFLICT, _INVALID),
+)
+def change_item(item_id: UUID, change: DetailsChange, items: Items, caller: CanManageItems) -> Item:
+    """Changes what the body names, and leaves the rest."""
+    changed = change.model_dump(exclude_unset=True)
+
+    def apply(details: ItemDetails) -> ItemDetails:
+        return replace(details, **changed)
+
+    return Item.of_item(items.change_details(item_id, apply, caller))
+
+
+_LIFE_CYCLE = documented(HTTPStatus.NOT_FOUND, HTTPStatus.CONFLICT, _INVALID)
+
+
+@router.post("/{item_id}/discontinue", summary="End an item's movements", responses=_LIFE_CYCLE)
+def discontinue_item(item_id: UUID, items: Items, caller: CanManageItems) -> Item:
+    """No movement is recorded until the item is reactivated. Nothing changes the second time."""
+    return Item.of_item(items.discontinue(item_id, caller))
+
+
+@router.post("/{item_id}/reactivate", summary="Let an item move again", responses=_LIFE_CYCLE)
+def reactivate_item(item_id: UUID, items: Items, caller: CanManageItems) -> Item:
+    """Undoes a discontinuation. Nothing changes the second time."""
+    return Item.of_item(items.reactivate(item_id, caller))

@@ -1,0 +1,113 @@
+"""Movements: one at a time, online, and the journal of all."""
+
+from http import HTTPStatus
+from typing import Annotated, Any
+from uuid import UUID
+
+from fastapi import Query, Request, Response
+
+from application.parsing.batch import parse_batch
+from application.parsing.transactions import MovementElement
+from application.persistence.filters import MovementFilter
+from domain.errors import Invalid
+from domain.transaction import TransactionType
+from interface.api.body import JSONBody, arrival
+from interface.api.dependencies import CanRead, CanRecord, Reader, Sync
+from interface.api.problems import documented
+from interface.api.recording import recorded
+from interface.api.route_classes import strict_router
+from interface.api.schemas.base import json_body
+from interface.api.schemas.movements import MovementPage, MovementRecord
+from interface.api.schemas.paging import (
+    Position,
+    Timeline,
+    WantedLabel,
+    WantedText,
+    cursor_for,
+    parse_cursor,
+)
+from interface.api.schemas.sync import SyncedTransaction, synced_answer
+
+router = strict_router(tags=["movements"])
+
+_INVALID = HTTPStatus.UNPROCESSABLE_ENTITY
+
+
+class ItemJournalQuery(Timeline):
+    """Which rows of an item's journal are asked for."""
+
+    type: TransactionType | None = None
+    actor: WantedText = None
+    device: WantedText = None
+    reference: WantedText = None
+
+    def movement_filter(self, **more: Any) -> MovementFilter:
+        """What the read model is asked for."""
+        return MovementFilter(**self.model_dump(exclude={"location", "limit", "cursor"}), **more)
+
+
+class JournalQuery(ItemJournalQuery):
+    """Which rows of the journal are asked for."""
+
+    location: WantedLabel = None
+
+
+@router.post(
+    "/items/{item_id}/movements",
+    summary="Record one movement",
+    status_code=HTTPStatus.CREATED,
+    response_model=SyncedTransaction,
+    responses={
+        200: {"model": SyncedTransaction, "description": "Recorded before: a duplicate"},
+        **documented(HTTPStatus.NOT_FOUND, HTTPStatus.CONFLICT, _INVALID),
+    },
+    openapi_extra=json_body(MovementElement),
+)
+async def record_movement(
+    request: Request, item_id: UUID, body: JSONBody, sync: Sync, caller: CanRecord
+) -> Response:
+    """Records one movement of the item in the path, by the same rules as a batch of one."""
+    if not isinstance(body, dict):
+        raise Invalid("transaction", "must be an object")
+    fields = {name: value for name, value in body.items() if name not in {"itemId", "item_id"}}
+    batch = parse_batch([{**fields, "itemId": str(item_id)}], arrival(request))
+    result = await recorded(sync, batch, caller)
+    if result.failed:
+        raise result.failed[0].rejection
+    return synced_answer(result)
+
+
+@router.get("/movements", summary="The journal", responses=documented(_INVALID))
+def list_movements(
+    caller: CanRead,
+    reader: Reader,
+    query: Annotated[JournalQuery, Query()],
+) -> MovementPage:
+    """Recorded transactions at the caller's locations, the newest first."""
+    wanted = query.movement_filter(locations=caller.visible(query.location))
+    return _page(reader, wanted, query)
+
+
+@router.get(
+    "/items/{item_id}/movements",
+    summary="One item's journal",
+    responses=documented(HTTPStatus.NOT_FOUND, _INVALID),
+)
+def list_item_movements(
+    item_id: UUID,
+    caller: CanRead,
+    reader: Reader,
+    query: Annotated[ItemJournalQuery, Query()],
+) -> MovementPage:
+    """The item's recorded transactions, the newest first."""
+    caller.found(item_id, reader.select_item(item_id))
+    return _page(reader, query.movement_filter(item_id=item_id), query)
+
+
+def _page(reader: Reader, wanted: MovementFilter, query: ItemJournalQuery) -> MovementPage:
+    before = parse_cursor(query.cursor, Position)
+    rows = reader.select_movements(wanted, before=before, limit=query.limit)
+    return MovementPage(
+        items=[MovementRecord.of_row(row) for row in rows],
+        next_cursor=cursor_for(rows, query.limit, lambda row: row.position),
+    )

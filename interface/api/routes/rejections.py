@@ -1,0 +1,131 @@
+"""/sync/rejections: what was not recorded, for people to work through."""
+
+from http import HTTPStatus
+from typing import Annotated
+from uuid import UUID
+
+from fastapi import Query, Request, Response
+
+from application.persistence.filters import RejectedFilter
+from application.tables.rejected import Standing
+from interface.api.dependencies import Audit, CanRead, CanReview, From, Reader, Review
+from interface.api.problems import documented
+from interface.api.refusals import record_forbidden
+from interface.api.route_classes import strict_router
+from interface.api.schemas.paging import (
+    Milliseconds,
+    Timeline,
+    WantedLabel,
+    WantedText,
+    cursor_for,
+    from_milliseconds,
+    parse_cursor,
+    to_milliseconds,
+)
+from interface.api.schemas.rejections import (
+    BulkDismissal,
+    Dismissal,
+    Dismissed,
+    RejectedRecord,
+    RejectionPage,
+    Retry,
+)
+from interface.api.schemas.sync import SyncResponse, sync_answer
+
+router = strict_router(prefix="/sync/rejections", tags=["sync"])
+
+_INVALID = HTTPStatus.UNPROCESSABLE_ENTITY
+_CLOSING = documented(HTTPStatus.NOT_FOUND, HTTPStatus.CONFLICT, _INVALID)
+
+
+class RejectionQuery(Timeline):
+    """Which rejected transactions are asked for."""
+
+    location: WantedLabel = None
+    status: Annotated[Standing | None, Query(description="`open` is what waits for somebody.")] = (
+        None
+    )
+    code: WantedText = None
+    item_id: Annotated[UUID | None, Query(alias="itemId")] = None
+    actor: WantedText = None
+    device: WantedText = None
+
+
+@router.get("", summary="What was rejected", responses=documented(_INVALID))
+def list_rejections(
+    caller: CanRead, reader: Reader, query: Annotated[RejectionQuery, Query()]
+) -> RejectionPage:
+    """Transactions at the caller's locations that were not recorded, the newest first. Each is kept
+    until it is recorded under its `localId` after all, or somebody dismisses it, and for some time
+    after that."""
+    wanted = RejectedFilter(
+        locations=caller.visible(query.location),
+        standing=query.status,
+        code=query.code,
+        item_id=query.item_id,
+        actor=query.actor,
+        device=query.device,
+        rejected_from=query.recorded_from,
+        rejected_to=query.recorded_to,
+    )
+    cursor = parse_cursor(query.cursor, tuple[Milliseconds, UUID])
+    before = cursor and (from_milliseconds(cursor[0]), cursor[1])
+    rows = reader.select_rejected(wanted, before=before, limit=query.limit)
+    return RejectionPage(
+        items=[RejectedRecord.of(row) for row in rows],
+        next_cursor=cursor_for(
+            rows,
+            query.limit,
+            lambda row: (to_milliseconds(row.first_rejected_at), row.rejection_id),
+        ),
+    )
+
+
+@router.post("/dismiss", summary="Leave many at that", responses=_CLOSING)
+def dismiss_rejections(
+    dismissal: BulkDismissal, caller: CanReview, review: Review, origin: From
+) -> Dismissed:
+    """Closes all open rejections that match the filter, at the caller's locations, with one reason:
+    1,000 at the most. Call it again while there are more."""
+    chosen = dismissal.filter
+    wanted = RejectedFilter(
+        locations=caller.visible(chosen.location),
+        code=chosen.code,
+        item_id=chosen.item_id,
+        actor=chosen.actor,
+        device=chosen.device,
+        rejected_from=chosen.recorded_from,
+        rejected_to=chosen.recorded_to,
+    )
+    number, has_more = review.dismiss_matching(wanted, dismissal.reason, caller, origin)
+    return Dismissed(dismissed=number, has_more=has_more)
+
+
+@router.post("/{local_id}/dismiss", summary="Leave it at that", responses=_CLOSING)
+def dismiss_rejection(
+    local_id: UUID, dismissal: Dismissal, caller: CanReview, review: Review, origin: From
+) -> RejectedRecord:
+    """Closes a rejection, with a reason. Nothing changes the second time. Where no `localId` could
+    be read, the path takes the `rejectionId`."""
+    return RejectedRecord.of(review.dismiss(local_id, dismissal.reason, caller, origin))
+
+
+@router.post(
+    "/{local_id}/retry", summary="Try it again", response_model=SyncResponse, responses=_CLOSING
+)
+def retry_rejection(
+    request: Request,
+    local_id: UUID,
+    caller: CanReview,
+    review: Review,
+    audit: Audit,
+    origin: From,
+    retry: Retry | None = None,
+) -> Response:
+    """Sends the transaction again, as it was sent. With an adjustment, which comes first, both are
+    recorded or neither. What is recorded is resolved."""
+    asked = retry or Retry()
+    result = review.retry(local_id, caller, asked.correction, asked.local_id)
+    request.state.outcome = f"{len(result.synced)} synced, {len(result.failed)} failed"
+    record_forbidden(audit, origin, result)
+    return sync_answer(result)

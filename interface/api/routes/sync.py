@@ -1,0 +1,70 @@
+"""/sync/transactions: the backlog of a device, and what became of it."""
+
+from http import HTTPStatus
+
+from fastapi import APIRouter, Request, Response
+from starlette.concurrency import run_in_threadpool
+
+from application.access.principal import Principal
+from application.access.roles import Permission
+from application.following.changes import ChangeFeed, ChangePage, ChangesUnavailable
+from application.persistence.errors import ReadCancelled
+from domain.errors import Rejection
+from interface.api.body import SentBatch, read_batch
+from interface.api.dependencies import needs, origin_of
+from interface.api.problems import RequestProblem, documented
+from interface.api.read_slots import read_in_slot
+from interface.api.recording import recorded
+from interface.api.refusals import forbidden_in, record_forbidden
+from interface.api.route_classes import DirectRoute
+from interface.api.schemas.base import json_body
+from interface.api.schemas.changes import parse_page_wanted
+from interface.api.schemas.sync import SyncRequest, SyncResponse, sync_answer
+from interface.composition import Services
+
+router = APIRouter(tags=["sync"], route_class=DirectRoute)
+
+
+@router.post(
+    "/sync/transactions",
+    summary="Record a batch",
+    operation_id="recordTransactions",
+    dependencies=[needs(Permission.SYNC)],
+    response_model=SyncResponse,
+    responses=documented(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, HTTPStatus.UNPROCESSABLE_ENTITY),
+    openapi_extra=json_body(SyncRequest),
+)
+async def record_transactions(request: Request) -> Response:
+    """Records each transaction exactly once, in the order of the list.
+
+    A transaction that can't be recorded is listed under `failed` with its reason and does not keep
+    the others from being recorded. The same batch may be sent again at any time: what is recorded
+    already is answered as a `duplicate`. With `after` the answer also tells what changed since, as
+    GET /sync/changes does.
+    """
+    services: Services = request.app.state.services
+    caller: Principal = request.state.principal
+    sent = await read_batch(request)
+    result = await recorded(services.sync, sent.batch, caller)
+    request.state.outcome = f"{len(result.synced)} synced, {len(result.failed)} failed"
+    if forbidden_in(result):
+        await run_in_threadpool(record_forbidden, services.audit, origin_of(request), result)
+    changes = None if sent.after is None else await _changes(request, caller, sent)
+    return sync_answer(result, changes, sent.warnings)
+
+
+async def _changes(request: Request, caller: Principal, sent: SentBatch) -> ChangePage | Rejection:
+    """The batch is recorded by now, so nothing that is wrong here may stand in its place."""
+    feed = request.app.state.services.follower.feed
+    try:
+        return await read_in_slot(request, _page, feed, caller, sent)
+    except (RequestProblem, ReadCancelled):
+        return ChangesUnavailable()
+
+
+def _page(feed: ChangeFeed, caller: Principal, sent: SentBatch) -> ChangePage | Rejection:
+    try:
+        wanted = parse_page_wanted(sent.after, sent.limit)
+        return feed.page(feed.known(wanted.after), caller.visible(None), wanted.limit)
+    except Rejection as rejection:
+        return rejection

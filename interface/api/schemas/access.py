@@ -1,0 +1,110 @@
+"""What goes over the wire about keys and the audit trail."""
+
+from typing import Annotated, Self
+from uuid import UUID
+
+from pydantic import ConfigDict, Field
+
+from application.access.audit import Action
+from application.access.keys import MAX_LIFETIME, MAX_LOCATIONS, Issued
+from application.access.roles import Role
+from application.tables.access import ApiKey, AuditEntry
+from interface.api.schemas.base import RequestBody, Timestamp, Wire, example
+
+
+class NewKey(RequestBody):
+    """A key to create."""
+
+    model_config = example(name="scanner-7", role="device", locations=["main"], expiresInDays=90)
+
+    name: str
+    role: Annotated[Role, Field(strict=False)]
+    locations: Annotated[list[str], Field(default_factory=list, max_length=MAX_LOCATIONS)]
+    expires_in_days: Annotated[int | None, Field(ge=1, le=MAX_LIFETIME.days)] = None
+
+
+class Rotation(RequestBody):
+    """How a key shall be replaced."""
+
+    model_config = example(graceHours=24)
+
+    grace_hours: Annotated[
+        int, Field(ge=0, le=24 * 90, description="The old key goes on being good for so long.")
+    ] = 24
+
+
+class KeyDescription(Wire):
+    """An API key, without the key itself."""
+
+    model_config = example(
+        keyId="k3v9q1",
+        name="scanner-7",
+        role="device",
+        locations=["main"],
+        createdAt="2026-01-08T00:20:11.482Z",
+        createdBy="first-admin",
+        expiresAt="2026-04-08T00:20:11.482Z",
+        revokedAt=None,
+    )
+
+    key_id: str
+    name: str
+    role: Role
+    locations: list[str]
+    created_at: Timestamp
+    created_by: str
+    expires_at: Timestamp | None
+    revoked_at: Timestamp | None
+
+    @classmethod
+    def of(cls, key: ApiKey) -> Self:
+        return cls(**(key._asdict() | {"locations": key.locations, "role": Role(key.role)}))
+
+
+class IssuedKey(KeyDescription):
+    """A new API key."""
+
+    model_config = ConfigDict(json_schema_extra=None)
+
+    key: Annotated[str, Field(description="Shown this once, and kept nowhere.")]
+
+    @classmethod
+    def of_issued(cls, issued: Issued) -> Self:
+        return cls(key=issued.secret, **KeyDescription.of(issued.key).model_dump())
+
+
+class KeyList(Wire):
+    items: list[KeyDescription]
+
+
+class AuditRecord(Wire):
+    """Something that was tried or done."""
+
+    model_config = example(
+        entryId="019b9ad2-6f6a-7c3e-9d1f-0a4b6c8d2e01",
+        recordedAt="2026-01-08T00:20:11.482Z",
+        action="AUTHENTICATION_FAILED",
+        actor=None,
+        keyId=None,
+        address="192.0.2.7",
+        requestId="9f2d7c1a5b3e4f60",
+        detail="GET /items: no such key",
+    )
+
+    entry_id: UUID
+    recorded_at: Timestamp
+    action: Action
+    actor: str | None
+    key_id: str | None
+    address: str | None
+    request_id: str | None
+    detail: str
+
+    @classmethod
+    def of(cls, entry: AuditEntry) -> Self:
+        return cls(**(entry._asdict() | {"action": Action(entry.action)}))
+
+
+class AuditPage(Wire):
+    items: list[AuditRecord]
+    next_cursor: str | None

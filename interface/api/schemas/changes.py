@@ -1,0 +1,220 @@
+"""What goes over the wire about changes."""
+
+from contextlib import suppress
+from functools import lru_cache
+from typing import Annotated, Final
+from uuid import UUID
+
+from pydantic import BaseModel, Field, TypeAdapter, ValidationError
+
+from application.following.changes import ChangePage
+from application.parsing.spellings import read_whole_number
+from application.parsing.transactions import WholeNumber
+from application.persistence.reader import Change
+from application.projections.item_changes import ItemChange
+from application.projections.movements import Movement
+from domain.transaction import TransactionType
+from interface.api.schemas.base import CoveredAt, DeviceTime, Timestamp, Wire, example, is_none
+from interface.api.schemas.paging import Limit, WantedLabel
+from interface.api.validation import invalid
+
+REMEMBERED: Final = 10_000
+"""Changes whose JSON is kept, because many follow them."""
+
+MAX_WAIT: Final = 30
+"""Seconds that a request for changes may wait."""
+
+MAX_BOOKMARK: Final = 100
+"""Characters."""
+
+_AFTER = "`nextAfter` of the last answer. Without it, from the beginning."
+
+_EVENT_OF: Final = {
+    TransactionType.INBOUND: "InboundRecorded",
+    TransactionType.OUTBOUND: "OutboundRecorded",
+    TransactionType.ADJUST: "Adjusted",
+    TransactionType.COUNT: "Adjusted",
+}
+
+
+class Wanted(BaseModel):
+    """Which changes are asked for."""
+
+    after: Annotated[str | None, Field(max_length=MAX_BOOKMARK, description=_AFTER)] = None
+    location: WantedLabel = None
+
+
+class PageWanted(Wanted):
+    """How many of them, and when."""
+
+    limit: Limit = 100
+    wait: Annotated[
+        float, Field(ge=0, le=MAX_WAIT, description="Seconds to wait where there is no change.")
+    ] = 0
+
+
+def parse_page_wanted(after: object, limit: object) -> PageWanted:
+    """What a batch says that it wants to be told. Raises Invalid."""
+    given = {"after": after} | ({} if limit is None else {"limit": limit})
+    with suppress(ValueError):
+        given["limit"] = read_whole_number(limit)
+    try:
+        return PageWanted.model_validate(given, strict=True)
+    except ValidationError as error:
+        raise invalid(error.errors()[0]) from None
+
+
+class RecordedTransaction(Wire):
+    """A recorded transaction, as part of a change."""
+
+    local_id: Annotated[UUID, Field(description="By which a device knows its own.")]
+    type: TransactionType
+    quantity: Annotated[
+        WholeNumber, Field(description="As it was asked for; what was counted, for COUNT.")
+    ]
+    delta: WholeNumber
+    covered_at: CoveredAt
+    reason: str | None
+    note: str | None
+    reference: str | None
+    device: str | None
+    occurred_at: Timestamp | None
+    device_time: Annotated[DeviceTime, Field(exclude_if=is_none)] = None
+
+
+class ItemDetails(Wire):
+    """How people know an item."""
+
+    name: str
+    unit: str
+    safety_stock: WholeNumber
+
+
+class ChangeRecord(Wire):
+    """Something that happened to an item."""
+
+    model_config = example(
+        position=2,
+        kind="InboundRecorded",
+        itemId="25611397-d162-5417-9427-6c759c4ceb9c",
+        location="main",
+        sku="TEA-250",
+        version=2,
+        onHand=24,
+        actor="scanner-7",
+        keyId="k3v9q1",
+        recordedAt="2026-01-08T00:20:11.482Z",
+        transaction={
+            "localId": "6f1c2f0e-8c43-4a57-9d0b-5a8d2f9a3b01",
+            "type": "INBOUND",
+            "quantity": 24,
+            "delta": 24,
+            "coveredAt": None,
+            "reason": None,
+            "note": "PO 1182",
+            "reference": "po:1182",
+            "device": "scanner-7",
+            "occurredAt": "2026-01-08T00:14:03.000Z",
+        },
+        details=None,
+    )
+
+    position: int
+    kind: Annotated[
+        str,
+        Field(
+            description="The event: `InboundRecorded`, `OutboundRecorded`, `Adjusted`, "
+            "`ItemRegistered`, `ItemDetailsChanged`, `ItemDiscontinued`, `ItemReactivated`. There "
+            "may be more some day: pass over what you don't know, but take its `onHand`."
+        ),
+    ]
+    item_id: UUID
+    location: str
+    sku: str
+    version: Annotated[int, Field(description="Of the item. Pass over what your copy has already.")]
+    on_hand: Annotated[WholeNumber, Field(description="After it.")]
+    actor: str
+    key_id: str | None
+    recorded_at: Timestamp
+    transaction: Annotated[
+        RecordedTransaction | None, Field(description="Where goods moved, or were counted.")
+    ] = None
+    details: Annotated[
+        ItemDetails | None, Field(description="Where they are told: registered, changed.")
+    ] = None
+
+    @classmethod
+    def of(cls, change: Change) -> "ChangeRecord":
+        kind = change.kind if isinstance(change, ItemChange) else _EVENT_OF[change.type]
+        return cls.model_construct(
+            position=change.position,
+            kind=kind,
+            item_id=change.item_id,
+            location=change.location,
+            sku=change.sku,
+            version=change.version,
+            on_hand=change.on_hand,
+            actor=change.actor,
+            key_id=change.key_id,
+            recorded_at=change.recorded_at,
+            transaction=_transaction(change) if isinstance(change, Movement) else None,
+            details=_details(change) if isinstance(change, ItemChange) else None,
+        )
+
+
+class ChangeList(Wire):
+    """A page of changes, in the ledger's order."""
+
+    items: list[ChangeRecord]
+    next_after: Annotated[str, Field(description="`after` of the next request. Keep it.")]
+    has_more: bool
+    head: Annotated[int, Field(description="The ledger's last position.")]
+
+    @classmethod
+    def of(cls, page: ChangePage) -> "ChangeList":
+        return cls.model_construct(
+            items=[ChangeRecord.of(change) for change in page.changes],
+            next_after=str(page.next_after),
+            has_more=page.has_more,
+            head=page.head,
+        )
+
+
+_CHANGE: Final = TypeAdapter(ChangeRecord)
+
+
+def page_json(page: ChangePage) -> str:
+    """The page as `ChangeList` writes it, at a fraction of the cost where others have it too."""
+    items = ",".join(_change_json(change) for change in page.changes)
+    has_more = "true" if page.has_more else "false"
+    return (
+        f'{{"items":[{items}],"nextAfter":"{page.next_after}",'
+        f'"hasMore":{has_more},"head":{page.head}}}'
+    )
+
+
+@lru_cache(REMEMBERED)
+def _change_json(change: Change) -> str:
+    return _CHANGE.dump_json(ChangeRecord.of(change), by_alias=True).decode()
+
+
+def _transaction(movement: Movement) -> RecordedTransaction:
+    return RecordedTransaction.model_construct(
+        local_id=movement.local_id,
+        type=movement.type,
+        quantity=movement.quantity,
+        delta=movement.delta,
+        covered_at=movement.covered_at,
+        reason=movement.reason,
+        note=movement.note,
+        reference=movement.reference,
+        device=movement.device,
+        occurred_at=movement.occurred_at,
+        device_time=movement.device_time,
+    )
+
+
+def _details(change: ItemChange) -> ItemDetails | None:
+    if change.name is None or change.unit is None or change.safety_stock is None:
+        return None
+    return ItemDetails(name=change.name, unit=change.unit, safety_stock=change.safety_stock)

@@ -1,0 +1,179 @@
+"""What goes over the wire about rejected transactions."""
+
+import json
+from typing import Annotated, Any
+from uuid import UUID
+
+from pydantic import Field
+
+from application.review import Correction
+from application.tables.rejected import RejectedTransaction, Standing
+from interface.api.codes import RejectionCode
+from interface.api.problems import wire_details
+from interface.api.schemas.base import (
+    QueryInstant,
+    RequestBody,
+    SentId,
+    SentQuantity,
+    Timestamp,
+    Wire,
+    example,
+)
+from interface.api.schemas.paging import WantedLabel, WantedText
+
+
+class RejectedRecord(Wire):
+    """A transaction that was not recorded."""
+
+    model_config = example(
+        rejectionId="0c9f5a52-3d3c-1b0a-6f0e-2f4f0a9f7c11",
+        localId="a0d2c1b4-57e9-4d19-8f53-1c7f7f6d1e02",
+        itemId="25611397-d162-5417-9427-6c759c4ceb9c",
+        location="main",
+        transaction={
+            "localId": "a0d2c1b4-57e9-4d19-8f53-1c7f7f6d1e02",
+            "type": "OUTBOUND",
+            "itemId": "25611397-d162-5417-9427-6c759c4ceb9c",
+            "quantity": 99,
+        },
+        code="INSUFFICIENT_STOCK",
+        message="99 requested, 24 on hand",
+        details={"onHand": 24, "requested": 99},
+        actor="scanner-7",
+        keyId="k3v9q1",
+        device="scanner-7",
+        movedAt=None,
+        firstRejectedAt="2026-01-08T00:20:11.482Z",
+        rejectedAt="2026-01-08T00:20:11.482Z",
+        status="open",
+        closedAt=None,
+        closedBy=None,
+        reason=None,
+    )
+
+    rejection_id: UUID
+    local_id: Annotated[UUID | None, Field(description="None where it could not be read.")]
+    item_id: UUID | None
+    location: str | None
+    transaction: Annotated[
+        dict[str, Any] | str,
+        Field(description="As it was sent; as a text where it could not be understood."),
+    ]
+    code: RejectionCode
+    message: str
+    details: dict[str, Any]
+    actor: str
+    key_id: str | None
+    device: str | None
+    moved_at: Annotated[
+        Timestamp | None,
+        Field(description="When goods moved, where the device's clock was put right."),
+    ]
+    first_rejected_at: Timestamp
+    rejected_at: Annotated[Timestamp, Field(description="The last time.")]
+    status: Annotated[Standing, Field(description="`resolved` is what was recorded after all.")]
+    closed_at: Timestamp | None
+    closed_by: str | None
+    reason: Annotated[str | None, Field(description="Why it was dismissed.")]
+
+    @classmethod
+    def of(cls, row: RejectedTransaction) -> "RejectedRecord":
+        return cls.model_construct(
+            rejection_id=row.rejection_id,
+            local_id=row.local_id,
+            item_id=row.item_id,
+            location=row.location,
+            transaction=row.element if row.malformed else json.loads(row.element),
+            code=row.code,
+            message=row.message,
+            details=wire_details(row.details),
+            actor=row.actor,
+            key_id=row.key_id,
+            device=row.device,
+            moved_at=row.moved_at,
+            first_rejected_at=row.first_rejected_at,
+            rejected_at=row.rejected_at,
+            status=Standing(row.standing),
+            closed_at=row.closed_at,
+            closed_by=row.closed_by,
+            reason=row.closing_reason,
+        )
+
+
+class RejectionPage(Wire):
+    items: list[RejectedRecord]
+    next_cursor: str | None
+
+
+class Dismissal(RequestBody):
+    """Why nothing more needs to be done."""
+
+    model_config = example(reason="sold from the display, counted on Friday")
+
+    reason: str
+
+
+class Adjustment(RequestBody):
+    """An ADJUST of the same item, recorded first, under a `localId` of its own."""
+
+    local_id: SentId
+    quantity: Annotated[SentQuantity, Field(description="The signed difference.")]
+    reason: str | None = None
+    note: str | None = None
+
+
+class Retry(RequestBody):
+    """What shall come before the transaction is tried again, and under which `localId`."""
+
+    model_config = example(
+        adjustment={
+            "localId": "2b7c4d1e-93a5-4f08-b7f2-6d2e8a3c9b10",
+            "quantity": 3,
+            "reason": "found in the back room",
+        }
+    )
+
+    adjustment: Adjustment | None = None
+    local_id: Annotated[
+        SentId | None,
+        Field(
+            description="The new one of a transaction that was rejected as LOCAL_ID_REUSED. If "
+            "left out, the UUIDv5 of the old one and the `rejectionId`."
+        ),
+    ] = None
+
+    @property
+    def correction(self) -> Correction | None:
+        return None if self.adjustment is None else Correction(**self.adjustment.model_dump())
+
+
+class RejectionFilter(RequestBody):
+    """Which open rejections are meant; what is left out does not matter."""
+
+    location: WantedLabel = None
+    code: WantedText = None
+    item_id: SentId | None = None
+    actor: WantedText = None
+    device: WantedText = None
+    recorded_from: Annotated[
+        QueryInstant | None, Field(alias="from", description="Rejected first then or later.")
+    ] = None
+    recorded_to: Annotated[
+        QueryInstant | None, Field(alias="to", description="Rejected first before then.")
+    ] = None
+
+
+class BulkDismissal(RequestBody):
+    """Why all of these need nothing more."""
+
+    model_config = example(reason="the scanner was broken", filter={"device": "scanner-7"})
+
+    reason: str
+    filter: RejectionFilter
+
+
+class Dismissed(Wire):
+    """What was closed."""
+
+    dismissed: int
+    has_more: Annotated[bool, Field(description="Whether more match, and are still open.")]

@@ -1,0 +1,106 @@
+"""What goes over the wire about what became of transactions."""
+
+from typing import Annotated, Any, Final, Literal
+from uuid import UUID
+
+from pydantic import Field
+
+from application.parsing.transactions import WholeNumber
+from application.projections.projection import Recorded
+from application.recording.sync import stock_take
+from application.status import Fate
+from application.tables.rejected import RejectedTransaction, Standing
+from interface.api.codes import RejectionCode
+from interface.api.problems import wire_details
+from interface.api.schemas.base import (
+    CoveredAt,
+    RequestBody,
+    SentId,
+    Timestamp,
+    Wire,
+    example,
+    is_none,
+)
+from interface.api.schemas.sync import StockTakeResult
+
+MAX_STATUSES: Final = 10_000
+"""Transactions asked after at once."""
+
+
+class StatusRequest(RequestBody):
+    """Which transactions are asked after."""
+
+    model_config = example(localIds=["6f1c2f0e-8c43-4a57-9d0b-5a8d2f9a3b01"])
+
+    local_ids: Annotated[list[SentId], Field(max_length=MAX_STATUSES)]
+
+
+class TransactionStatus(Wire):
+    """What became of a transaction. The fields are those of `synced` and `failed` in the answer to
+    a batch; those that have nothing to say are left out."""
+
+    model_config = example(
+        localId="a0d2c1b4-57e9-4d19-8f53-1c7f7f6d1e02",
+        status="rejected",
+        itemId="25611397-d162-5417-9427-6c759c4ceb9c",
+        code="INSUFFICIENT_STOCK",
+        message="99 requested, 24 on hand",
+        details={"onHand": 24, "requested": 99},
+        rejectedAt="2026-01-08T00:20:11.482Z",
+        dismissed=False,
+    )
+
+    local_id: UUID
+    status: Literal["recorded", "rejected", "unknown"]
+    item_id: Annotated[UUID | None, Field(exclude_if=is_none)] = None
+    on_hand: Annotated[WholeNumber | None, Field(exclude_if=is_none)] = None
+    version: Annotated[int | None, Field(exclude_if=is_none)] = None
+    position: Annotated[int | None, Field(exclude_if=is_none)] = None
+    synced_at: Annotated[Timestamp | None, Field(exclude_if=is_none)] = None
+    count: Annotated[StockTakeResult | None, Field(exclude_if=is_none)] = None
+    covered_at: Annotated[CoveredAt, Field(exclude_if=is_none)] = None
+    code: Annotated[RejectionCode | None, Field(exclude_if=is_none)] = None
+    message: Annotated[str | None, Field(exclude_if=is_none)] = None
+    details: Annotated[dict[str, Any] | None, Field(exclude_if=is_none)] = None
+    rejected_at: Annotated[
+        Timestamp | None, Field(exclude_if=is_none, description="The last time.")
+    ] = None
+    dismissed: Annotated[
+        bool | None,
+        Field(exclude_if=is_none, description="Whether somebody decided to leave it at that."),
+    ] = None
+
+    @classmethod
+    def of(cls, local_id: UUID, fate: Fate) -> "TransactionStatus":
+        match fate:
+            case None:
+                return cls(local_id=local_id, status="unknown")
+            case RejectedTransaction():
+                return cls(
+                    local_id=local_id,
+                    status="rejected",
+                    item_id=fate.item_id,
+                    code=fate.code,
+                    message=fate.message,
+                    details=wire_details(fate.details),
+                    rejected_at=fate.rejected_at,
+                    dismissed=fate.standing == Standing.DISMISSED,
+                )
+            case Recorded(position, event):
+                return cls(
+                    local_id=local_id,
+                    status="recorded",
+                    item_id=event.originator_id,
+                    on_hand=event.on_hand,
+                    version=event.originator_version,
+                    position=position,
+                    synced_at=event.timestamp,
+                    count=StockTakeResult.of(stock_take(event)),
+                    covered_at=event.covered_at,
+                )
+
+
+class StatusResponse(Wire):
+    """What became of each, in the order of the request."""
+
+    statuses: list[TransactionStatus]
