@@ -1,8 +1,13 @@
-# The commands of the README. Each sets up what it needs in .venv, on a machine with Python 3.11.
+# `make` lists the commands. Each sets up what it needs in .venv, on a machine with Python 3.11.
 PYTHON ?= python3
 BIN := .venv/bin
+ARGS ?=
 
-.PHONY: demo serve test test-slow test-ha test-clients contract lint audit bench lock clean
+.DEFAULT_GOAL := help
+.PHONY: help demo serve test test-fast test-slow test-ha test-clients format lint contract audit bench lock clean
+
+help: ## List these commands
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 demo: .venv/runtime ## Play two handhelds that went offline
 	$(BIN)/stockledger demo
@@ -10,32 +15,40 @@ demo: .venv/runtime ## Play two handhelds that went offline
 serve: .venv/runtime ## Serve the API on http://127.0.0.1:8000
 	$(BIN)/stockledger serve
 
-test: lint ## Lint, types, import rules and all tests
-	$(BIN)/pytest -n 3 --dist worksteal
+test: lint ## Lint, types, import rules and all tests; ARGS="tests/… -k …" for some
+	$(BIN)/pytest -n 3 --dist worksteal $(ARGS)
+
+test-fast: .venv/dev ## Lint and the pure tests, in seconds; ARGS as above
+	$(BIN)/ruff check .
+	$(BIN)/pytest -q -m pure $(ARGS)
 
 test-slow: .venv/dev ## Tests that take over 10 seconds each
-	$(BIN)/pytest -m slow
+	$(BIN)/pytest -m slow $(ARGS)
 
 test-ha: .venv/ha ## PostgreSQL under Patroni; needs etcd, on Debian the package etcd-server
-	$(BIN)/pytest -m high_availability
+	$(BIN)/pytest -m high_availability $(ARGS)
 
-test-clients: .venv/clients ## Clients that others make of openapi.json, in Python and on Node
-	$(BIN)/pytest -m clients
+test-clients: .venv/clients ## Clients generated from openapi.json, in Python and on Node
+	$(BIN)/pytest -m clients $(ARGS)
 
-contract: .venv/dev ## Write openapi.json anew, after a change of the API that is meant
-	$(BIN)/python -m tests.support.contract
+format: .venv/dev ## Format the code, and fix what lint can fix
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
 
-lint: .venv/dev
+lint: .venv/dev ## Lint, format, types and import rules
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-audit: .venv/dev ## Known vulnerabilities of what is pinned; asks pypi.org
+contract: .venv/dev ## Write openapi.json, after an intended change of the API
+	$(BIN)/python -m tests.support.contract
+
+audit: .venv/dev ## Known vulnerabilities of pinned packages; asks pypi.org
 	$(BIN)/pip-audit --require-hashes --requirement requirements-postgres.txt
 
-bench: .venv/dev ## The project's own measurements
-	$(BIN)/python -m benchmarks
+bench: .venv/dev ## Measure speed and growth
+	$(BIN)/python -m benchmarks $(ARGS)
 
 lock: .venv/dev ## Pin the newest versions that pyproject.toml allows
 	$(BIN)/pip install --quiet uv
@@ -53,7 +66,7 @@ lock: .venv/dev ## Pin the newest versions that pyproject.toml allows
 	$(BIN)/uv pip compile --quiet --universal --generate-hashes --upgrade --no-header \
 		--python-version 3.11 requirements-clients.in -o requirements-clients.txt
 
-clean:
+clean: ## Remove .venv
 	rm -rf .venv
 
 .venv/runtime: requirements.txt pyproject.toml

@@ -12,8 +12,8 @@ from eventsourcing.persistence import StoredEvent
 from application.access.principal import Principal
 from application.clock import Clock, utc_now
 from application.ledger.ledger import Ledger, replay
-from application.ledger.retry import until_won
-from application.persistence.unit_of_work import LedgerTransaction
+from application.ledger.retry import retry_on_conflict
+from application.persistence.unit_of_work import UnitOfWork
 from domain.errors import Conflict, ItemDiffers, UnknownVersion
 from domain.events import (
     ItemDetailsChanged,
@@ -25,7 +25,7 @@ from domain.events import (
 from domain.labels import label
 from domain.stock_item import ItemDetails, StockItem
 
-REPLAY_CHUNK: Final = 1_000
+EVENTS_PER_REPLAY_READ: Final = 1_000
 """Events that a look into the past holds in memory at a time."""
 
 
@@ -53,8 +53,8 @@ class ItemService:
         """
         location = label("location", location)
         principal.require_location(location)
-        item, is_new = until_won(
-            lambda given_up: self._register(location, sku, details, principal, given_up)
+        item, is_new = retry_on_conflict(
+            lambda conflicting: self._register(location, sku, details, principal, conflicting)
         )
         if item.details != details:
             raise ItemDiffers(
@@ -158,55 +158,57 @@ class ItemService:
         sku: str,
         details: ItemDetails,
         principal: Principal,
-        given_up: set[UUID],
+        conflicting: set[UUID],
     ) -> tuple[StockItem, bool]:
-        """One attempt. Raises LostRace."""
+        """One attempt. Raises WriteConflict."""
         new = StockItem.register(
             location, sku, details, by=principal.actor, recorded_at=self._clock()
         )
-        with self._alone_with(new.id, given_up) as (transaction, known):
+        with self._alone_with(new.id, conflicting) as (unit_of_work, known):
             if known is None:
-                self._append(transaction, new)
+                self._append(unit_of_work, new)
         return (new, True) if known is None else (known, False)
 
     def _change(
         self, item_id: UUID, principal: Principal, change: Callable[[StockItem, datetime], None]
     ) -> StockItem:
-        def attempt(given_up: set[UUID]) -> StockItem:
-            with self._alone_with(item_id, given_up) as (transaction, known):
-                item = principal.found(item_id, known)
+        def attempt(conflicting: set[UUID]) -> StockItem:
+            with self._alone_with(item_id, conflicting) as (unit_of_work, known):
+                item = principal.require_item(item_id, known)
                 change(item, self._clock())
-                self._append(transaction, item)
+                self._append(unit_of_work, item)
             return item
 
-        return until_won(attempt)
+        return retry_on_conflict(attempt)
 
     @contextmanager
     def _alone_with(
-        self, item_id: UUID, given_up: set[UUID]
-    ) -> Iterator[tuple[LedgerTransaction, StockItem | None]]:
-        if item_id in given_up:
+        self, item_id: UUID, conflicting: set[UUID]
+    ) -> Iterator[tuple[UnitOfWork, StockItem | None]]:
+        if item_id in conflicting:
             raise Conflict(item_id)
-        with self._ledger.recorder.transaction() as transaction:
-            transaction.lock([item_id])
-            yield transaction, self._ledger.load(transaction, [item_id]).get(item_id)
+        with self._ledger.recorder.unit_of_work() as unit_of_work:
+            unit_of_work.lock([item_id])
+            yield unit_of_work, self._ledger.load(unit_of_work, [item_id]).get(item_id)
 
-    def _append(self, transaction: LedgerTransaction, item: StockItem) -> None:
+    def _append(self, unit_of_work: UnitOfWork, item: StockItem) -> None:
         events = cast("list[StockItemEvent]", item.collect_events())
         if events:
-            self._ledger.append(transaction, events)
+            self._ledger.append(unit_of_work, events)
 
     def _events(self, item_id: UUID, lte: int | None = None) -> Iterator[StockItemEvent]:
         last = 0
         while True:
             chunk = list(
-                self._ledger.events.get(originator_id=item_id, gt=last, lte=lte, limit=REPLAY_CHUNK)
+                self._ledger.events.get(
+                    originator_id=item_id, gt=last, lte=lte, limit=EVENTS_PER_REPLAY_READ
+                )
             )
             yield from cast("list[StockItemEvent]", chunk)
-            if len(chunk) < REPLAY_CHUNK:
+            if len(chunk) < EVENTS_PER_REPLAY_READ:
                 return
             last = chunk[-1].originator_version
 
     def _require_found(self, item_id: UUID, principal: Principal) -> None:
         first = next(iter(self._ledger.events.get(originator_id=item_id, limit=1)), None)
-        principal.found(item_id, cast("StockItemEvent | None", first))
+        principal.require_item(item_id, cast("StockItemEvent | None", first))

@@ -8,23 +8,23 @@ from uuid import UUID, uuid5
 from application.access.audit import Action, AuditTrail, Origin
 from application.access.principal import Principal
 from application.clock import Clock, utc_now
-from application.ledger.retry import until_won
+from application.ledger.retry import retry_on_conflict
 from application.parsing.batch import moved_at
 from application.parsing.transactions import read_element
 from application.persistence.filters import RejectedFilter
 from application.persistence.recorder import LedgerRecorder
 from application.recording.errors import AlreadyRecorded, UnknownRejection
-from application.recording.rejections import RejectionKeeper
+from application.recording.rejected_store import RejectedTransactionStore
 from application.recording.sync import SyncResult, SyncService
-from application.tables.rejected import RejectedTransaction, Standing
+from application.tables.rejected import RejectedTransaction, RejectionStatus
 from domain.errors import Invalid, LocalIdReused
 from domain.labels import label
 from domain.transaction import Transaction, TransactionType
 
-MAX_DISMISSED_AT_ONCE = 1_000
+MAX_DISMISSED_PER_CALL = 1_000
 """Rejected transactions that one call closes."""
 
-MAX_UNDER_ONE_NAME = 1_000
+MAX_REJECTIONS_PER_ID = 1_000
 """Rejected transactions that may have one `localId`, each with other content."""
 
 
@@ -50,13 +50,13 @@ class ReviewService:
         self,
         recorder: LedgerRecorder,
         sync: SyncService,
-        keeper: RejectionKeeper,
+        store: RejectedTransactionStore,
         audit: AuditTrail,
         clock: Clock = utc_now,
     ) -> None:
         self._recorder = recorder
         self._sync = sync
-        self._keeper = keeper
+        self._store = store
         self._audit = audit
         self._clock = clock
 
@@ -72,22 +72,32 @@ class ReviewService:
             AlreadyRecorded: it was recorded after all.
         """
         reason = label("reason", reason)
-        return until_won(lambda _: self._dismiss(name, reason, principal, origin))
+        return retry_on_conflict(lambda _: self._dismiss(name, reason, principal, origin))
 
     def dismiss_matching(
-        self, wanted: RejectedFilter, reason: str, principal: Principal, origin: Origin
+        self,
+        wanted: RejectedFilter,
+        location: str | None,
+        reason: str,
+        principal: Principal,
+        origin: Origin,
     ) -> tuple[int, bool]:
-        """Closes what is open and matches, `MAX_DISMISSED_AT_ONCE` at the most; returns how many,
-        and whether there are more.
+        """Closes what is open and matches, at one location or at all of the caller's, up to
+        `MAX_DISMISSED_PER_CALL`; returns how many, and whether there are more.
 
         Raises:
+            Forbidden: the location is not one of the caller's.
             Invalid: the reason is blank or too long.
         """
         reason = label("reason", reason)
-        opened = replace(wanted, standing=Standing.OPEN.value)
-        found = self._recorder.select_rejected(opened, before=None, limit=MAX_DISMISSED_AT_ONCE + 1)
-        chosen = found[:MAX_DISMISSED_AT_ONCE]
-        number = until_won(lambda _: self._dismiss_all(chosen, reason, principal, origin))
+        opened = replace(
+            wanted, status=RejectionStatus.OPEN.value, locations=principal.scope(location)
+        )
+        found = self._recorder.select_rejected(
+            opened, before=None, limit=MAX_DISMISSED_PER_CALL + 1
+        )
+        chosen = found[:MAX_DISMISSED_PER_CALL]
+        number = retry_on_conflict(lambda _: self._dismiss_all(chosen, reason, principal, origin))
         return number, len(found) > len(chosen)
 
     def retry(
@@ -113,10 +123,10 @@ class ReviewService:
                 new one that it should be.
             Unsupported: only a newer version than this one understands it.
         """
-        wanted = RejectedFilter(name=name, locations=principal.visible(None))
-        found = self._recorder.select_rejected(wanted, before=None, limit=MAX_UNDER_ONE_NAME)
+        wanted = RejectedFilter(name=name, locations=principal.scope(None))
+        found = self._recorder.select_rejected(wanted, before=None, limit=MAX_REJECTIONS_PER_ID)
         row = _latest(name, found)
-        if row.standing == Standing.RESOLVED:
+        if row.status == RejectionStatus.RESOLVED:
             raise AlreadyRecorded(name)
         transaction = _renamed(_understood(row), row, local_id)
         if correction is None:
@@ -134,17 +144,17 @@ class ReviewService:
         self, name: UUID, reason: str, principal: Principal, origin: Origin
     ) -> RejectedTransaction:
         now = self._clock()
-        with self._recorder.transaction() as transaction:
-            found = _visible(transaction.rejected(name), principal)
+        with self._recorder.unit_of_work() as unit_of_work:
+            found = _visible(unit_of_work.rejected(name), principal)
             latest = _latest(name, found)
-            opened = [row for row in found if row.standing == Standing.OPEN]
+            opened = [row for row in found if row.status == RejectionStatus.OPEN]
             if opened:
                 detail = f"{name}, {opened[0].code}: {reason}"
-                self._keeper.dismiss(transaction, opened, reason, principal.actor, now)
-                self._audit.append(transaction, Action.REJECTION_DISMISSED, origin, detail)
-            elif latest.standing == Standing.RESOLVED:
+                self._store.dismiss(unit_of_work, opened, reason, principal.actor, now)
+                self._audit.append(unit_of_work, Action.REJECTION_DISMISSED, origin, detail)
+            elif latest.status == RejectionStatus.RESOLVED:
                 raise AlreadyRecorded(name)
-            return _latest(name, _visible(transaction.rejected(name), principal))
+            return _latest(name, _visible(unit_of_work.rejected(name), principal))
 
     def _dismiss_all(
         self,
@@ -155,31 +165,31 @@ class ReviewService:
     ) -> int:
         """Those of them that are still open."""
         now = self._clock()
-        with self._recorder.transaction() as transaction:
+        with self._recorder.unit_of_work() as unit_of_work:
             opened = [
                 row
                 for rejection_id in sorted(one.rejection_id for one in chosen)
-                for row in transaction.rejected(rejection_id)
-                if row.rejection_id == rejection_id and row.standing == Standing.OPEN
+                for row in unit_of_work.rejected(rejection_id)
+                if row.rejection_id == rejection_id and row.status == RejectionStatus.OPEN
             ]
             if opened:
                 detail = f"{len(opened)} at once, {opened[0].rejection_id} the first: {reason}"
-                self._keeper.dismiss(transaction, opened, reason, principal.actor, now)
-                self._audit.append(transaction, Action.REJECTION_DISMISSED, origin, detail)
+                self._store.dismiss(unit_of_work, opened, reason, principal.actor, now)
+                self._audit.append(unit_of_work, Action.REJECTION_DISMISSED, origin, detail)
         return len(opened)
 
 
 def _visible(
     rows: Iterable[RejectedTransaction], principal: Principal
 ) -> list[RejectedTransaction]:
-    return [row for row in rows if principal.may_enter(row.location)]
+    return [row for row in rows if principal.can_access(row.location)]
 
 
 def _latest(name: UUID, found: Sequence[RejectedTransaction]) -> RejectedTransaction:
     """What was rejected last, what is open first. Raises UnknownRejection."""
     if not found:
         raise UnknownRejection(name)
-    return max(found, key=lambda row: (row.standing == Standing.OPEN, row.rejected_at))
+    return max(found, key=lambda row: (row.status == RejectionStatus.OPEN, row.rejected_at))
 
 
 def _understood(row: RejectedTransaction) -> Transaction:

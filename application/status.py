@@ -10,7 +10,7 @@ from application.projections.projection import Recorded
 from application.tables.rejected import RejectedTransaction
 from domain.events import MovementRecorded
 
-Fate = Recorded[MovementRecorded] | RejectedTransaction | None
+Status = Recorded[MovementRecorded] | RejectedTransaction | None
 """Recorded, rejected, or, as far as the caller may know, never seen."""
 
 
@@ -20,7 +20,7 @@ class StatusService:
     def __init__(self, ledger: Ledger) -> None:
         self._ledger = ledger
 
-    def fates(self, local_ids: Sequence[UUID], principal: Principal) -> list[Fate]:
+    def statuses(self, local_ids: Sequence[UUID], principal: Principal) -> list[Status]:
         """What became of each, in this order. What is elsewhere is as if it had never been seen."""
         # In this order: what is recorded between the two look-ups is found by the second one.
         rejected = self._rejected(local_ids, principal)
@@ -31,7 +31,7 @@ class StatusService:
         self, local_ids: Sequence[UUID], principal: Principal
     ) -> dict[UUID, RejectedTransaction]:
         """Of each, the last rejection."""
-        found = self._ledger.recorder.select_rejected_of(local_ids, principal.visible(None))
+        found = self._ledger.recorder.select_rejected_of(local_ids, principal.scope(None))
         return {cast("UUID", row.local_id): row for row in found}
 
     def _recorded(
@@ -41,5 +41,5 @@ class StatusService:
         return {
             local_id: recorded
             for local_id, recorded in found.items()
-            if principal.may_enter(recorded.event.location)
+            if principal.can_access(recorded.event.location)
         }

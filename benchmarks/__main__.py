@@ -1,7 +1,7 @@
 """python -m benchmarks [--quick] [--only TABLE]: what the ledger does on this machine.
 
 Prints tables, and writes them to benchmarks.json and benchmarks.svg. Machines are noisy: compare
-within one run, by the ratios to the floor.
+within one run, by the ratios to the baseline, which is the bare driver.
 """
 
 import argparse
@@ -9,11 +9,11 @@ from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
-from application.recording.sync import MAX_WAITING
-from benchmarks import access, floor, growth, http, readers, service, streams
+from application.recording.sync import MAX_WAITING_TRANSACTIONS
+from benchmarks import access, baseline, growth, http, readers, service, streams
 from benchmarks.databases import Database, databases
 from benchmarks.report import Curves, Result, show, write_chart, write_json
-from benchmarks.shop import Mix
+from benchmarks.workload import Mix
 
 
 def main() -> None:
@@ -34,21 +34,23 @@ def main() -> None:
 
 
 def rates(measured: list[Database], *, quick: bool) -> Result:
-    columns = ("database", "batch", "clients", "service/s", "HTTP/s", "floor/s",
-               "of floor", "of service")  # fmt: skip
+    columns = ("database", "batch", "clients", "service/s", "HTTP/s", "baseline/s",
+               "of baseline", "of service")  # fmt: skip
     rows = []
     for size in (1, 100, 1_000, 10_000):
         rounds = max(1, (4_000 if quick else 48_000) // max(size, 16))
         for database in measured:
-            for clients in (n for n in (1, 8, 32) if n * size < MAX_WAITING):
+            for clients in (n for n in (1, 8, 32) if n * size < MAX_WAITING_TRANSACTIONS):
                 turns = max(1, rounds // clients)
-                bare = floor.rate(database, size, rounds)
+                bare = baseline.rate(database, size, rounds)
                 alone = service.rate(database, size, clients, turns)
                 over = http.served(database, size, clients, turns).rate
                 rows.append(
                     (database.name, size, clients, alone, over, bare, alone / bare, over / alone)
                 )
-    with_8_clients = Curves("batch", ("service/s", "HTTP/s", "floor/s"), "database", {"clients": 8})
+    with_8_clients = Curves(
+        "batch", ("service/s", "HTTP/s", "baseline/s"), "database", {"clients": 8}
+    )
     return Result("Transactions a second", columns, rows, with_8_clients)
 
 
@@ -73,12 +75,12 @@ def singles(measured: list[Database], *, quick: bool) -> Result:
     rounds = 60 if quick else 250
     rows: list[tuple[object, ...]] = []
     for database in measured:
-        alone = http.served(database, 1, 32, rounds, alone=True)
+        alone = http.served(database, 1, 32, rounds, unshared=True)
         found = {
             "a commit each": alone,
             "commits shared": http.served(database, 1, 32, rounds),
-            "nothing to record": http.answered(database, 32, rounds, bare=False),
-            "a server that does nothing": http.answered(database, 32, rounds, bare=True),
+            "nothing to record": http.answered(database, 32, rounds, by_empty_server=False),
+            "a server that does nothing": http.answered(database, 32, rounds, by_empty_server=True),
         }
         rows += [
             (database.name, what, *one, one.slowest / one.median, one.rate / alone.rate)
@@ -147,7 +149,7 @@ def events_grow(measured: list[Database], *, quick: bool) -> Result:
 
     grown = _grown("A ledger of 1,000 items, as its events grow in number", "events", costs())
     rows = [(*row, *again) for row, again in zip(grown.rows, rebuilt, strict=True)]
-    return replace(grown, columns=(*grown.columns, "stock list anew: events/s", "MB"), rows=rows)
+    return replace(grown, columns=(*grown.columns, "stock list rebuilt: events/s", "MB"), rows=rows)
 
 
 def rebuilds(measured: list[Database], *, quick: bool) -> Result:
@@ -167,7 +169,7 @@ def authentication(measured: list[Database], *, quick: bool) -> Result:
     rows = []
     for database in measured:
         cost = access.costs(database, rounds)
-        rows.append((database.name, "key, seen a moment ago", cost.remembered))
+        rows.append((database.name, "key, cached", cost.remembered))
         rows.append((database.name, "key, looked up", cost.looked_up))
     rows.append(("", "token, its signature alone", access.token_cost(rounds)))
     return Result("Knowing who is calling, a request", ("database", "what", "µs"), rows)
@@ -185,14 +187,14 @@ def following(measured: list[Database], *, quick: bool) -> Result:
     return Result("Live streams: changes a second to each, and to all; delay", columns, rows)
 
 
-def beside_readers(measured: list[Database], *, quick: bool) -> Result:
+def with_readers(measured: list[Database], *, quick: bool) -> Result:
     rounds = 10 if quick else 40
     rows = []
     for database in measured:
         alone, *beside = [readers.batch_ms(database, number, rounds) for number in (0, 1, 2)]
         rows.append((database.name, alone, *beside, beside[-1] / alone))
     columns = ("database", "no reader ms", "one ms", "two ms", "times")
-    return Result("A batch of 1,000, beside threads that read the journal page by page", columns,
+    return Result("A batch of 1,000, with threads that read the journal page by page", columns,
                   rows)  # fmt: skip
 
 
@@ -205,7 +207,7 @@ MEASUREMENTS = {
     "items-grow": items_grow,
     "events-grow": events_grow,
     "rebuilds": rebuilds,
-    "readers": beside_readers,
+    "readers": with_readers,
     "authentication": authentication,
     "streams": following,
 }

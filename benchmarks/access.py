@@ -11,7 +11,7 @@ from fastapi import FastAPI
 from starlette.types import Receive, Scope, Send
 
 from benchmarks.databases import Database
-from benchmarks.shop import shop
+from benchmarks.workload import shop
 from interface.api.middleware.authentication import AuthenticationMiddleware
 from interface.composition import compose
 from interface.settings import Settings

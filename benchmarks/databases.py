@@ -12,12 +12,12 @@ from eventsourcing.persistence import StoredEvent
 
 from application.persistence.postgres.datastore import execute
 from application.persistence.postgres.tables import postgres_table
-from application.persistence.postgres.transaction import INSERT_EVENTS
+from application.persistence.postgres.unit_of_work import INSERT_EVENTS
 from application.persistence.sqlite.bulk import in_bulk
 from application.persistence.sqlite.datastore import WRITER_CACHE_KIB
 from application.persistence.sqlite.file import LedgerFile
 from application.persistence.sqlite.tables import sqlite_table
-from application.persistence.sqlite.transaction import insert_events
+from application.persistence.sqlite.unit_of_work import insert_events
 from application.tables.table import Table, Write
 from harness import postgres
 
@@ -29,7 +29,7 @@ class Commit(NamedTuple):
 
     events: Sequence[tuple[int, StoredEvent, Any]]
     """Position, event, `local_id`."""
-    writes: Sequence[tuple[Table, Write]]
+    writes: Sequence[tuple[Table[Any], Write]]
 
 
 class Database(Protocol):

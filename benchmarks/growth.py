@@ -13,12 +13,12 @@ from application.persistence.filters import ItemFilter, MovementFilter
 from application.projections import PROJECTIONS
 from application.projections.stock_levels import StockLevels
 from benchmarks.databases import Database
-from benchmarks.shop import CALLER, Shop, shop
+from benchmarks.workload import CALLER, Shop, shop
 
-SIZE = 100
+TRANSACTIONS_PER_BATCH = 100
 """Transactions a batch, and rows a page."""
 
-TRIES = 15
+ROUNDS = 15
 
 
 class Cost(NamedTuple):
@@ -60,9 +60,9 @@ def by_stream(database: Database, lengths: list[int]) -> Iterator[tuple[int, OnO
         long = stock.items[0]
         for length in lengths:
             stock.fill(length, [long])
-            stock.register(len(stock.items) + TRIES)
-            fresh = stock.items[-TRIES:]
-            stock.fill(stock.ledger.recorder.head() + 9 * TRIES, fresh)
+            stock.register(len(stock.items) + ROUNDS)
+            fresh = stock.items[-ROUNDS:]
+            stock.fill(stock.ledger.recorder.head() + 9 * ROUNDS, fresh)
             pairs = [(_synced(stock, [long]), _synced(stock, [short])) for short in fresh]
             yield length, OnOneItem(*map(statistics.median, zip(*pairs, strict=True)))
 
@@ -100,21 +100,35 @@ def _cost(stock: Shop) -> Cost:
     of_item = MovementFilter(item_id=item)
     at_location = MovementFilter(locations=here)
     return Cost(
-        statistics.median(_synced(stock, stock.items, first=SIZE * n) for n in range(TRIES)),
-        _read(lambda: reader.select_movements(at_location, before=head // 2, limit=SIZE)),
-        _read(lambda: reader.select_movements(of_item, before=None, limit=SIZE)),
-        _read(lambda: reader.select_items(ItemFilter(), after=("main", sku, item), limit=SIZE)),
-        _read(lambda: reader.select_changes(here, after=head // 2, upto=head, limit=SIZE)),
+        statistics.median(
+            _synced(stock, stock.items, first=TRANSACTIONS_PER_BATCH * n) for n in range(ROUNDS)
+        ),
+        _read(
+            lambda: reader.select_movements(
+                at_location, before=head // 2, limit=TRANSACTIONS_PER_BATCH
+            )
+        ),
+        _read(lambda: reader.select_movements(of_item, before=None, limit=TRANSACTIONS_PER_BATCH)),
+        _read(
+            lambda: reader.select_items(
+                ItemFilter(), after=("main", sku, item), limit=TRANSACTIONS_PER_BATCH
+            )
+        ),
+        _read(
+            lambda: reader.select_changes(
+                here, after=head // 2, upto=head, limit=TRANSACTIONS_PER_BATCH
+            )
+        ),
     )
 
 
 def _synced(stock: Shop, items: list[UUID], first: int = 0) -> float:
-    batch = stock.batch(SIZE, first, items)
+    batch = stock.batch(TRANSACTIONS_PER_BATCH, first, items)
     return _milliseconds(lambda: stock.sync.sync(batch, CALLER))
 
 
 def _read(page: Callable[[], object]) -> float:
-    return statistics.median(_milliseconds(page) for _ in range(TRIES))
+    return statistics.median(_milliseconds(page) for _ in range(ROUNDS))
 
 
 def _milliseconds(act: Callable[[], object]) -> float:

@@ -18,11 +18,11 @@ import uvloop
 
 from application.persistence.filters import ItemFilter
 from benchmarks.databases import Database
-from benchmarks.shop import EVEN, QUANTITY, Batch, Mix, shop
+from benchmarks.workload import EVEN, QUANTITY, Batch, Mix, shop
 
 STOCKLEDGER = (str(Path(sys.executable).with_name("stockledger")), "serve")
-ALONE = (sys.executable, "-m", "benchmarks.alone", "serve")
-BARE = (sys.executable, "-m", "uvicorn", "benchmarks.bare:app", "--lifespan", "off",
+UNSHARED = (sys.executable, "-m", "benchmarks.unshared_commits", "serve")
+EMPTY = (sys.executable, "-m", "uvicorn", "benchmarks.empty_server:app", "--lifespan", "off",
         "--no-access-log")  # fmt: skip
 
 
@@ -44,10 +44,10 @@ def served(
     rounds: int,
     mix: Mix = EVEN,
     *,
-    alone: bool = False,
+    unshared: bool = False,
 ) -> Served:
-    """Batches of `size` from so many connections; `alone`: each in a commit of its own."""
-    command = ALONE if alone else STOCKLEDGER
+    """Batches of `size` from so many connections; `unshared`: each in a commit of its own."""
+    command = UNSHARED if unshared else STOCKLEDGER
     with shop(database, items=1_000) as stock, serving(stock.database_url, command) as url:
         work = [stock.batches(size, rounds, mix, first=n) for n in range(clients)]
         warm_up = [[stock.batch(min(size, 100))] for _ in work]
@@ -56,9 +56,9 @@ def served(
         return uvloop.run(_send([url] * clients, work, key))
 
 
-def answered(database: Database, clients: int, rounds: int, *, bare: bool) -> Served:
-    """Empty batches, which record nothing; `bare`: by a server that does not look at them."""
-    command = BARE if bare else STOCKLEDGER
+def answered(database: Database, clients: int, rounds: int, *, by_empty_server: bool) -> Served:
+    """Empty batches, which record nothing; `by_empty_server`: by one that does not look at them."""
+    command = EMPTY if by_empty_server else STOCKLEDGER
     with shop(database, items=1) as stock, serving(stock.database_url, command) as url:
         empty: list[Batch] = [[]] * rounds
         return uvloop.run(_send([url] * clients, [empty] * clients, stock.key()))

@@ -8,9 +8,9 @@ from threading import Event
 from application.persistence.filters import MovementFilter
 from application.persistence.recorder import LedgerRecorder
 from benchmarks.databases import Database
-from benchmarks.shop import CALLER, shop
+from benchmarks.workload import CALLER, shop
 
-PAGE = 1_000
+ROWS_PER_PAGE = 1_000
 
 
 def batch_ms(database: Database, readers: int, rounds: int) -> float:
@@ -35,5 +35,5 @@ def batch_ms(database: Database, readers: int, rounds: int) -> float:
 def _read(recorder: LedgerRecorder, done: Event) -> None:
     before: int | None = None
     while not done.is_set():
-        page = recorder.select_movements(MovementFilter(), before=before, limit=PAGE)
+        page = recorder.select_movements(MovementFilter(), before=before, limit=ROWS_PER_PAGE)
         before = page[-1].position if page else None

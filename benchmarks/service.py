@@ -5,7 +5,7 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 
 from benchmarks.databases import Database
-from benchmarks.shop import CALLER, EVEN, Batch, Mix, shop
+from benchmarks.workload import CALLER, EVEN, Batch, Mix, shop
 
 
 def rate(database: Database, size: int, clients: int, rounds: int, mix: Mix = EVEN) -> float:

@@ -9,10 +9,10 @@ import httpx2
 
 from benchmarks.databases import Database
 from benchmarks.http import serving
-from benchmarks.shop import Batch, shop
+from benchmarks.workload import Batch, shop
 
-BATCH = 100
-LARGEST_EVENT = 2**24
+TRANSACTIONS_PER_BATCH = 100
+MAX_EVENT_BYTES = 2**24
 """Bytes."""
 
 
@@ -36,7 +36,7 @@ class Reader:
         self.seen = 0
 
     async def run(self, port: int, key: str, after: str) -> None:
-        reader, writer = await asyncio.open_connection("127.0.0.1", port, limit=LARGEST_EVENT)
+        reader, writer = await asyncio.open_connection("127.0.0.1", port, limit=MAX_EVENT_BYTES)
         request = f"GET /sync/stream?after={after} HTTP/1.1\r\nHost: localhost\r\n"
         writer.write(f"{request}Authorization: Bearer {key}\r\n\r\n".encode())
         try:
@@ -52,7 +52,10 @@ def delivered(database: Database, streams: int, rounds: int) -> Delivered:
         shop(database, items=100) as stock,
         serving(stock.database_url, STOCKLEDGER_MAX_STREAMS=str(streams)) as url,
     ):
-        batches = [stock.batch(BATCH, first=n * BATCH) for n in range(rounds)]
+        batches = [
+            stock.batch(TRANSACTIONS_PER_BATCH, first=n * TRANSACTIONS_PER_BATCH)
+            for n in range(rounds)
+        ]
         singles = [stock.batch(1, first=n) for n in range(40)]
         return asyncio.run(_measure(url, stock.key(), streams, batches, singles))
 
@@ -73,7 +76,7 @@ async def _measure(
             client.post("/sync/transactions", json={"transactions": batch}).raise_for_status()
             return time.perf_counter()
 
-        changes = len(batches) * BATCH
+        changes = len(batches) * TRANSACTIONS_PER_BATCH
         started = time.perf_counter()
         for batch in batches:
             written = await asyncio.to_thread(send, batch)

@@ -12,7 +12,7 @@ from unicodedata import category, normalize
 from domain.errors import Invalid
 from domain.limits import MAX_TEXT_LENGTH, require_text
 
-REMEMBERED: Final = 4_096
+CACHED_LABELS: Final = 4_096
 """Labels whose kept form is remembered."""
 
 _FORBIDDEN: Final = frozenset({"Cc", "Zl", "Zp"})
@@ -56,7 +56,7 @@ def folded(text: str) -> str:
     return normalize("NFC", kept_form(text).casefold())
 
 
-@lru_cache(REMEMBERED)
+@lru_cache(CACHED_LABELS)
 def _kept_form(text: str) -> str:
     spaced = "".join(" " if category(letter) == "Zs" else letter for letter in text)
     return normalize("NFC", spaced)

@@ -9,7 +9,7 @@ from domain.transaction import Transaction, TransactionType
 CLOCK_TOLERANCE: Final = timedelta(minutes=5)
 """How far a device's clock may be ahead when it tells the moment of a stock-take."""
 
-LONGEST_OFFLINE: Final = timedelta(days=90)
+MAX_OFFLINE: Final = timedelta(days=90)
 """How late a transaction may arrive for the device's word on its moment to be taken: a clock whose
 battery was empty says some year long ago."""
 
@@ -56,7 +56,7 @@ def _shifted(instant: datetime, by: timedelta) -> datetime:
 def happened_at(occurred_at: datetime | None, recorded_at: datetime) -> datetime:
     """When goods moved, as far as one can tell: by the device's clock where that is credible, and
     otherwise when it was recorded."""
-    if occurred_at is None or not recorded_at - LONGEST_OFFLINE <= occurred_at <= recorded_at:
+    if occurred_at is None or not recorded_at - MAX_OFFLINE <= occurred_at <= recorded_at:
         return recorded_at
     return occurred_at
 
@@ -69,5 +69,5 @@ def require_credible_moment(transaction: Transaction, recorded_at: datetime) -> 
     if transaction.occurred_at > recorded_at + CLOCK_TOLERANCE:
         now = recorded_at.isoformat(timespec="seconds")
         raise Invalid("occurredAt", f"lies in the future: the server's clock says {now}")
-    if transaction.occurred_at < recorded_at - LONGEST_OFFLINE:
-        raise Invalid("occurredAt", f"lies more than {LONGEST_OFFLINE.days} days back")
+    if transaction.occurred_at < recorded_at - MAX_OFFLINE:
+        raise Invalid("occurredAt", f"lies more than {MAX_OFFLINE.days} days back")

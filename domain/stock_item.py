@@ -137,7 +137,7 @@ class StockItem(Aggregate, created_event_name="ItemRegistered"):
             self._trigger(events.ItemReactivated, self.on_hand, by, recorded_at)
 
     def needs_history(self, transaction: Transaction, recorded_at: datetime) -> bool:
-        """Whether the transaction can be judged only by who knows what was recorded after its
+        """Whether the transaction can be decided only by who knows what was recorded after its
         moment: it is a stock-take, or from before one."""
         is_count = transaction.type is TransactionType.COUNT
         if self.counted_at is None and not is_count:

@@ -29,7 +29,7 @@ class TransactionType(StrEnum):
     """A stock-take: the quantity that was found."""
 
 
-_LEAST_QUANTITY = {
+LEAST_QUANTITY: Final = {
     TransactionType.INBOUND: 1,
     TransactionType.OUTBOUND: 1,
     TransactionType.ADJUST: -MAX_QUANTITY,
@@ -92,7 +92,7 @@ class Transaction:
     def __post_init__(self) -> None:
         if self.local_id in _NOBODYS_IDS:
             raise Invalid("localId", "must be the transaction's own: neither nil nor all ones")
-        require_quantity("quantity", self.quantity, at_least=_LEAST_QUANTITY[self.type])
+        require_quantity("quantity", self.quantity, at_least=LEAST_QUANTITY[self.type])
         if self.type is TransactionType.ADJUST and self.quantity == 0:
             raise Invalid("quantity", "must not be 0")
         if self.note is not None:

@@ -13,10 +13,10 @@ from application.clock import Clock, SteadyClock
 from application.following.follower import Follower
 from application.items import ItemService
 from application.ledger.ledger import Ledger
-from application.maintenance.write_probe import WriteProbe
+from application.maintenance.probe import Probe
 from application.persistence import environment
-from application.persistence.recorder import LedgerRecorder
-from application.recording.rejections import RejectionKeeper
+from application.reads import ReadService
+from application.recording.rejected_store import RejectedTransactionStore
 from application.recording.sync import SyncService
 from application.review import ReviewService
 from application.status import StatusService
@@ -30,8 +30,9 @@ class Services:
 
     settings: Settings
     clock: Clock
-    probe: WriteProbe
+    probe: Probe
     ledger: Ledger
+    reads: ReadService
     sync: SyncService
     status: StatusService
     review: ReviewService
@@ -40,11 +41,6 @@ class Services:
     keys: KeyService
     audit: AuditTrail
     authenticator: Authenticator
-
-    @property
-    def reader(self) -> LedgerRecorder:
-        """Where the read models are read."""
-        return self.ledger.recorder
 
 
 @contextmanager
@@ -75,18 +71,19 @@ def compose(
     ):
         clock = SteadyClock()
         audit = AuditTrail(ledger.recorder, clock)
-        keeper = RejectionKeeper(
+        store = RejectedTransactionStore(
             timedelta(days=settings.rejection_retention), settings.max_open_rejections
         )
-        sync = SyncService(ledger, clock, keeper, max_waiting=settings.max_waiting)
+        sync = SyncService(ledger, clock, store, max_waiting=settings.max_waiting)
         yield Services(
             settings=settings,
             clock=clock,
-            probe=WriteProbe(ledger.recorder, clock),
+            probe=Probe(ledger.recorder, clock),
             ledger=ledger,
+            reads=ReadService(ledger.recorder),
             sync=sync,
             status=StatusService(ledger),
-            review=ReviewService(ledger.recorder, sync, keeper, audit, clock),
+            review=ReviewService(ledger.recorder, sync, store, audit, clock),
             items=ItemService(ledger, clock),
             keys=KeyService(ledger.recorder, audit, clock),
             audit=audit,

@@ -11,8 +11,8 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from application.access.roles import Role
 from application.access.tokens import ALGORITHMS
-from application.recording.rejections import MAX_OPEN
-from application.recording.sync import MAX_WAITING
+from application.recording.rejected_store import DEFAULT_MAX_OPEN
+from application.recording.sync import MAX_WAITING_TRANSACTIONS
 
 MIB = 1024 * 1024
 
@@ -39,7 +39,7 @@ class Settings(BaseSettings):
     """Server processes."""
     max_batch: Annotated[int, Field(ge=1)] = 10_000
     """Transactions in one batch."""
-    max_waiting: Annotated[int, Field(ge=1)] = MAX_WAITING
+    max_waiting: Annotated[int, Field(ge=1)] = MAX_WAITING_TRANSACTIONS
     """Transactions that may wait, in one process, to be recorded. Who sends more is told to come
     back."""
     lock_timeout: Annotated[int, Field(ge=1)] = 30
@@ -53,7 +53,7 @@ class Settings(BaseSettings):
     """Days that a rejected transaction is kept after it was recorded or dismissed; an open one is
     kept until then."""
 
-    max_open_rejections: Annotated[int, Field(ge=1)] = MAX_OPEN
+    max_open_rejections: Annotated[int, Field(ge=1)] = DEFAULT_MAX_OPEN
     """Rejected transactions of one sender that may be open; of more, the device keeps them."""
 
     auth: bool = True

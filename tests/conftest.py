@@ -1,18 +1,29 @@
-"""The ledger under test, on every backend that there is."""
+"""The ledger under test, on every backend; the API in this process, and a client to it."""
 
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from fastapi.testclient import TestClient
 
 from application.items import ItemService
 from application.ledger.ledger import Ledger
 from application.persistence import environment
 from application.recording.sync import SyncService
 from harness import postgres
-from tests.support.shop import Clock
+from interface.api.app import create_app
+from interface.settings import Settings
+from tests.support.builders import Clock
 
 BACKENDS = ["sqlite", "postgres"]
+DOMAIN_TESTS = Path(__file__).parent / "domain"
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """All tests of the domain are pure."""
+    for item in items:
+        if item.path.is_relative_to(DOMAIN_TESTS):
+            item.add_marker(pytest.mark.pure)
 
 
 @pytest.fixture(scope="session")
@@ -51,3 +62,14 @@ def sync(ledger: Ledger, clock: Clock) -> SyncService:
 @pytest.fixture
 def items(ledger: Ledger, clock: Clock) -> ItemService:
     return ItemService(ledger, clock)
+
+
+@pytest.fixture
+def settings(database_url: str) -> Settings:
+    return Settings(database_url=database_url, max_batch=50, auth=False)
+
+
+@pytest.fixture
+def api(settings: Settings) -> Iterator[TestClient]:
+    with TestClient(create_app(settings), raise_server_exceptions=False) as client:
+        yield client

@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+pytestmark = pytest.mark.pure
+
 ROOT = Path(__file__).parent.parent
 ROOMS = ("application", "benchmarks", "deploy", "docs", "domain", "interface", "tests")
 

@@ -8,9 +8,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from interface.cli.main import app
-from interface.settings import Settings
-from tests.domain.test_rejections import all_rejections
+from interface.api.codes import OF_REQUESTS, WARNINGS
+from tests.support.codes import all_rejections
 from tests.support.curl import path_with_curl
 from tests.support.server import running
 
@@ -64,24 +63,7 @@ def test_first_sync_works_when_pasted(database_url: str, tmp_path: Path) -> None
     assert shown == "1 recorded, [22] on hand\n[] []\n"
 
 
-def test_every_setting_has_its_line() -> None:
-    """In the README, or in the page that it names."""
-    pages = README.read_text() + (README.parent / "docs" / "security.md").read_text()
-    settings = {f"STOCKLEDGER_{name.upper()}" for name in Settings.model_fields}
-    documented = set(
-        re.findall(r"^\|.*?`(STOCKLEDGER_\w+)`(?:, `(STOCKLEDGER_\w+)`)?", pages, re.MULTILINE)
-    )
-    assert settings - {name for names in documented for name in names} == set()
-
-
-def test_every_command_has_its_word() -> None:
-    commands = [command.callback for command in app.registered_commands]
-    names = {command.__name__ for command in commands if command is not None}
-    groups = {group.name for group in app.registered_groups}
-    missing = [name for name in names | groups if f"`stockledger {name}" not in README.read_text()]
-    assert missing == []
-
-
-def test_every_code_of_a_rejection_is_explained() -> None:
-    text = README.read_text()
+def test_every_code_is_explained() -> None:
+    text = (README.parent / "docs" / "api.md").read_text()
     assert [one.code for one in all_rejections() if f"`{one.code}`" not in text] == []
+    assert [code for code in (*OF_REQUESTS, *WARNINGS) if f"`{code}`" not in text] == []

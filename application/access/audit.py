@@ -1,22 +1,24 @@
 """The audit trail: who was turned away, what was dismissed, and what was done to keys."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from enum import StrEnum
 from secrets import randbits
 from typing import Final, NamedTuple
 from uuid import UUID
 
+from application.access.errors import Forbidden, ItemElsewhere
 from application.clock import Clock, utc_now
 from application.persistence.filters import AuditFilter
 from application.persistence.recorder import LedgerRecorder
-from application.persistence.unit_of_work import LedgerTransaction
+from application.persistence.unit_of_work import UnitOfWork
 from application.tables.access import AUDIT_LOG, AuditEntry
 from application.tables.table import Insert
 from domain.actor import Actor
+from domain.errors import Rejection
 from domain.limits import printable
 
-MAX_DETAIL: Final = 1_000
+MAX_DETAIL_LENGTH: Final = 1_000
 """Characters of an entry's text."""
 
 
@@ -39,6 +41,11 @@ class Origin(NamedTuple):
     request_id: str | None = None
 
 
+def refusals(rejections: Iterable[Rejection]) -> list[Rejection]:
+    """Those that say what the caller may not do, or where."""
+    return [one for one in rejections if isinstance(one, Forbidden | ItemElsewhere)]
+
+
 class AuditTrail:
     """Writes the trail, and reads it."""
 
@@ -48,12 +55,15 @@ class AuditTrail:
 
     def record(self, action: Action, origin: Origin, detail: str) -> None:
         """An entry of its own."""
-        with self._recorder.transaction() as transaction:
-            self.append(transaction, action, origin, detail)
+        with self._recorder.unit_of_work() as unit_of_work:
+            self.append(unit_of_work, action, origin, detail)
 
-    def append(
-        self, transaction: LedgerTransaction, action: Action, origin: Origin, detail: str
-    ) -> None:
+    def record_refusals(self, origin: Origin, refused: Sequence[Rejection]) -> None:
+        """One entry for all elements of a batch that the caller may not have recorded."""
+        detail = f"{len(refused)} elements of a batch, the first because {refused[0].message}"
+        self.record(Action.WRITE_REFUSED, origin, detail)
+
+    def append(self, unit_of_work: UnitOfWork, action: Action, origin: Origin, detail: str) -> None:
         """An entry that stands or falls with what else the unit of work does."""
         actor = origin.actor
         now = self._clock()
@@ -63,11 +73,11 @@ class AuditTrail:
             action=action.value,
             actor=actor and actor.name,
             key_id=actor and actor.key_id,
-            address=origin.address and printable(origin.address)[:MAX_DETAIL],
+            address=origin.address and printable(origin.address)[:MAX_DETAIL_LENGTH],
             request_id=origin.request_id,
-            detail=printable(detail)[:MAX_DETAIL],
+            detail=printable(detail)[:MAX_DETAIL_LENGTH],
         )
-        transaction.write(AUDIT_LOG, [Insert([entry])])
+        unit_of_work.write(AUDIT_LOG, [Insert([entry])])
 
     def entries(
         self, wanted: AuditFilter, *, before: UUID | None, limit: int

@@ -18,7 +18,7 @@ from application.persistence.recorder import LedgerRecorder
 from application.tables.access import ApiKey
 from domain.actor import Actor
 
-MAX_REMEMBERED: Final = 10_000
+MAX_CACHED_CREDENTIALS: Final = 10_000
 """Credentials that a process remembers at a time."""
 
 
@@ -48,7 +48,7 @@ class Authenticator:
         self._tokens = tokens
         self._clock = clock
         self._lock = Lock()
-        self._known: TTLCache[bytes, Authenticated] = TTLCache(MAX_REMEMBERED, remember)
+        self._known: TTLCache[bytes, Authenticated] = TTLCache(MAX_CACHED_CREDENTIALS, remember)
 
     def remembered(self, credential: str) -> Principal | None:
         """Who showed this a moment ago; None where it must be looked up. Does no I/O."""

@@ -12,14 +12,14 @@ from application.access.key_format import digest, mint
 from application.access.roles import GRANTS, Permission, Role
 from application.clock import Clock, utc_now
 from application.persistence.recorder import LedgerRecorder
-from application.persistence.unit_of_work import LedgerTransaction
+from application.persistence.unit_of_work import UnitOfWork
 from application.tables.access import API_KEYS, ApiKey
 from application.tables.table import Insert, Update
 from domain.actor import Actor
 from domain.errors import Invalid
 from domain.labels import label
 
-MAX_LOCATIONS: Final = 100
+MAX_LOCATIONS_PER_KEY: Final = 100
 MAX_LIFETIME: Final = timedelta(days=3_650)
 
 
@@ -43,8 +43,10 @@ class Grant:
         if Permission.EVERYWHERE in GRANTS[self.role]:
             if self.locations:
                 raise Invalid("locations", f"can't be given: the role {self.role} has them all")
-        elif not 1 <= len(self.locations) <= MAX_LOCATIONS:
-            raise Invalid("locations", f"the role {self.role} needs 1 to {MAX_LOCATIONS} of them")
+        elif not 1 <= len(self.locations) <= MAX_LOCATIONS_PER_KEY:
+            raise Invalid(
+                "locations", f"the role {self.role} needs 1 to {MAX_LOCATIONS_PER_KEY} of them"
+            )
         if self.lifetime is not None and not timedelta() < self.lifetime <= MAX_LIFETIME:
             raise Invalid("expires", f"must lie in the future, at most {MAX_LIFETIME.days} days")
 
@@ -77,53 +79,53 @@ class KeyService:
 
     def create(self, grant: Grant, origin: Origin) -> Issued:
         """A new key."""
-        with self._recorder.transaction() as transaction:
-            return self._issue(transaction, grant, origin)
+        with self._recorder.unit_of_work() as unit_of_work:
+            return self._issue(unit_of_work, grant, origin)
 
     def create_first(self) -> Issued | None:
         """An admin's key for a ledger that has no keys yet; None for any other. Of any number of
         processes that ask at the same time, one gets it."""
         if self._recorder.select_keys():
             return None
-        with self._recorder.transaction() as transaction:
-            transaction.exclude_writers()
-            if transaction.rows(API_KEYS):
+        with self._recorder.unit_of_work() as unit_of_work:
+            unit_of_work.exclude_writers()
+            if unit_of_work.rows(API_KEYS):
                 return None
             grant = Grant(name="first-admin", role=Role.ADMIN)
-            return self._issue(transaction, grant, Origin(Actor("first start")))
+            return self._issue(unit_of_work, grant, Origin(Actor("first start")))
 
     def revoke(self, key_id: str, origin: Origin) -> ApiKey:
         """Ends a key now. Nothing changes the second time. Raises UnknownKey."""
-        with self._recorder.transaction() as transaction:
-            key = self._find(transaction, key_id)
+        with self._recorder.unit_of_work() as unit_of_work:
+            key = self._find(unit_of_work, key_id)
             if key.revoked_at is not None:
                 return key
             now = self._clock()
-            transaction.write(API_KEYS, [Update(("revoked_at",), [(now, key_id)])])
-            self._audit.append(transaction, Action.KEY_REVOKED, origin, _described(key))
+            unit_of_work.write(API_KEYS, [Update(("revoked_at",), [(now, key_id)])])
+            self._audit.append(unit_of_work, Action.KEY_REVOKED, origin, _described(key))
         return key._replace(revoked_at=now)
 
     def rotate(self, key_id: str, grace: timedelta, origin: Origin) -> Issued:
         """A key that is good for the same, and for as long; the old one ends after the grace
         period. Raises UnknownKey, KeyNotActive."""
         now = self._clock()
-        with self._recorder.transaction() as transaction:
-            old = self._find(transaction, key_id)
+        with self._recorder.unit_of_work() as unit_of_work:
+            old = self._find(unit_of_work, key_id)
             if not old.is_active(now):
                 raise KeyNotActive(key_id)
             end = min(now + grace, old.expires_at or datetime.max.replace(tzinfo=now.tzinfo))
-            transaction.write(API_KEYS, [Update(("expires_at",), [(end, key_id)])])
+            unit_of_work.write(API_KEYS, [Update(("expires_at",), [(end, key_id)])])
             grant = Grant(
                 name=old.name,
                 role=Role(old.role),
                 locations=tuple(old.locations),
                 lifetime=old.expires_at - old.created_at if old.expires_at else None,
             )
-            return self._issue(transaction, grant, origin, replaces=old)
+            return self._issue(unit_of_work, grant, origin, replaces=old)
 
     def _issue(
         self,
-        transaction: LedgerTransaction,
+        unit_of_work: UnitOfWork,
         grant: Grant,
         origin: Origin,
         replaces: ApiKey | None = None,
@@ -141,20 +143,19 @@ class KeyService:
             expires_at=now + grant.lifetime if grant.lifetime else None,
             revoked_at=None,
         )
-        transaction.write(API_KEYS, [Insert([key])])
+        unit_of_work.write(API_KEYS, [Insert([key])])
         if replaces is None:
-            self._audit.append(transaction, Action.KEY_CREATED, origin, _described(key))
+            self._audit.append(unit_of_work, Action.KEY_CREATED, origin, _described(key))
         else:
             detail = f"{_described(replaces)}, by {key.key_id}"
-            self._audit.append(transaction, Action.KEY_ROTATED, origin, detail)
+            self._audit.append(unit_of_work, Action.KEY_ROTATED, origin, detail)
         return Issued(key, minted.key)
 
-    def _find(self, transaction: LedgerTransaction, key_id: str) -> ApiKey:
-        for row in transaction.rows(API_KEYS):
-            key = ApiKey(*row)
-            if key.key_id == key_id:
-                return key
-        raise UnknownKey(key_id)
+    def _find(self, unit_of_work: UnitOfWork, key_id: str) -> ApiKey:
+        key = unit_of_work.row(API_KEYS, key_id)
+        if key is None:
+            raise UnknownKey(key_id)
+        return key
 
 
 def _described(key: ApiKey) -> str:

@@ -43,16 +43,16 @@ class Principal:
         if not self.may(permission):
             raise Forbidden.to_do(self.role, permission.name.lower().replace("_", " "))
 
-    def may_enter(self, location: str | None) -> bool:
+    def can_access(self, location: str | None) -> bool:
         """A place that nobody knows is entered by those alone who may be everywhere."""
         return self.may(Permission.EVERYWHERE) or location in self.locations
 
     def require_location(self, location: str) -> None:
         """Raises Forbidden."""
-        if not self.may_enter(location):
+        if not self.can_access(location):
             raise Forbidden.at(location)
 
-    def visible(self, location: str | None) -> frozenset[str] | None:
+    def scope(self, location: str | None) -> frozenset[str] | None:
         """Where to look when this location is asked for, or none; None for everywhere. Raises
         Forbidden."""
         if location is not None:
@@ -60,7 +60,7 @@ class Principal:
             return frozenset({location})
         return None if self.may(Permission.EVERYWHERE) else self.locations
 
-    def require_reach(self, item_id: UUID, item: Located | None) -> None:
+    def authorize(self, item_id: UUID, item: Located | None) -> None:
         """Raises UnknownItem for an item elsewhere, and in the same words for one that does not
         exist: a caller must not learn which it is."""
         if self.may(Permission.EVERYWHERE):
@@ -70,9 +70,9 @@ class Principal:
         if item.location not in self.locations:
             raise ItemElsewhere(item_id)
 
-    def found(self, item_id: UUID, item: Found | None) -> Found:
+    def require_item(self, item_id: UUID, item: Found | None) -> Found:
         """The item, if it exists and the caller may reach it. Raises UnknownItem."""
-        self.require_reach(item_id, item)
+        self.authorize(item_id, item)
         if item is None:
             raise UnknownItem(item_id)
         return item

@@ -25,7 +25,7 @@ ALGORITHMS: Final = frozenset(
 )
 """What may be allowed: signatures by a private key. A secret that both sides know is none."""
 
-KEYS_AGE_SECONDS: Final = 300
+KEY_SET_TTL_SECONDS: Final = 300
 """So long the provider's keys are used before they are fetched anew."""
 
 REFETCH_SECONDS: Final = 30
@@ -123,7 +123,7 @@ class _ProviderKeys:
         """Raises jwt.PyJWTError where there is no such key."""
         with self._lock:
             now = time.monotonic()
-            is_old = now - self._fetched_at > KEYS_AGE_SECONDS
+            is_old = now - self._fetched_at > KEY_SET_TTL_SECONDS
             if (is_old or key_id not in self._keys) and now - self._tried_at > REFETCH_SECONDS:
                 self._refresh(now)
             if not self._keys:

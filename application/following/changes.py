@@ -12,8 +12,8 @@ from hashlib import blake2b
 from typing import Final, NamedTuple, Self
 from uuid import UUID
 
-from application.persistence.reader import Change
 from application.persistence.recorder import LedgerRecorder
+from application.projections import Change
 from application.projections.movements import Movement
 from domain.errors import Invalid, Rejection
 from domain.limits import MAX_QUANTITY

@@ -13,26 +13,27 @@ from contextlib import contextmanager
 from threading import Condition, Lock, Thread
 from typing import Final
 
+from application.access.principal import Principal
 from application.following.changes import Bookmark, ChangeFeed, ChangePage
 from application.persistence.errors import StoreUnavailable
 from application.persistence.event_store import Notices
-from application.persistence.reader import Change
 from application.persistence.recorder import LedgerRecorder
+from application.projections import Change
 
-KEPT: Final = 10_000
+MIN_CHANGES_IN_MEMORY: Final = 10_000
 """Changes kept in memory, at the least, as far as there were so many since somebody listens."""
 
-CHUNK: Final = 1_000
+CHANGES_PER_READ: Final = 1_000
 """Changes read from the database at a time."""
 
-NAP_SECONDS: Final = 0.2
+WAIT_SECONDS: Final = 0.2
 """How long the thread waits for news before it looks whether anybody still listens."""
 
-LOOK_SECONDS: Final = 1.0
+POLL_SECONDS: Final = 1.0
 """How long the thread relies on being told: a process that is killed after its commit tells nobody,
 and some poolers pass nothing on."""
 
-PAUSE_SECONDS: Final = 0.5
+RETRY_SECONDS: Final = 0.5
 """Between two attempts to reach a database that is away."""
 
 _LOG = logging.getLogger("stockledger")
@@ -55,9 +56,9 @@ class Recent:
         with self._lock:
             self._changes += changes
             self.head = Bookmark.behind(changes[-1], self._key)
-            if len(self._changes) > 2 * KEPT:
-                self._start = Bookmark.behind(self._changes[-KEPT - 1], self._key)
-                del self._changes[:-KEPT]
+            if len(self._changes) > 2 * MIN_CHANGES_IN_MEMORY:
+                self._start = Bookmark.behind(self._changes[-MIN_CHANGES_IN_MEMORY - 1], self._key)
+                del self._changes[:-MIN_CHANGES_IN_MEMORY]
 
     def page(
         self, after: Bookmark, locations: frozenset[str] | None, limit: int
@@ -108,6 +109,10 @@ class Follower:
             with self._changed:
                 self._listeners.discard(wake)
 
+    def subscribe(self, principal: Principal, location: str | None = None) -> "Subscription":
+        """The changes at one location, or at all of the caller's. Raises Forbidden."""
+        return Subscription(self, principal.scope(location))
+
     def page(
         self, after: Bookmark, locations: frozenset[str] | None, limit: int
     ) -> ChangePage | None:
@@ -138,10 +143,10 @@ class Follower:
                     self._follow(notices)
             except StoreUnavailable as error:
                 _LOG.warning("changes can't be followed now: %s", error)
-                time.sleep(PAUSE_SECONDS)
+                time.sleep(RETRY_SECONDS)
             except Exception:  # noqa: BLE001 -- without this thread, all would wait for nothing
                 _LOG.exception("changes can't be followed now")
-                time.sleep(PAUSE_SECONDS)
+                time.sleep(RETRY_SECONDS)
 
     def _somebody_listens(self) -> bool:
         """Waits until somebody does. False when the follower is stopped."""
@@ -154,7 +159,7 @@ class Follower:
         self._recent = None
         looked = 0.0
         while self._listeners and not self.stopped:
-            if notices.wait(NAP_SECONDS) or time.monotonic() - looked > LOOK_SECONDS:
+            if notices.wait(WAIT_SECONDS) or time.monotonic() - looked > POLL_SECONDS:
                 looked = time.monotonic()
                 self._catch_up()
         self._recent = None
@@ -166,7 +171,9 @@ class Follower:
             self._wake_all()
         while self._recent.head.position < head:
             after = self._recent.head.position
-            changes = self._recorder.select_changes(None, after=after, upto=head, limit=CHUNK)
+            changes = self._recorder.select_changes(
+                None, after=after, upto=head, limit=CHANGES_PER_READ
+            )
             if not changes:
                 return
             self._recent.extend(changes)
@@ -177,3 +184,29 @@ class Follower:
             listeners = list(self._listeners)
         for wake in listeners:
             wake()
+
+
+class Subscription:
+    """One caller's part of the changes: those at their locations."""
+
+    def __init__(self, follower: Follower, locations: frozenset[str] | None) -> None:
+        self.follower = follower
+        self._locations = locations
+
+    def known(self, token: str | None) -> Bookmark:
+        """The place that a client names; without a name, the beginning. Raises Invalid,
+        UnknownPosition."""
+        return self.follower.feed.known(token)
+
+    def page(self, after: Bookmark, limit: int) -> ChangePage:
+        """The page behind a place that is known, from the database."""
+        return self.follower.feed.page(after, self._locations, limit)
+
+    def recent(self, after: Bookmark, limit: int) -> ChangePage | None:
+        """The same from memory; None where memory does not reach back so far. Does no I/O."""
+        return self.follower.page(after, self._locations, limit)
+
+    def follow(self, after: Bookmark, limit: int) -> ChangePage:
+        """The page behind a place that was known some time ago, from the database. Raises
+        UnknownPosition: another database is in the ledger's place by now."""
+        return self.follower.feed.follow(after, self._locations, limit)

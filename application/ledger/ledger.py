@@ -20,7 +20,7 @@ from eventsourcing.utils import Environment, EnvType
 from application.ledger.event_mapper import EventBase, EventMapper, JSONTranscoder
 from application.persistence.recorder import LedgerRecorder
 from application.persistence.schema import open_schema
-from application.persistence.unit_of_work import Latest, LedgerTransaction, LevelState
+from application.persistence.unit_of_work import Latest, LevelState, UnitOfWork
 from application.projections import PROJECTIONS
 from application.projections.projection import AnyEvent_co, Recorded
 from application.tables.properties import BOOKMARK_KEY
@@ -28,7 +28,7 @@ from domain.events import ItemDiscontinued, MovementRecorded, StockItemEvent
 from domain.history import History
 from domain.stock_item import StockItem
 
-HISTORY_CHUNK: Final = 200
+EVENTS_PER_HISTORY_READ: Final = 200
 """Events of an item's past that are read at a time."""
 
 
@@ -84,35 +84,33 @@ class Ledger(Application[UUID]):
     def construct_mapper(self) -> Mapper[UUID]:
         return EventMapper(self.construct_transcoder())
 
-    def load(
-        self, transaction: LedgerTransaction, item_ids: Sequence[UUID]
-    ) -> dict[UUID, StockItem]:
+    def load(self, unit_of_work: UnitOfWork, item_ids: Sequence[UUID]) -> dict[UUID, StockItem]:
         """Those of the items that exist, as the last commit left them. Raises
         MapperDeserialisationError where an event can't be read."""
         return {
             item.id: item
-            for item in (self._restore(transaction, one) for one in transaction.latest(item_ids))
+            for item in (self._restore(unit_of_work, one) for one in unit_of_work.latest(item_ids))
         }
 
     def look_up(
-        self, transaction: LedgerTransaction, local_ids: Sequence[UUID], item_ids: Sequence[UUID]
+        self, unit_of_work: UnitOfWork, local_ids: Sequence[UUID], item_ids: Sequence[UUID]
     ) -> Known:
-        """All that a batch is judged by. Everything is asked for before any of it is awaited. What
-        can't be read is told, and keeps nothing else from being judged."""
-        recorded = transaction.recorded(local_ids)
-        rejected = transaction.rejected_among(local_ids)
-        latest = transaction.latest(item_ids)
+        """All that a batch is decided by. Everything is asked for before any of it is awaited. What
+        can't be read is told, and keeps nothing else from being decided."""
+        recorded = unit_of_work.recorded(local_ids)
+        rejected = unit_of_work.rejected_among(local_ids)
+        latest = unit_of_work.latest(item_ids)
         known = Known({}, {}, set(), set())
         try:
             known.recorded.update(self._by_local_id(recorded))
         except MapperDeserialisationError:
-            found, damaged = self._readable(transaction.recorded, local_ids)
+            found, damaged = self._readable(unit_of_work.recorded, local_ids)
             known.recorded.update(found)
             known.damaged.update(damaged)
         for one in list(latest):
             item_id = cast("UUID", one.event.originator_id)
             try:
-                known.items[item_id] = self._restore(transaction, one)
+                known.items[item_id] = self._restore(unit_of_work, one)
             except MapperDeserialisationError as error:
                 _LOG.error("%s", error)
                 known.damaged.add(item_id)
@@ -145,14 +143,16 @@ class Ledger(Application[UUID]):
         return {one.event.local_id: one for one in recorded}
 
     def history(
-        self, transaction: LedgerTransaction, item: StockItem, since: datetime, limit: int
+        self, unit_of_work: UnitOfWork, item: StockItem, since: datetime, limit: int
     ) -> History:
         """The item's movements that were recorded after that moment, pending ones included; of
         stored events the last `limit` alone."""
         found = [*item.pending_events]
         version = item.version - len(item.pending_events) + 1
         while limit > 0 and (
-            chunk := transaction.events_before(item.id, version, min(HISTORY_CHUNK, limit))
+            chunk := unit_of_work.events_before(
+                item.id, version, min(EVENTS_PER_HISTORY_READ, limit)
+            )
         ):
             for stored in chunk:
                 event = cast("StockItemEvent", self.mapper.to_domain_event(stored))
@@ -168,26 +168,26 @@ class Ledger(Application[UUID]):
             _movements(found), reaches_back_to=oldest.timestamp, counted_before=oldest.counted_at
         )
 
-    def newest_timestamp(self, transaction: LedgerTransaction) -> datetime | None:
+    def newest_timestamp(self, unit_of_work: UnitOfWork) -> datetime | None:
         """When the last event was recorded that can be read; None where there is none."""
-        last = transaction.last_event()
+        last = unit_of_work.last_event()
         try:
             return None if last is None else self.mapper.to_base(last).timestamp
         except MapperDeserialisationError:
             return None
 
     def append(
-        self, transaction: LedgerTransaction, events: Sequence[AnyEvent_co]
+        self, unit_of_work: UnitOfWork, events: Sequence[AnyEvent_co]
     ) -> list[Recorded[AnyEvent_co]]:
-        """Stores the events and brings every read model up to date. Raises LostRace, here or at
-        the end of the unit of work."""
+        """Stores the events and brings every read model up to date. Raises WriteConflict, here
+        or at the end of the unit of work."""
         stored = [self.mapper.to_stored_event(event) for event in events]
-        positions = transaction.append(stored, [local_id(event) for event in events])
+        positions = unit_of_work.append(stored, [local_id(event) for event in events])
         recorded = [
             Recorded(position, event) for position, event in zip(positions, events, strict=True)
         ]
         for projection in PROJECTIONS:
-            transaction.write(projection.table, projection.project(recorded))
+            unit_of_work.write(projection.table, projection.project(recorded))
         return recorded
 
     def to_recorded(self, notification: Notification) -> Recorded[StockItemEvent]:
@@ -195,14 +195,14 @@ class Ledger(Application[UUID]):
         event = cast("StockItemEvent", self.mapper.to_domain_event(notification))
         return Recorded(notification.id, event)
 
-    def _restore(self, transaction: LedgerTransaction, latest: Latest) -> StockItem:
+    def _restore(self, unit_of_work: UnitOfWork, latest: Latest) -> StockItem:
         """The event store decides: the stock list's row serves only where it agrees with the
         item's last event, and an item whose row is damaged is replayed."""
         stored, level = latest
         item_id = cast("UUID", stored.originator_id)
         base = self.mapper.to_base(stored)
         if level is None or not _agree(level, stored, base):
-            events = map(self.mapper.to_domain_event, transaction.events_of(item_id))
+            events = map(self.mapper.to_domain_event, unit_of_work.events_of(item_id))
             return cast("StockItem", replay(cast("Iterator[StockItemEvent]", events)))
         return StockItem.restore(
             item_id,
@@ -220,8 +220,8 @@ class Ledger(Application[UUID]):
 
     def _record(self, processing_event: ProcessingEvent[UUID]) -> list[Recording[UUID]]:
         events = cast("list[StockItemEvent]", processing_event.events)
-        with self.recorder.transaction() as transaction:
-            recorded = self.append(transaction, events)
+        with self.recorder.unit_of_work() as unit_of_work:
+            recorded = self.append(unit_of_work, events)
         return [
             Recording(event, _notification(self.mapper, position, event))
             for position, event in recorded

@@ -29,10 +29,10 @@ from application.tables.rejected import RejectedTransaction
 from application.tables.table import Insert, Table, Update, Upsert
 from domain.events import StockItemEvent
 
-CHUNK: Final = 2_000
+EVENTS_PER_CHUNK: Final = 2_000
 """Events read, and committed, at a time."""
 
-PAGE: Final = 1_000
+ITEMS_PER_PAGE: Final = 1_000
 """Rows of the stock list read at a time."""
 
 Progress = Callable[[str, int, int], None]
@@ -92,8 +92,8 @@ class _Copy:
         if self._mirror and start == 0:
             self._require_no_keys()
         if start == 0:  # Filling them in one go is faster, and a killed copy leaves them marked.
-            with self._target.recorder.transaction() as transaction:
-                mark_as_outdated(transaction)
+            with self._target.recorder.unit_of_work() as unit_of_work:
+                mark_as_outdated(unit_of_work)
         to_be_rebuilt = outdated(self._target.recorder)
         self._current = [one for one in PROJECTIONS if one not in to_be_rebuilt]
         new = self._append_from(start)
@@ -113,17 +113,17 @@ class _Copy:
 
     def _require_no_keys(self) -> None:
         """A ledger without events may have keys of its own, which a mirror would remove."""
-        with self._target.recorder.transaction() as transaction:
-            there = {ApiKey(*row).key_id for row in transaction.rows(API_KEYS)}
-        with self._source.recorder.transaction() as transaction:
-            here = {ApiKey(*row).key_id for row in transaction.rows(API_KEYS)}
+        with self._target.recorder.unit_of_work() as unit_of_work:
+            there = {row.key_id for row in unit_of_work.rows(API_KEYS)}
+        with self._source.recorder.unit_of_work() as unit_of_work:
+            here = {row.key_id for row in unit_of_work.rows(API_KEYS)}
         if there - here:
             raise NotACopy("the target is a ledger of its own: it has API keys")
 
     def _append_from(self, position: int) -> int:
         """How many events the target lacked."""
         new = 0
-        while chunk := _chunk(self._source, position, CHUNK):
+        while chunk := _chunk(self._source, position, EVENTS_PER_CHUNK):
             self._append(chunk, position)
             new += len(chunk)
             position = chunk[-1].id
@@ -133,22 +133,22 @@ class _Copy:
     def _append(self, chunk: Sequence[Notification], position: int) -> None:
         recorded = [self._source.to_recorded(found) for found in chunk]
         local_ids = [local_id(event) for _, event in recorded]
-        with self._target.recorder.transaction() as transaction:
-            transaction.exclude_writers()
-            if transaction.events_after(position, 1):
+        with self._target.recorder.unit_of_work() as unit_of_work:
+            unit_of_work.exclude_writers()
+            if unit_of_work.events_after(position, 1):
                 raise NotACopy("the target is being written by someone else")
-            transaction.restore(chunk, local_ids)
+            unit_of_work.restore(chunk, local_ids)
             for projection in self._current:
-                transaction.write(projection.table, projection.project(recorded))
+                unit_of_work.write(projection.table, projection.project(recorded))
 
-    def _bring(self, table: Table) -> None:
+    def _bring(self, table: Table[Any]) -> None:
         """What the target lacks is added; what differs is as in the source, but, unless the target
         is a mirror, for what it has closed."""
         key = list(table.columns).index(table.key)
-        with self._source.recorder.transaction() as transaction:
-            here = {row[key]: table.row(*row) for row in transaction.rows(table)}
-        with self._target.recorder.transaction() as transaction:
-            there = {row[key]: table.row(*row) for row in transaction.rows(table)}
+        with self._source.recorder.unit_of_work() as unit_of_work:
+            here = {row[key]: row for row in unit_of_work.rows(table)}
+        with self._target.recorder.unit_of_work() as unit_of_work:
+            there = {row[key]: row for row in unit_of_work.rows(table)}
             new = [row for found, row in here.items() if found not in there]
             both = here.keys() & there.keys()
             merged = {
@@ -157,20 +157,20 @@ class _Copy:
             }
             changed = [row for found, row in merged.items() if row != there[found]]
             if new:
-                transaction.write(table, [Insert(new)])
+                unit_of_work.write(table, [Insert(new)])
             if self._mirror:
-                transaction.delete(table, sorted(there.keys() - here.keys()))
+                unit_of_work.delete(table, sorted(there.keys() - here.keys()))
             if changed:
                 columns = tuple(column for column in table.columns if column != table.key)
                 values = [(*row[:key], *row[key + 1 :], row[key]) for row in changed]
-                transaction.write(table, [Update(columns, values)])
+                unit_of_work.write(table, [Update(columns, values)])
 
     def _bring_bookmark_key(self) -> None:
         """Bookmarks of the source are good at the target."""
         if self._target.bookmark_key != self._source.bookmark_key:
-            with self._target.recorder.transaction() as transaction:
+            with self._target.recorder.unit_of_work() as unit_of_work:
                 value = self._source.bookmark_key.hex()
-                transaction.write(PROPERTIES, [Upsert([Property(BOOKMARK_KEY, value)])])
+                unit_of_work.write(PROPERTIES, [Upsert([Property(BOOKMARK_KEY, value)])])
             self._target.bookmark_key = self._source.bookmark_key
 
     def _verify(self, new: int) -> Copied:
@@ -192,7 +192,7 @@ class _Copy:
     def _equal_chunks(self, doing: str) -> Iterator[Sequence[Notification]]:
         """All of the target's events, each found to be the same in the source. Raises NotACopy."""
         position = 0
-        while there := _chunk(self._target, position, CHUNK):
+        while there := _chunk(self._target, position, EVENTS_PER_CHUNK):
             here = _chunk(self._source, position, len(there))
             if list(here) != list(there):
                 raise NotACopy(_first_difference(here, there))
@@ -204,8 +204,8 @@ class _Copy:
         """The `local_id`s must be taken, each by its own event: that is what bars duplicates."""
         wanted = {position: local_id(event) for position, event in recorded}
         taken = {position: key for position, key in wanted.items() if key is not None}
-        with self._target.recorder.transaction() as transaction:
-            found = {event.id for event in transaction.recorded(list(taken.values()))}
+        with self._target.recorder.unit_of_work() as unit_of_work:
+            found = {event.id for event in unit_of_work.recorded(list(taken.values()))}
         if found != taken.keys():
             first = min(found ^ taken.keys())
             raise NotACopy(f"the localId of the target's event at position {first} is not taken")
@@ -252,7 +252,7 @@ def _chunk(ledger: Ledger, after: int, size: int) -> Sequence[Notification]:
 
 def _stock_list(ledger: Ledger) -> Iterator[StockLevel]:
     after: tuple[str, str, UUID] | None = None
-    while page := ledger.recorder.select_items(ItemFilter(), after=after, limit=PAGE):
+    while page := ledger.recorder.select_items(ItemFilter(), after=after, limit=ITEMS_PER_PAGE):
         yield from page
         after = (page[-1].location, page[-1].sku, page[-1].item_id)
 

@@ -6,26 +6,26 @@ commit nothing that readers see has changed: a rebuild may be killed at any time
 """
 
 from collections.abc import Callable, Sequence
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from eventsourcing.persistence import Notification
 
 from application.ledger.ledger import Ledger
 from application.persistence.maintenance import Differences, StillHeld
 from application.persistence.schema import mark_as_current, outdated
-from application.persistence.unit_of_work import LedgerTransaction
+from application.persistence.unit_of_work import UnitOfWork
 from application.projections import PROJECTIONS
 from application.projections.projection import Projection
 from application.tables.table import Table, Write
 from domain.events import MOVEMENT_TOPICS
 
-CHUNK: Final = 5_000
+EVENTS_PER_CHUNK: Final = 5_000
 """Events read, and rows committed, at a time. Writers wait for one chunk at the most."""
 
-LONG_CHUNK: Final = 20_000
+EVENTS_PER_LONG_CHUNK: Final = 20_000
 """As many are read where of an item's movements only the last one is decoded and projected."""
 
-SAMPLES: Final = 10
+MAX_SAMPLES: Final = 10
 """How many of the rows that differ are shown."""
 
 Progress = Callable[[int, int], None]
@@ -56,18 +56,18 @@ def rebuild(ledger: Ledger, projection: Projection, progress: Progress) -> Rebui
 def drop_leftovers(ledger: Ledger) -> None:
     """Removes the tables that a killed rebuild left behind. Raises RebuildRunning,
     StoreUnavailable."""
-    with ledger.recorder.rebuild_lock(), ledger.recorder.transaction() as transaction:
+    with ledger.recorder.rebuild_lock(), ledger.recorder.unit_of_work() as unit_of_work:
         for table in _leftovers():
-            transaction.drop_table(table)
+            unit_of_work.drop_table(table)
 
 
 def has_leftovers(ledger: Ledger) -> bool:
     """Whether there are such tables, or those of a rebuild at work."""
-    with ledger.recorder.transaction() as transaction:
-        return any(transaction.columns(table.name) for table in _leftovers())
+    with ledger.recorder.unit_of_work() as unit_of_work:
+        return any(unit_of_work.columns(table.name) for table in _leftovers())
 
 
-def _leftovers() -> list[Table]:
+def _leftovers() -> list[Table[Any]]:
     tables = [projection.table for projection in PROJECTIONS]
     return [other for table in tables for other in (table.shadow(), table.replaced())]
 
@@ -80,7 +80,9 @@ class _Rebuild:
         self._still_held = still_held
         self._live = projection.table
         self._shadow = projection.table.shadow()
-        self._chunk = LONG_CHUNK if projection.needs_last_movements_only else CHUNK
+        self._chunk = (
+            EVENTS_PER_LONG_CHUNK if projection.needs_last_movements_only else EVENTS_PER_CHUNK
+        )
         self._position = 0
 
     def run(self, progress: Progress) -> Rebuilt:
@@ -94,10 +96,10 @@ class _Rebuild:
 
     def _start(self) -> None:
         """Begins from nothing, whatever a killed rebuild or a hand left behind."""
-        with self._recorder.transaction() as transaction:
-            transaction.drop_table(self._shadow)
-            transaction.create_table(self._shadow)
-            transaction.create_table(self._live)
+        with self._recorder.unit_of_work() as unit_of_work:
+            unit_of_work.drop_table(self._shadow)
+            unit_of_work.create_table(self._shadow)
+            unit_of_work.create_table(self._live)
 
     def _fill(self, progress: Progress) -> None:
         """Projects until what is left is so little that writers can wait for it."""
@@ -108,8 +110,8 @@ class _Rebuild:
                 self._position, self._chunk, self._projection.topics
             )
             writes = self._writes(found)
-            with self._recorder.transaction() as transaction:
-                transaction.write(self._shadow, writes)
+            with self._recorder.unit_of_work() as unit_of_work:
+                unit_of_work.write(self._shadow, writes)
             if found:
                 self._position = found[-1].id
             caught_up = len(found) < self._chunk
@@ -119,24 +121,24 @@ class _Rebuild:
 
     def _differences(self) -> Differences:
         return self._recorder.differences(
-            self._live, self._shadow, upto=self._position, samples=SAMPLES
+            self._live, self._shadow, upto=self._position, samples=MAX_SAMPLES
         )
 
     def _swap(self) -> None:
-        with self._recorder.transaction() as transaction:
-            transaction.exclude_writers()
-            while found := self._events_after(transaction):
-                transaction.write(self._shadow, self._writes(found))
+        with self._recorder.unit_of_work() as unit_of_work:
+            unit_of_work.exclude_writers()
+            while found := self._events_after(unit_of_work):
+                unit_of_work.write(self._shadow, self._writes(found))
                 self._position = found[-1].id
-            old = transaction.replace_table(self._live, self._shadow)
-            mark_as_current(self._recorder, transaction, self._projection)
+            old = unit_of_work.replace_table(self._live, self._shadow)
+            mark_as_current(self._recorder, unit_of_work, self._projection)
             # From here on, nobody else can touch the shadow; until here, only without this lock.
             self._still_held()
-        with self._recorder.transaction() as transaction:
-            transaction.drop_table(old)
+        with self._recorder.unit_of_work() as unit_of_work:
+            unit_of_work.drop_table(old)
 
-    def _events_after(self, transaction: LedgerTransaction) -> Sequence[Notification]:
-        return transaction.events_after(self._position, self._chunk, self._projection.topics)
+    def _events_after(self, unit_of_work: UnitOfWork) -> Sequence[Notification]:
+        return unit_of_work.events_after(self._position, self._chunk, self._projection.topics)
 
     def _writes(self, found: Sequence[Notification]) -> Sequence[Write]:
         needed = _without_overtaken(found) if self._projection.needs_last_movements_only else found

@@ -15,9 +15,9 @@ from application.maintenance.rebuild import drop_leftovers, has_leftovers, rebui
 from application.persistence.errors import RebuildRunning, StoreUnavailable
 from application.persistence.schema import outdated
 
-MAX_ITEMS_NAMED: Final = 100
+MAX_LOGGED_ITEMS: Final = 100
 
-PAUSE_SECONDS: Final = 1.0
+RETRY_SECONDS: Final = 1.0
 """Before another look, while another process rebuilds, or the database can't be reached."""
 
 _LOG = logging.getLogger("stockledger")
@@ -49,7 +49,7 @@ def rebuild_outdated(ledger: Ledger, progress: Progress) -> list[str]:
 def warn_of_items_alike(ledger: Ledger) -> None:
     """Names, in the log, items that are one for people and two for the ledger: they were registered
     when the spelling of a label was not looked at (domain/labels.py). Raises StoreUnavailable."""
-    for level in ledger.recorder.select_items_alike(MAX_ITEMS_NAMED):
+    for level in ledger.recorder.select_items_alike(MAX_LOGGED_ITEMS):
         _LOG.warning(
             "item %s (%s at %s, %s on hand) is there twice, its labels spelt in two ways: count "
             "both, adjust one to 0 and discontinue it",
@@ -102,7 +102,7 @@ class BackgroundUpgrade:
     def _run(self) -> None:
         try:
             while not self._is_done():
-                self._stopped.wait(PAUSE_SECONDS)
+                self._stopped.wait(RETRY_SECONDS)
         except _Stopped:
             return
 

@@ -24,7 +24,7 @@ from domain.transaction import NOTHING_SENT, Transaction
 
 
 @dataclass(frozen=True, slots=True)
-class Failed:
+class FailedElement:
     """An element that is not recorded, and why. The ids are None where they can't be read."""
 
     index: int
@@ -48,13 +48,25 @@ class Batch(NamedTuple):
     elements: Sequence[object]
     transactions: dict[int, Transaction]
     """By their places in the batch, in order."""
-    malformed: list[Failed]
+    malformed: list[FailedElement]
     warnings: Mapping[int, list[FieldWarning]]
     """What was passed over in elements, by their places."""
     moments: Mapping[int, datetime]
     """When the goods of malformed elements moved, where their devices' clocks were put right."""
     items: Sequence[ParsedItem] = ()
     """To be registered before."""
+
+    @property
+    def malformed_ids(self) -> list[UUID]:
+        """The `local_id`s of malformed elements, as far as they can be read."""
+        return [one.local_id for one in self.malformed if one.local_id is not None]
+
+    def corrected_time(self, index: int) -> datetime | None:
+        """When the goods of an element moved, where that is not what was sent."""
+        transaction = self.transactions.get(index)
+        if transaction is None:
+            return self.moments.get(index)
+        return None if transaction.device_time is None else transaction.occurred_at
 
 
 def parse_batch(
@@ -89,7 +101,7 @@ def batch_of(transactions: Sequence[Transaction]) -> Batch:
 
 def _parse_one_by_one(elements: Sequence[object], arrival: Arrival | None) -> Batch:
     transactions: dict[int, Transaction] = {}
-    malformed: list[Failed] = []
+    malformed: list[FailedElement] = []
     warnings: dict[int, list[FieldWarning]] = {}
     ages: dict[int, timedelta] = {}
     for index, element in enumerate(elements):
@@ -98,7 +110,7 @@ def _parse_one_by_one(elements: Sequence[object], arrival: Arrival | None) -> Ba
         except Rejection as rejection:
             local_id = readable(element, TRANSACTION, "local_id", read_uuid)
             item_id = readable(element, TRANSACTION, "item_id", read_uuid)
-            malformed.append(Failed(index, local_id, item_id, rejection))
+            malformed.append(FailedElement(index, local_id, item_id, rejection))
             continue
         transactions[index] = read.transaction
         if read.age is not None:
@@ -137,7 +149,7 @@ def moved_at(transaction: Transaction, moment: datetime | None) -> Transaction:
 
 
 def _moments(
-    elements: Sequence[object], malformed: Sequence[Failed], arrival: Arrival | None
+    elements: Sequence[object], malformed: Sequence[FailedElement], arrival: Arrival | None
 ) -> dict[int, datetime]:
     if arrival is None:
         return {}

@@ -14,17 +14,17 @@ from application.parsing.spellings import is_a_slip, nearest
 from domain.errors import Invalid
 from domain.limits import printable
 
-MAX_WARNINGS: Final = 5
+MAX_UNKNOWN_FIELD_WARNINGS: Final = 5
 """Unknown fields of one element that are told."""
 
-MAX_PROBLEM: Final = 200
+MAX_SHOWN_LENGTH: Final = 200
 """Characters."""
 
 Value = TypeVar("Value")
 
 
 class FieldWarning(NamedTuple):
-    """What was passed over in an element that is judged nevertheless."""
+    """What was passed over in an element that is decided nevertheless."""
 
     code: str
     """UNKNOWN_FIELD, UNREADABLE, or CUT."""
@@ -103,14 +103,14 @@ class ElementFields:
             return None
 
     def warn(self, code: str, field: str, message: str) -> None:
-        shown = printable(field[:MAX_PROBLEM])
+        shown = printable(field[:MAX_SHOWN_LENGTH])
         self.warnings.append(FieldWarning(code, shown, f"{shown}: {message}"))
 
     def warn_of_unknown(self) -> None:
         """Raises Invalid for what is no JSON."""
         for spelling, value in self._unknown.items():
-            self._require_json(printable(spelling[:MAX_PROBLEM]), [spelling, value])
-        for spelling in list(self._unknown)[:MAX_WARNINGS]:
+            self._require_json(printable(spelling[:MAX_SHOWN_LENGTH]), [spelling, value])
+        for spelling in list(self._unknown)[:MAX_UNKNOWN_FIELD_WARNINGS]:
             self.warn("UNKNOWN_FIELD", spelling, self._names.suggestion(spelling))
 
     def require_no_slips(self) -> None:
@@ -137,7 +137,9 @@ class ElementFields:
         known = self._names.on_the_wire.values()
         meant = (given for given in self._unknown if nearest(given, known) == self._field(name))
         given = next(meant, None)
-        return "" if given is None else f"; {printable(given[:MAX_PROBLEM])} is not a field here"
+        return (
+            "" if given is None else f"; {printable(given[:MAX_SHOWN_LENGTH])} is not a field here"
+        )
 
 
 def readable(

@@ -23,7 +23,7 @@ from pydantic import (
 )
 from pydantic.alias_generators import to_camel
 
-from application.parsing.fields import MAX_PROBLEM, ElementFields, FieldNames, FieldWarning
+from application.parsing.fields import MAX_SHOWN_LENGTH, ElementFields, FieldNames, FieldWarning
 from application.parsing.spellings import (
     read_instant,
     read_seconds,
@@ -39,7 +39,7 @@ from domain.limits import (
     MAX_TIME_LENGTH,
     printable,
 )
-from domain.moments import LONGEST_OFFLINE
+from domain.moments import MAX_OFFLINE
 from domain.transaction import NOTHING_SENT, Transaction, TransactionType
 
 _WORD: Final = re.compile(r"[\w-]{1,32}")
@@ -110,7 +110,7 @@ class MovementElement(_PlainMovement):
         float | None,
         Field(
             ge=0,
-            le=LONGEST_OFFLINE.total_seconds(),
+            le=MAX_OFFLINE.total_seconds(),
             description="Seconds since it happened, by a clock of the device that nobody sets and "
             "that counts while it sleeps. Made anew for each attempt; wins over `occurredAt`.",
         ),
@@ -200,7 +200,7 @@ def _require_known_needs(fields: ElementFields) -> None:
         raise Unsupported(type=named)
     for name in fields.decisive("requires", _read_names) or ():
         if name not in TRANSACTION.accepted:
-            raise Unsupported(requires=printable(name[:MAX_PROBLEM]))
+            raise Unsupported(requires=printable(name[:MAX_SHOWN_LENGTH]))
 
 
 def _read_names(value: object) -> list[str]:
@@ -219,8 +219,8 @@ def _read_type(value: object) -> TransactionType:
 
 def read_age(value: object) -> timedelta:
     age = read_seconds(value)
-    if not timedelta() <= age <= LONGEST_OFFLINE:
-        raise ValueError(f"must lie between 0 and {LONGEST_OFFLINE.total_seconds():.0f} seconds")
+    if not timedelta() <= age <= MAX_OFFLINE:
+        raise ValueError(f"must lie between 0 and {MAX_OFFLINE.total_seconds():.0f} seconds")
     return age
 
 

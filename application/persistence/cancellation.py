@@ -13,7 +13,7 @@ from typing import Final
 
 from application.persistence.errors import ReadCancelled
 
-PAUSE_SECONDS: Final = 0.05
+RETRY_SECONDS: Final = 0.05
 
 
 class Cancellation:
@@ -28,7 +28,7 @@ class Cancellation:
         """Ends the read at work, and those that would follow; returns when it has ended."""
         self.is_cancelled = True
         while self._interrupted():  # Again: the statement may not have begun yet.
-            time.sleep(PAUSE_SECONDS)
+            time.sleep(RETRY_SECONDS)
 
     def _interrupted(self) -> bool:
         with self._lock:

@@ -41,7 +41,7 @@ class RebuildRunning(Exception):
     """Another rebuild of this ledger is at work."""
 
 
-class LostRace(Exception):
+class WriteConflict(Exception):
     """Another writer took a version or a `local_id` first. Nothing was recorded."""
 
     def __init__(self, item_ids: set[UUID]) -> None:
@@ -49,8 +49,10 @@ class LostRace(Exception):
         self.item_ids = item_ids
 
 
-def lost_race(contended: set[UUID], refused: Exception) -> LostRace | StoreUnavailable:
+def unique_violation(
+    conflicting: set[UUID], refused: Exception
+) -> WriteConflict | StoreUnavailable:
     """What it means that the database refused what these items' events write: where no other writer
     took anything, something is wrong that trying again would not mend, such as a row in a read
     model that should not be there."""
-    return LostRace(contended) if contended else StoreUnavailable(f"refused: {refused}")
+    return WriteConflict(conflicting) if conflicting else StoreUnavailable(f"refused: {refused}")

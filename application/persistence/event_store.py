@@ -8,7 +8,7 @@ from uuid import UUID
 
 from eventsourcing.persistence import ApplicationRecorder, Notification
 
-from application.persistence.unit_of_work import LedgerTransaction
+from application.persistence.unit_of_work import UnitOfWork
 
 
 class Notices(Protocol):
@@ -25,7 +25,7 @@ class EventStore(ApplicationRecorder):
     StoreUnavailable."""
 
     @abstractmethod
-    def transaction(self) -> AbstractContextManager[LedgerTransaction]:
+    def unit_of_work(self) -> AbstractContextManager[UnitOfWork]:
         """A unit of work: committed at the end of the block, undone by an exception in it."""
 
     @abstractmethod

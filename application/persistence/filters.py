@@ -53,7 +53,7 @@ class RejectedFilter:
     name: UUID | None = None
     """The transaction's `local_id`, or the rejection's own id."""
     locations: frozenset[str] | None = None
-    standing: str | None = None
+    status: str | None = None
     code: str | None = None
     item_id: UUID | None = None
     actor: str | None = None

@@ -49,7 +49,7 @@ class Maintenance(ABC):
         within some seconds."""
 
     @abstractmethod
-    def describe(self, table: Table) -> str:
+    def describe(self, table: Table[Any]) -> str:
         """What makes the table, the same text for the same shape."""
 
     @abstractmethod
@@ -62,6 +62,8 @@ class Maintenance(ABC):
         RebuildRunning."""
 
     @abstractmethod
-    def differences(self, live: Table, shadow: Table, *, upto: int, samples: int) -> Differences:
+    def differences(
+        self, live: Table[Any], shadow: Table[Any], *, upto: int, samples: int
+    ) -> Differences:
         """Compares what events up to the position `upto` made of the live table and the shadow.
         Rows that later events have touched are left out."""

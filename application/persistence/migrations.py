@@ -7,7 +7,7 @@ from typing import Final, NamedTuple
 from uuid import UUID
 
 from application.parsing.transactions import read_element
-from application.persistence.unit_of_work import LedgerTransaction
+from application.persistence.unit_of_work import UnitOfWork
 from application.tables.rejection_ids import rejection_id
 from application.tables.table import Table, Update
 from domain.errors import Invalid
@@ -24,20 +24,20 @@ class _Row(NamedTuple):
 _ROWS: Final = Table("rejected_transactions", _Row, key="rejection_id")
 
 
-def identify_by_content(transaction: LedgerTransaction) -> None:
+def identify_by_content(unit_of_work: UnitOfWork) -> None:
     """To schema 3: the ids follow from more of the content than before, and locations are kept in
     the one form of labels."""
-    rows = [_Row(*values) for values in transaction.rows(_ROWS)]
+    rows = unit_of_work.rows(_ROWS)
     locations = [
         (kept_form(row.location), row.rejection_id)
         for row in rows
         if row.location is not None and kept_form(row.location) != row.location
     ]
     if locations:
-        transaction.write(_ROWS, [Update(("location",), locations)])
+        unit_of_work.write(_ROWS, [Update(("location",), locations)])
     renamed = [(new, row.rejection_id) for row in rows if (new := _new_id(row)) is not None]
     if renamed:
-        transaction.write(_ROWS, [Update(("rejection_id",), renamed)])
+        unit_of_work.write(_ROWS, [Update(("rejection_id",), renamed)])
 
 
 def _new_id(row: _Row) -> UUID | None:

@@ -14,15 +14,15 @@ from uuid import UUID
 
 from application.persistence.filters import AuditFilter, ItemFilter, MovementFilter, RejectedFilter
 from application.persistence.maintenance import Differences
-from application.persistence.reader import Change
 from application.persistence.recorder import LedgerRecorder
 from application.persistence.sql_tables import SQLTable
+from application.projections import Change
 from application.projections.item_changes import ItemChange, ItemChanges
 from application.projections.movements import Movement, Movements
 from application.projections.stock_levels import StockLevel, StockLevels
 from application.tables.access import API_KEYS, AUDIT_LOG, ApiKey, AuditEntry
-from application.tables.rejected import REJECTED, RejectedTransaction, Standing
-from application.tables.table import Table
+from application.tables.rejected import REJECTED, RejectedTransaction, RejectionStatus
+from application.tables.table import RowT, Table
 from domain.labels import folded
 
 Run = Callable[[str, Sequence[Any]], Sequence[Sequence[Any]]]
@@ -30,10 +30,10 @@ Run = Callable[[str, Sequence[Any]], Sequence[Sequence[Any]]]
 
 Condition = tuple[str, Sequence[Any]]
 
-MAX_KEYS = 10_000
+MAX_LISTED_KEYS = 10_000
 """Keys shown at the most."""
 
-CHUNK = 1_000
+IDS_PER_QUERY = 1_000
 """Values that one statement looks up."""
 
 LAST_OF_EACH = """
@@ -49,7 +49,7 @@ SELECT {columns} FROM (
 BY_PLACE: Final = "location, sku, item_id"
 """Older items may share a place and a SKU, which were spelt in two ways."""
 
-SPARE_ROWS: Final = 8
+SPARE_ROWS_PER_LOCATION: Final = 8
 """Read of each of several locations beyond its double share of a page: most pages then need no
 second look."""
 
@@ -84,20 +84,22 @@ NEWEST_FIRST: Final = Order(("position",), descending=True)
 class ReadModelQueries(LedgerRecorder):
     """The part of a recorder that reads the read models."""
 
-    sql_table: Callable[[Table], SQLTable]
+    @abstractmethod
+    def sql_table(self, table: Table[RowT]) -> SQLTable[RowT]:
+        """The statements for a table."""
 
     @abstractmethod
     def reading(self) -> AbstractContextManager[Run]:
         """A connection to read from, for one block."""
 
-    def describe(self, table: Table) -> str:
+    def describe(self, table: Table[Any]) -> str:
         return self.sql_table(table).describe()
 
     def select_item(self, item_id: UUID) -> StockLevel | None:
         levels = self.sql_table(StockLevels.table)
         wanted: Condition = ("item_id = ?", [levels.encode_value("item_id", item_id)])
         found = self._select(levels, [wanted], "item_id", limit=1)
-        return StockLevel(*found[0]) if found else None
+        return found[0] if found else None
 
     def select_item_change(
         self, item_id: UUID, kinds: Sequence[str], *, upto_version: int
@@ -105,7 +107,7 @@ class ReadModelQueries(LedgerRecorder):
         changes = self.sql_table(ItemChanges.table)
         item: Condition = ("item_id = ?", [changes.encode_value("item_id", item_id)])
         found = [
-            ItemChange(*row)
+            row
             for kind in kinds  # Each by itself, by the index.
             for row in self._select(
                 changes,
@@ -125,7 +127,7 @@ class ReadModelQueries(LedgerRecorder):
         found: list[StockLevel] = []
         for place in _places_behind(wanted.locations, key):
             rows = self._select(levels, [*place, *conditions], BY_PLACE, limit - len(found))
-            found += [StockLevel(*row) for row in rows]
+            found += rows
             if len(found) == limit:
                 break
         return found
@@ -133,8 +135,7 @@ class ReadModelQueries(LedgerRecorder):
     def select_items_alike(self, limit: int) -> list[StockLevel]:
         levels = self.sql_table(StockLevels.table)
         twice = "SELECT location, sku FROM stock_levels GROUP BY location, sku HAVING count(*) > 1"
-        found = self._select(levels, [(f"(location, sku) IN ({twice})", [])], BY_PLACE, limit)
-        return [StockLevel(*row) for row in found]
+        return self._select(levels, [(f"(location, sku) IN ({twice})", [])], BY_PLACE, limit)
 
     def select_movements(
         self, wanted: MovementFilter, *, before: int | None, limit: int
@@ -143,8 +144,7 @@ class ReadModelQueries(LedgerRecorder):
         conditions = _movement_conditions(wanted, movements)
         if before is not None:
             conditions.append(("position < ?", [before]))
-        found = self._select_at(movements, wanted.locations, conditions, NEWEST_FIRST, limit)
-        return [Movement(*row) for row in found]
+        return self._select_at(movements, wanted.locations, conditions, NEWEST_FIRST, limit)
 
     def select_changes(
         self, locations: frozenset[str] | None, *, after: int, upto: int, limit: int
@@ -171,12 +171,11 @@ class ReadModelQueries(LedgerRecorder):
 
     def select_key(self, key_id: str) -> ApiKey | None:
         found = self._select(self.sql_table(API_KEYS), [("key_id = ?", [key_id])], "key_id", 1)
-        return ApiKey(*found[0]) if found else None
+        return found[0] if found else None
 
     def select_keys(self) -> list[ApiKey]:
         newest_first = "created_at DESC, key_id"
-        keys = self._select(self.sql_table(API_KEYS), [], newest_first, MAX_KEYS)
-        return [ApiKey(*row) for row in keys]
+        return self._select(self.sql_table(API_KEYS), [], newest_first, MAX_LISTED_KEYS)
 
     def select_audit(
         self, wanted: AuditFilter, *, before: UUID | None, limit: int
@@ -191,8 +190,7 @@ class ReadModelQueries(LedgerRecorder):
         )
         if before is not None:
             conditions.append(("entry_id < ?", [log.encode_value("entry_id", before)]))
-        entries = self._select(log, conditions, "entry_id DESC", limit)
-        return [AuditEntry(*row) for row in entries]
+        return self._select(log, conditions, "entry_id DESC", limit)
 
     def select_rejected(
         self, wanted: RejectedFilter, *, before: tuple[datetime, UUID] | None, limit: int
@@ -204,30 +202,31 @@ class ReadModelQueries(LedgerRecorder):
             values = [rejected.encode_value(*pair) for pair in zip(columns, before, strict=True)]
             conditions.append((f"({', '.join(columns)}) < (?, ?)", values))
         order = Order(("first_rejected_at", "rejection_id"), descending=True)
-        found = self._select_at(rejected, wanted.locations, conditions, order, limit)
-        return [RejectedTransaction(*row) for row in found]
+        return self._select_at(rejected, wanted.locations, conditions, order, limit)
 
     def select_rejected_of(
         self, local_ids: Sequence[UUID], locations: frozenset[str] | None
     ) -> list[RejectedTransaction]:
         rejected = self.sql_table(REJECTED)
         found: list[RejectedTransaction] = []
-        for start in range(0, len(local_ids), CHUNK):
-            chunk = local_ids[start : start + CHUNK]
+        for start in range(0, len(local_ids), IDS_PER_QUERY):
+            chunk = local_ids[start : start + IDS_PER_QUERY]
             values = [rejected.encode_value("local_id", local_id) for local_id in chunk]
             conditions: list[Condition] = [
                 rejected.among("local_id", values),
-                ("standing <> ?", [Standing.RESOLVED.value]),
+                ("status <> ?", [RejectionStatus.RESOLVED.value]),
             ]
             if locations is not None:
                 conditions.append(rejected.among("location", sorted(locations)))
             where, parameters = _where(conditions)
             with self.reading() as run:
                 rows = run(LAST_OF_EACH.format(columns=rejected.columns, where=where), parameters)
-            found += [RejectedTransaction(*rejected.decode(row)) for row in rows]
+            found += [rejected.decode(row) for row in rows]
         return found
 
-    def differences(self, live: Table, shadow: Table, *, upto: int, samples: int) -> Differences:
+    def differences(
+        self, live: Table[Any], shadow: Table[Any], *, upto: int, samples: int
+    ) -> Differences:
         missing = (
             f"{shadow.name} AS s LEFT JOIN {live.name} AS l USING ({live.key}) "
             "WHERE l.position IS NULL"
@@ -252,12 +251,12 @@ class ReadModelQueries(LedgerRecorder):
 
     def _select_at(
         self,
-        table: SQLTable,
+        table: SQLTable[RowT],
         locations: frozenset[str] | None,
         conditions: Sequence[Condition],
         order: Order,
         limit: int,
-    ) -> list[Any]:
+    ) -> list[RowT]:
         """The first rows at these locations, in order.
 
         Of several locations, each is read from its own place in the index: together, all that there
@@ -275,14 +274,14 @@ class ReadModelQueries(LedgerRecorder):
 
     def _first_keys(
         self,
-        table: SQLTable,
+        table: SQLTable[Any],
         locations: Sequence[str],
         conditions: Sequence[Condition],
         order: Order,
         limit: int,
     ) -> list[Any]:
         """The keys, as they are stored, of the first rows at these locations."""
-        share = 2 * limit // len(locations) + SPARE_ROWS
+        share = 2 * limit // len(locations) + SPARE_ROWS_PER_LOCATION
         wanted, keys = locations, [*self._keys_of_each(table, locations, conditions, order, share)]
         while True:
             page = order.arranged(keys)[:limit]
@@ -297,7 +296,7 @@ class ReadModelQueries(LedgerRecorder):
 
     def _keys_of_each(
         self,
-        table: SQLTable,
+        table: SQLTable[Any],
         locations: Sequence[str],
         conditions: Sequence[Condition],
         order: Order,
@@ -310,8 +309,8 @@ class ReadModelQueries(LedgerRecorder):
         return [_Key(location, key, tuple(place)) for location, key, *place in rows]
 
     def _select(
-        self, table: SQLTable, conditions: Sequence[Condition], order: str, limit: int
-    ) -> list[tuple[Any, ...]]:
+        self, table: SQLTable[RowT], conditions: Sequence[Condition], order: str, limit: int
+    ) -> list[RowT]:
         where, parameters = _where(conditions)
         with self.reading() as run:
             rows = run(
@@ -358,7 +357,7 @@ def _item_conditions(wanted: ItemFilter) -> list[Condition]:
     return conditions
 
 
-def _movement_conditions(wanted: MovementFilter, movements: SQLTable) -> list[Condition]:
+def _movement_conditions(wanted: MovementFilter, movements: SQLTable[Any]) -> list[Condition]:
     return _equal_or_between(
         movements,
         ("item_id", "=", wanted.item_id),
@@ -371,10 +370,10 @@ def _movement_conditions(wanted: MovementFilter, movements: SQLTable) -> list[Co
     )
 
 
-def _rejected_conditions(wanted: RejectedFilter, rejected: SQLTable) -> list[Condition]:
+def _rejected_conditions(wanted: RejectedFilter, rejected: SQLTable[Any]) -> list[Condition]:
     conditions = _equal_or_between(
         rejected,
-        ("standing", "=", wanted.standing),
+        ("status", "=", wanted.status),
         ("code", "=", wanted.code),
         ("item_id", "=", wanted.item_id),
         ("actor", "=", wanted.actor),
@@ -388,7 +387,7 @@ def _rejected_conditions(wanted: RejectedFilter, rejected: SQLTable) -> list[Con
     return conditions
 
 
-def _equal_or_between(table: SQLTable, *bounds: tuple[str, str, Any]) -> list[Condition]:
+def _equal_or_between(table: SQLTable[Any], *bounds: tuple[str, str, Any]) -> list[Condition]:
     return [
         (f"{column} {operator} ?", [table.encode_value(column, value)])
         for column, operator, value in bounds
@@ -396,7 +395,7 @@ def _equal_or_between(table: SQLTable, *bounds: tuple[str, str, Any]) -> list[Co
     ]
 
 
-def _unequal_values(table: Table, row: Sequence[Any]) -> list[tuple[Any, str, Any, Any]]:
+def _unequal_values(table: Table[Any], row: Sequence[Any]) -> list[tuple[Any, str, Any, Any]]:
     names = list(table.columns)
     live, rebuilt = row[: len(names)], row[len(names) :]
     key = live[names.index(table.key)]

@@ -6,14 +6,12 @@ from datetime import datetime
 from uuid import UUID
 
 from application.persistence.filters import AuditFilter, ItemFilter, MovementFilter, RejectedFilter
+from application.projections import Change
 from application.projections.item_changes import ItemChange
 from application.projections.movements import Movement
 from application.projections.stock_levels import StockLevel
 from application.tables.access import ApiKey, AuditEntry
 from application.tables.rejected import RejectedTransaction
-
-Change = Movement | ItemChange
-"""An event as those see it who follow the ledger."""
 
 
 class Reader(ABC):

@@ -8,7 +8,7 @@ never changed: one whose description differs from the one that it was made by is
 Schema 1 is the first that can be upgraded. It had no number yet, and is known by its columns.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from hashlib import sha256
 from secrets import token_hex
 from typing import Final
@@ -16,7 +16,7 @@ from typing import Final
 from application.persistence.errors import NotAllowed
 from application.persistence.migrations import identify_by_content
 from application.persistence.recorder import LedgerRecorder
-from application.persistence.unit_of_work import LedgerTransaction
+from application.persistence.unit_of_work import UnitOfWork
 from application.projections import PROJECTIONS
 from application.projections.projection import Projection
 from application.tables.access import ACCESS_TABLES
@@ -30,7 +30,7 @@ from application.tables.properties import (
 from application.tables.rejected import REJECTED
 from application.tables.table import Upsert
 
-VERSION: Final = 3
+VERSION: Final = 4
 """What this version of the code reads and writes. A changed table takes the next number, a step in
 each adapter, and a fixture (tests/support/make_ledger.py)."""
 
@@ -39,7 +39,7 @@ KEPT_TABLES: Final = (*ACCESS_TABLES, REJECTED)
 
 EVENTS: Final = "stored_events"
 
-MIGRATIONS: Final[Mapping[int, Sequence[Callable[[LedgerTransaction], None]]]] = {
+MIGRATIONS: Final[Mapping[int, Sequence[Callable[[UnitOfWork], None]]]] = {
     3: (identify_by_content,),
 }
 """What a step changes in rows besides, for which SQL has no words."""
@@ -86,31 +86,35 @@ def outdated(recorder: LedgerRecorder) -> list[Projection]:
 
 
 def mark_as_current(
-    recorder: LedgerRecorder, transaction: LedgerTransaction, projection: Projection
+    recorder: LedgerRecorder, unit_of_work: UnitOfWork, projection: Projection
 ) -> None:
     """The read model was made by this description."""
     name = read_model_property(projection.table)
-    _set(transaction, name, fingerprint(recorder, projection))
+    _set(unit_of_work, name, fingerprint(recorder, projection))
 
 
-def mark_as_outdated(transaction: LedgerTransaction) -> None:
+def mark_as_outdated(unit_of_work: UnitOfWork) -> None:
     """Every read model is to be rebuilt."""
     for projection in PROJECTIONS:
-        _set(transaction, read_model_property(projection.table), "")
+        _set(unit_of_work, read_model_property(projection.table), "")
 
 
 def _properties(recorder: LedgerRecorder) -> dict[str, str]:
     """Read without a lock, so that a ledger that is up to date opens beside any writer."""
-    return {found.name: found.value for found in recorder.select_properties()}
+    return _by_name(recorder.select_properties())
+
+
+def _by_name(properties: Iterable[Property]) -> dict[str, str]:
+    return {found.name: found.value for found in properties}
 
 
 def _bring_up_to_date(recorder: LedgerRecorder, *, may_upgrade: bool) -> None:
     try:
-        with recorder.transaction() as transaction:
-            transaction.lock_schema()
-            found = _version(recorder, transaction)
+        with recorder.unit_of_work() as unit_of_work:
+            unit_of_work.lock_schema()
+            found = _version(recorder, unit_of_work)
             if found == 0:
-                _create(recorder, transaction)
+                _create(recorder, unit_of_work)
                 return
         if found == VERSION:  # Another process was faster.
             return
@@ -137,10 +141,10 @@ def _how_to_upgrade(found: int) -> str:
     )
 
 
-def _version(recorder: LedgerRecorder, transaction: LedgerTransaction) -> int:
+def _version(recorder: LedgerRecorder, unit_of_work: UnitOfWork) -> int:
     """The database's schema number; 0 where there is no ledger. Raises SchemaMismatch."""
-    if transaction.columns(PROPERTIES.name):
-        properties = dict(transaction.rows(PROPERTIES))
+    if unit_of_work.columns(PROPERTIES.name):
+        properties = _by_name(unit_of_work.rows(PROPERTIES))
         try:
             return int(properties[SCHEMA_VERSION])
         except (KeyError, ValueError) as error:
@@ -148,10 +152,10 @@ def _version(recorder: LedgerRecorder, transaction: LedgerTransaction) -> int:
                 f"the table {PROPERTIES.name} is damaged, and does not say which schema this "
                 "ledger has: restore a backup"
             ) from error
-    if not transaction.columns(EVENTS):
+    if not unit_of_work.columns(EVENTS):
         return 0
     for table, columns in recorder.first_schema.items():
-        found = transaction.columns(table)
+        found = unit_of_work.columns(table)
         different = sorted(name for name, _ in found.items() ^ columns.items())
         if different:
             raise SchemaMismatch(
@@ -161,32 +165,32 @@ def _version(recorder: LedgerRecorder, transaction: LedgerTransaction) -> int:
     return 1
 
 
-def _create(recorder: LedgerRecorder, transaction: LedgerTransaction) -> None:
+def _create(recorder: LedgerRecorder, unit_of_work: UnitOfWork) -> None:
     for statement in recorder.events_schema:
-        transaction.run(statement)
+        unit_of_work.run(statement)
     for table in (PROPERTIES, *KEPT_TABLES):
-        transaction.create_table(table)
+        unit_of_work.create_table(table)
     for projection in PROJECTIONS:
-        transaction.create_table(projection.table)
-        mark_as_current(recorder, transaction, projection)
-    _set(transaction, SCHEMA_VERSION, str(VERSION))
-    _set(transaction, BOOKMARK_KEY, token_hex(32))
+        unit_of_work.create_table(projection.table)
+        mark_as_current(recorder, unit_of_work, projection)
+    _set(unit_of_work, SCHEMA_VERSION, str(VERSION))
+    _set(unit_of_work, BOOKMARK_KEY, token_hex(32))
 
 
 def _step(recorder: LedgerRecorder, version: int) -> None:
     """From the schema before `version` to it; nothing where another process was faster."""
-    with recorder.transaction() as transaction:
-        transaction.lock_schema()
-        if _version(recorder, transaction) != version - 1:
+    with recorder.unit_of_work() as unit_of_work:
+        unit_of_work.lock_schema()
+        if _version(recorder, unit_of_work) != version - 1:
             return
         for statement in recorder.steps[version]:
-            transaction.run(statement)
+            unit_of_work.run(statement)
         for migrate in MIGRATIONS.get(version, ()):
-            migrate(transaction)
-        if BOOKMARK_KEY not in dict(transaction.rows(PROPERTIES)):
-            _set(transaction, BOOKMARK_KEY, token_hex(32))
-        _set(transaction, SCHEMA_VERSION, str(version))
+            migrate(unit_of_work)
+        if BOOKMARK_KEY not in _by_name(unit_of_work.rows(PROPERTIES)):
+            _set(unit_of_work, BOOKMARK_KEY, token_hex(32))
+        _set(unit_of_work, SCHEMA_VERSION, str(version))
 
 
-def _set(transaction: LedgerTransaction, name: str, value: str) -> None:
-    transaction.write(PROPERTIES, [Upsert([Property(name, value)])])
+def _set(unit_of_work: UnitOfWork, name: str, value: str) -> None:
+    unit_of_work.write(PROPERTIES, [Upsert([Property(name, value)])])

@@ -7,7 +7,7 @@ from typing import Final
 from application.persistence.errors import SchemaChanged
 from application.tables.properties import PROPERTIES, SCHEMA_VERSION
 
-LOOK_SECONDS: Final = 5.0
+CHECK_SECONDS: Final = 5.0
 """Between two looks."""
 
 READ_SCHEMA_VERSION: Final = f"SELECT value FROM {PROPERTIES.name} WHERE name = '{SCHEMA_VERSION}'"  # noqa: S608
@@ -28,7 +28,7 @@ class SchemaGuard:
     @property
     def is_due(self) -> bool:
         """Whether it is time to look."""
-        return self._expected is not None and time.monotonic() - self._looked_at > LOOK_SECONDS
+        return self._expected is not None and time.monotonic() - self._looked_at > CHECK_SECONDS
 
     def check(self, rows: Sequence[Sequence[object]]) -> None:
         """Takes what READ_SCHEMA_VERSION gave. Raises SchemaChanged where that is not the expected

@@ -5,9 +5,9 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from secrets import token_hex
 from types import NoneType
-from typing import Any, get_args
+from typing import Any, Generic, get_args
 
-from application.tables.table import Insert, Table, Update, Upsert, Write
+from application.tables.table import Insert, RowT, Table, Update, Upsert, Write
 
 Statement = tuple[str, list[Any]]
 """SQL, and the values of its parameters."""
@@ -27,7 +27,7 @@ class Dialect:
     """How stored values are read, by Python types; others are as they are stored."""
 
 
-class SQLTable(ABC):
+class SQLTable(ABC, Generic[RowT]):
     """The statements for one table, and its values on their way in and out.
 
     Adapters add what they insert and update many rows by.
@@ -36,7 +36,7 @@ class SQLTable(ABC):
     storage = ""
     """What follows on the columns when the table is made."""
 
-    def __init__(self, table: Table, dialect: Dialect) -> None:
+    def __init__(self, table: Table[RowT], dialect: Dialect) -> None:
         self.table = table
         self.columns = ", ".join(table.columns)
         self._dialect = dialect
@@ -124,7 +124,7 @@ class SQLTable(ABC):
         ((encoded,),) = self.encode([column], [(value,)])
         return encoded
 
-    def decode(self, values: Iterable[Any]) -> tuple[Any, ...]:
+    def decode(self, values: Iterable[Any]) -> RowT:
         """The row that these stored values are, in the order of the columns."""
         return self.table.row(
             *(

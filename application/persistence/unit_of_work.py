@@ -8,7 +8,7 @@ from uuid import UUID
 from eventsourcing.persistence import Notification, StoredEvent
 
 from application.tables.rejected import RejectedTransaction
-from application.tables.table import Table, Write
+from application.tables.table import RowT, Table, Write
 from domain.actor import Actor
 
 
@@ -30,7 +30,7 @@ class Latest(NamedTuple):
     level: LevelState | None
 
 
-class LedgerTransaction(Protocol):
+class UnitOfWork(Protocol):
     """A unit of work: all of it is committed, or nothing.
 
     A method may leave its statement to be sent with a later one: what the database says against it
@@ -83,7 +83,7 @@ class LedgerTransaction(Protocol):
         self, events: Sequence[StoredEvent], local_ids: Sequence[UUID | None]
     ) -> Sequence[int]:
         """Stores the events, in order, each with the `local_id` that it takes, if it takes one;
-        returns their positions. Raises LostRace, here or at the end of the unit of work."""
+        returns their positions. Raises WriteConflict, here or at the end of the unit of work."""
         ...
 
     def restore(
@@ -93,7 +93,7 @@ class LedgerTransaction(Protocol):
         have there. Comes after `exclude_writers`."""
         ...
 
-    def write(self, table: Table, writes: Sequence[Write]) -> None:
+    def write(self, table: Table[Any], writes: Sequence[Write]) -> None:
         """Brings a table up to date."""
         ...
 
@@ -115,15 +115,19 @@ class LedgerTransaction(Protocol):
         them until this unit of work has ended."""
         ...
 
-    def delete(self, table: Table, keys: Sequence[Any]) -> None:
+    def delete(self, table: Table[Any], keys: Sequence[Any]) -> None:
         """Removes these rows."""
         ...
 
-    def delete_before(self, table: Table, column: str, instant: datetime) -> None:
+    def delete_before(self, table: Table[Any], column: str, instant: datetime) -> None:
         """Removes the rows that have an earlier instant in that column."""
         ...
 
-    def rows(self, table: Table) -> Sequence[tuple[Any, ...]]:
+    def row(self, table: Table[RowT], key: Any) -> RowT | None:
+        """The row with that key."""
+        ...
+
+    def rows(self, table: Table[RowT]) -> Sequence[RowT]:
         """All rows of a small table."""
         ...
 
@@ -141,14 +145,14 @@ class LedgerTransaction(Protocol):
         """A statement of a schema's step."""
         ...
 
-    def create_table(self, table: Table) -> None:
+    def create_table(self, table: Table[Any]) -> None:
         """Makes the table, empty, where it is not there."""
         ...
 
-    def drop_table(self, table: Table) -> None:
+    def drop_table(self, table: Table[Any]) -> None:
         """Removes the table where it is there."""
         ...
 
-    def replace_table(self, live: Table, shadow: Table) -> Table:
+    def replace_table(self, live: Table[Any], shadow: Table[Any]) -> Table[Any]:
         """Puts the shadow in the live table's place; returns where the old one is now."""
         ...

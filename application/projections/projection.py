@@ -1,7 +1,7 @@
 """The projection: turns events into rows of its table. One file a projection, beside this one."""
 
 from collections.abc import Sequence
-from typing import Generic, NamedTuple, Protocol, TypeVar
+from typing import Any, Generic, NamedTuple, Protocol, TypeVar
 
 from application.tables.table import Table, Write
 from domain.events import StockItemEvent
@@ -20,7 +20,7 @@ class Projection(Protocol):
     """Turns recorded events into writes on its table."""
 
     @property
-    def table(self) -> Table: ...
+    def table(self) -> Table[Any]: ...
 
     @property
     def revision(self) -> int:

@@ -1,9 +1,10 @@
-"""Deciding, in memory and in order, what becomes of each transaction of some batches."""
+"""The decider: decides in memory, in order, what becomes of each element of a commit's batches."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from datetime import datetime
 from functools import cached_property
+from operator import attrgetter
 from typing import Final, Literal, NamedTuple
 from uuid import UUID
 
@@ -12,9 +13,10 @@ from eventsourcing.persistence import MapperDeserialisationError
 from application.access.principal import Principal
 from application.access.roles import Permission
 from application.ledger.ledger import Known
-from application.parsing.batch import Batch, Failed
+from application.parsing.batch import Batch, FailedElement
+from application.recording.registration import Registrar, RegistrationResult, registrations
 from domain.errors import Conflict, LedgerDamaged, LocalIdReused, Rejection, UnknownItem
-from domain.events import MovementRecorded
+from domain.events import MovementRecorded, StockItemEvent
 from domain.history import History
 from domain.moments import happened_at
 from domain.stock_item import StockItem
@@ -22,99 +24,120 @@ from domain.transaction import Transaction, TransactionType
 
 Status = Literal["recorded", "duplicate"]
 
-_CORRECTIONS = frozenset({TransactionType.ADJUST, TransactionType.COUNT})
+NEEDED_PERMISSION: Final[Mapping[TransactionType, Permission | None]] = {
+    TransactionType.INBOUND: None,
+    TransactionType.OUTBOUND: None,
+    TransactionType.ADJUST: Permission.CORRECT,
+    TransactionType.COUNT: Permission.CORRECT,
+}
+"""The permission that a type needs beyond that of its endpoint."""
 
 
-MAX_HISTORY_OF_AN_ITEM: Final = 5_000
+MAX_PAST_EVENTS_PER_ITEM: Final = 5_000
 """Movements behind the moment of a late one that are read. A stock-take from further back is
 refused, as it can't be compared."""
 
-MAX_HISTORY_OF_A_COMMIT: Final = 4 * MAX_HISTORY_OF_AN_ITEM
+MAX_PAST_EVENTS_PER_COMMIT: Final = 4 * MAX_PAST_EVENTS_PER_ITEM
 """Others wait for this commit: some 10 µs for each."""
 
 
-class Decided(NamedTuple):
-    """An element that is recorded: now, or before."""
+class Outcome(NamedTuple):
+    """A recorded element: recorded by this commit, or a duplicate."""
 
     place: int
     status: Status
     event: MovementRecorded
 
 
-class Verdict(NamedTuple):
+class Decision(NamedTuple):
     """What becomes of one batch, each list in its order."""
 
-    decided: list[Decided]
-    rejected: list[Failed]
-    accepted: list[MovementRecorded]
-    """The events to be recorded."""
+    items: list[RegistrationResult]
+    outcomes: list[Outcome]
+    failed: list[FailedElement]
+    """Malformed elements included."""
+    events: list[StockItemEvent]
+    """The events to append."""
 
-    @property
-    def stands_whole(self) -> bool:
-        """Whether each of its transactions is to be recorded now."""
-        return len(self.accepted) == len(self.decided) and not self.rejected
-
-    def settles(self, place: int) -> bool:
-        """Whether the transaction in that place is recorded: now, or before."""
-        return any(one.place == place for one in self.decided)
-
-    def without_accepting(self) -> "Verdict":
-        """What is left of it where nothing is to be recorded."""
-        known = [one for one in self.decided if one.status == "duplicate"]
-        return Verdict(known, self.rejected, [])
+    def records(self, place: int) -> bool:
+        """Whether the transaction in that place is recorded: by this commit, or before."""
+        return any(outcome.place == place for outcome in self.outcomes)
 
 
-class Judge:
-    """Decides, by what is recorded and what is on hand. Nothing is written here.
+class Decider:
+    """Decides on batches by what is recorded and what is on hand. Writes nothing.
 
-    One judge hears all batches of a commit, one after the other: each sees what those before it
-    have left on hand.
+    One decider takes all batches of a commit in turn: each sees what those before it have left.
     """
 
     def __init__(
         self,
         batches: Iterable[Batch],
         known: Known,
-        given_up: set[UUID],
+        conflicting: set[UUID],
         now: datetime,
         history: Callable[[StockItem, datetime, int], History],
     ) -> None:
+        """`conflicting`: items that this commit must not write. `history`: loads an item's events
+        since a moment, at most so many."""
         self._batches = batches
         self._events = {local_id: found.event for local_id, found in known.recorded.items()}
         self._items = known.items
         self._damaged = known.damaged
         self._damaged_pasts: set[UUID] = set()
-        self._given_up = given_up
+        self._conflicting = conflicting
         self._now = now
+        self._registrar = Registrar(known.items, known.damaged, conflicting, now)
         self._history = history
         self._histories: dict[UUID, History] = {}
-        self._events_left = MAX_HISTORY_OF_A_COMMIT
+        self._events_left = MAX_PAST_EVENTS_PER_COMMIT
 
-    def judge(self, batch: Batch, principal: Principal) -> Verdict:
-        """Decides about the well-formed transactions of a batch that this principal has sent."""
-        verdict = Verdict([], [], [])
+    def decide(self, batch: Batch, principal: Principal, *, atomic: bool = False) -> Decision:
+        """Decides on one batch: its items, then its transactions.
+
+        Args:
+            batch: what was sent.
+            principal: who sent it.
+            atomic: whether nothing is recorded unless every transaction is, as a new one.
+        """
+        items = self._registrar.register(batch.items, principal)
+        outcomes, failed, movements = self._decide_transactions(batch, principal)
+        if atomic and (failed or batch.malformed or len(movements) < len(outcomes)):
+            outcomes = [outcome for outcome in outcomes if outcome.status == "duplicate"]
+            movements = []
+        if batch.malformed:
+            failed = sorted([*batch.malformed, *failed], key=attrgetter("index"))
+        return Decision(items, outcomes, failed, [*registrations(items), *movements])
+
+    def _decide_transactions(
+        self, batch: Batch, principal: Principal
+    ) -> tuple[list[Outcome], list[FailedElement], list[MovementRecorded]]:
+        outcomes: list[Outcome] = []
+        failed: list[FailedElement] = []
+        movements: list[MovementRecorded] = []
         for place, transaction in batch.transactions.items():
             try:
                 item = self._items.get(transaction.item_id)
                 if self._damaged:
                     self._require_sound(transaction)
-                principal.require_reach(transaction.item_id, item)
+                principal.authorize(transaction.item_id, item)
                 event = self._recorded_before(transaction, principal)
                 if event is not None:
-                    verdict.decided.append(Decided(place, "duplicate", event))
+                    outcomes.append(Outcome(place, "duplicate", event))
                     continue
                 event = self._accept(transaction, item, principal)
             except Rejection as rejection:
-                failed = Failed(place, transaction.local_id, transaction.item_id, rejection)
-                verdict.rejected.append(failed)
+                failed.append(
+                    FailedElement(place, transaction.local_id, transaction.item_id, rejection)
+                )
             else:
                 self._events[transaction.local_id] = event
-                verdict.accepted.append(event)
-                verdict.decided.append(Decided(place, "recorded", event))
-        return verdict
+                movements.append(event)
+                outcomes.append(Outcome(place, "recorded", event))
+        return outcomes, failed, movements
 
     def recorded(self, local_id: UUID) -> MovementRecorded | None:
-        """What is recorded under it: before, or by a batch that was judged already."""
+        """The event under this `local_id`: of an earlier commit, or of a batch decided before."""
         return self._events.get(local_id)
 
     def _require_sound(self, transaction: Transaction) -> None:
@@ -127,7 +150,7 @@ class Judge:
     ) -> MovementRecorded | None:
         event = self._events.get(transaction.local_id)
         if event is not None and event.content != transaction.content:
-            if not principal.may_enter(event.location):
+            if not principal.can_access(event.location):
                 raise LocalIdReused.undisclosed()
             raise LocalIdReused(**event.content._asdict())
         return event
@@ -135,11 +158,12 @@ class Judge:
     def _accept(
         self, transaction: Transaction, item: StockItem | None, principal: Principal
     ) -> MovementRecorded:
-        if transaction.type in _CORRECTIONS:
-            principal.require(Permission.CORRECT)
+        permission = NEEDED_PERMISSION[transaction.type]
+        if permission is not None:
+            principal.require(permission)
         if item is None:
             raise UnknownItem(transaction.item_id)
-        if self._given_up and item.id in self._given_up:
+        if self._conflicting and item.id in self._conflicting:
             raise Conflict(item.id)
         device = principal.device_for(transaction.device)
         if device != transaction.device:
@@ -160,13 +184,13 @@ class Judge:
         if history is None and item.needs_history(transaction, self._now):
             if item.id in self._damaged_pasts:
                 raise LedgerDamaged(item.id)
-            if self._events_left < MAX_HISTORY_OF_AN_ITEM:
+            if self._events_left < MAX_PAST_EVENTS_PER_ITEM:
                 raise Conflict(item.id)
             try:
-                history = self._history(item, self._earliest[item.id], MAX_HISTORY_OF_AN_ITEM)
+                history = self._history(item, self._earliest[item.id], MAX_PAST_EVENTS_PER_ITEM)
             except MapperDeserialisationError:
                 self._damaged_pasts.add(item.id)
-                self._events_left -= MAX_HISTORY_OF_AN_ITEM
+                self._events_left -= MAX_PAST_EVENTS_PER_ITEM
                 raise LedgerDamaged(item.id) from None
             self._events_left -= len(history)
             self._histories[item.id] = history

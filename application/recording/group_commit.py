@@ -12,7 +12,7 @@ from typing import Final, Generic, NamedTuple, Protocol, TypeVar
 
 from application.persistence.errors import StoreUnavailable
 
-MAX_GROUP: Final = 2_000
+MAX_GROUP_WEIGHT: Final = 2_000
 """Weight from which on a group takes no more: its first ones wait for its last one."""
 
 
@@ -57,20 +57,23 @@ class GroupCommit(Generic[Request, Result]):
         self._lock = Lock()
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="group-commit")
 
-    def submit(self, request: Request, result: Future[Result]) -> None:
-        """Has the request committed; `result` will be what came of it, or what went wrong.
+    def submit(self, request: Request) -> Future[Result]:
+        """Queues the request for the next commit. The future resolves to its result, or raises what
+        went wrong.
 
         Raises:
             Overloaded: too much is waiting.
         """
+        waiting: _Waiting[Request, Result] = _Waiting(request, Future())
         with self._lock:
             if self._waiting and self._weight + request.weight > self._max_waiting:
                 raise Overloaded
-            self._waiting.append(_Waiting(request, result))
+            self._waiting.append(waiting)
             self._weight += request.weight
             if not self._is_committing:
                 self._is_committing = True
                 self._thread.submit(self._commit_all)
+        return waiting.result
 
     def _commit_all(self) -> None:
         """Until nothing waits."""
@@ -81,7 +84,7 @@ class GroupCommit(Generic[Request, Result]):
         group: list[_Waiting[Request, Result]] = []
         weight = 0
         with self._lock:
-            while self._waiting and weight < MAX_GROUP:
+            while self._waiting and weight < MAX_GROUP_WEIGHT:
                 waiting = self._waiting.popleft()
                 self._weight -= waiting.request.weight
                 if waiting.result.set_running_or_notify_cancel():

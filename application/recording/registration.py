@@ -1,8 +1,8 @@
 """Registering the items of a batch, before its transactions: each by itself, all in one commit."""
 
-from collections.abc import Container, Sequence
+from collections.abc import Container, Iterable, Iterator, Sequence
 from datetime import datetime
-from typing import Literal, NamedTuple
+from typing import Literal, NamedTuple, cast
 from uuid import UUID
 
 from application.access.principal import Principal
@@ -10,6 +10,7 @@ from application.access.roles import Permission
 from application.parsing.fields import FieldWarning
 from application.parsing.items import ParsedItem, Registration
 from domain.errors import Conflict, ItemDiffers, LedgerDamaged, Rejection
+from domain.events import StockItemEvent
 from domain.stock_item import StockItem
 
 
@@ -33,12 +34,12 @@ class Registrar:
         self,
         items: dict[UUID, StockItem],
         damaged: Container[UUID],
-        given_up: Container[UUID],
+        conflicting: Container[UUID],
         now: datetime,
     ) -> None:
         self._items = items
         self._damaged = damaged
-        self._given_up = given_up
+        self._conflicting = conflicting
         self._now = now
 
     def register(
@@ -62,7 +63,7 @@ class Registrar:
         principal.require_location(registration.location)
         if registration.item_id in self._damaged:
             raise LedgerDamaged(registration.item_id)
-        if registration.item_id in self._given_up:
+        if registration.item_id in self._conflicting:
             raise Conflict(registration.item_id)
 
     def _decide(
@@ -89,3 +90,10 @@ class Registrar:
             known.id, name=known.name, unit=known.unit, safety_stock=known.safety_stock
         )
         return RegistrationResult(place, "differs", known, differs, warnings)
+
+
+def registrations(results: Iterable[RegistrationResult]) -> Iterator[StockItemEvent]:
+    """The events of the items that are new."""
+    for one in results:
+        if one.status == "registered" and one.item is not None:
+            yield cast("StockItemEvent", one.item.pending_events[0])

@@ -1,190 +1,143 @@
-"""Keeping what was rejected, in the commit that answers it, and closing it."""
+"""Rejected transactions in a commit: what failed is stored, what is recorded is closed."""
 
 import json
-from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
-from datetime import datetime, timedelta
-from typing import Any, Final, NamedTuple, cast
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import datetime
+from typing import Any, Final
 from uuid import UUID
 
-from application.access.principal import Located, Principal
-from application.persistence.unit_of_work import LedgerTransaction
+from application.access.principal import Located
+from application.ledger.ledger import Known
+from application.parsing.batch import FailedElement
+from application.persistence.unit_of_work import UnitOfWork
+from application.recording.decide import Decider, Decision
 from application.recording.errors import TooManyRejections
-from application.tables.rejected import CLOSING, REJECTED, RejectedTransaction, Standing
+from application.recording.rejected_store import NewRejection, RejectedTransactionStore
+from application.recording.request import Request
+from application.tables.rejected import CLOSING, REJECTED, RejectedTransaction, RejectionStatus
 from application.tables.rejection_ids import as_json, malformed_id, rejection_id
-from application.tables.table import Update, Upsert
-from domain.actor import Actor
-from domain.errors import LocalIdReused, Rejection, Unsupported
-from domain.events import MovementRecorded
-from domain.transaction import Transaction, TransactionType
-
-RETENTION: Final = timedelta(days=90)
-"""How long a rejection is kept after it was closed, unless the settings say otherwise."""
-
-MAX_OPEN: Final = 10_000
-"""Open rejections of one sender that are kept, unless the settings say otherwise."""
+from domain.errors import LocalIdReused
+from domain.transaction import Transaction
 
 _FIRST: Final = ("first_rejected_at", "moved_at")
 _ALWAYS_NEW: Final = frozenset({"rejection_id", "rejected_at"})
 
-MAX_EXCERPT: Final = 16_384
+MAX_EXCERPT_BYTES: Final = 16_384
 """Bytes kept of an element that could not be understood; a longer one can't be tried again."""
 
 
-class Refused(NamedTuple):
-    """An element of a batch that was not recorded."""
+class Rejections:
+    """The rejected transactions of one commit. Takes its batches in turn, as the decider does."""
 
-    element: object
-    local_id: UUID | None
-    item_id: UUID | None
-    transaction: Transaction | None
-    """None where the element is malformed."""
-    item: Located | None
-    """The item that it is about, where there is one."""
-    rejection: Rejection
-    moved_at: datetime | None
-    """When goods moved, where the device's clock was put right."""
-
-
-class RejectionKeeper:
-    """Keeps what was rejected.
-
-    Args:
-        retention: how long after it was closed.
-        max_open: how many open ones of one sender.
-    """
-
-    def __init__(self, retention: timedelta = RETENTION, max_open: int = MAX_OPEN) -> None:
-        self._retention = retention
-        self._max_open = max_open
-
-    def keep(
+    def __init__(
         self,
-        unit_of_work: LedgerTransaction,
-        refused: Sequence[Refused],
-        principal: Principal,
+        store: RejectedTransactionStore,
+        unit_of_work: UnitOfWork,
+        known: Known,
+        decider: Decider,
         now: datetime,
         newest: datetime,
-    ) -> list[Refused]:
-        """Keeps these, and forgets what was closed long ago; returns those that are too many.
+    ) -> None:
+        """`newest`: when the ledger's last event was recorded before this commit."""
+        self._store = store
+        self._unit_of_work = unit_of_work
+        self._known = known
+        self._decider = decider
+        self._now = now
+        self._newest = newest
 
-        `newest` is when the ledger's last event was recorded: a clock that is ahead for a moment
-        must not make it forget.
+    def settle(self, request: Request, decision: Decision) -> list[FailedElement]:
+        """Stores what failed, and closes what is recorded.
+
+        Returns:
+            The failed elements as they are answered: one that is not stored, as too many are open,
+            fails with TooManyRejections.
         """
-        by_id: dict[UUID, tuple[Refused, RejectedTransaction]] = {}
-        alike: defaultdict[UUID, list[Refused]] = defaultdict(list)
-        for one in refused:
-            row = _row(one, principal, now)
-            by_id[row.rejection_id] = (one, row)
-            alike[row.rejection_id].append(one)
-        left_out = self._too_many(unit_of_work, list(by_id), principal)
-        rows: defaultdict[tuple[str, ...], list[RejectedTransaction]] = defaultdict(list)
-        # In one order, so that two of these seldom wait for each other in a circle. Where they do,
-        # the database undoes one, which is then tried again.
-        for key in sorted(by_id.keys() - left_out):
-            one, row = by_id[key]
-            rows[_kept(one, principal)].append(row)
-        for kept, found in sorted(rows.items()):
-            unit_of_work.write(REJECTED, [Upsert(found, kept)])
-        if rows:
-            unit_of_work.delete_before(REJECTED, "closed_at", min(now, newest) - self._retention)
-        return [one for rejection_id in left_out for one in alike[rejection_id]]
+        retried, known = request.retried, self._known
+        if retried is not None and retried.malformed:
+            # It is understood by now, so its row takes the id of the transaction.
+            self._store.rename(self._unit_of_work, retried.rejection_id, request.retried_id)
+        answered = self._keep(request, decision.failed)
+        # What failed counts as known for the batches behind.
+        known.rejected.update(one.local_id for one in decision.failed if one.local_id is not None)
+        if known.rejected or retried is not None:
+            self._close(request, decision)
+        return answered
 
-    def too_many(self, one: Refused) -> TooManyRejections:
-        """What is said of one that is not kept."""
-        return TooManyRejections(one.rejection, self._max_open)
-
-    def _too_many(
-        self, unit_of_work: LedgerTransaction, wanted: list[UUID], principal: Principal
-    ) -> set[UUID]:
-        """Those that there is no more room for. One that is kept already takes none."""
-        if not wanted:
-            return set()
-        actor = principal.actor
-        room = self._max_open - unit_of_work.open_rejections(actor, self._max_open)
-        if room >= len(wanted):
-            return set()
-        known = unit_of_work.rejections_among(wanted)
-        new = [rejection_id for rejection_id in wanted if rejection_id not in known]
-        return set(new[max(room, 0) :])
-
-    def resolve(
-        self,
-        unit_of_work: LedgerTransaction,
-        rejection_ids: Iterable[UUID],
-        by: Actor,
-        now: datetime,
-    ) -> None:
-        """These are recorded: where one was rejected before, it waits no more."""
-        values = [
-            (Standing.RESOLVED.value, now, by.name, None, rejection_id)
-            for rejection_id in rejection_ids
+    def _keep(self, request: Request, failed: Sequence[FailedElement]) -> list[FailedElement]:
+        new = {one.index: self._rejection(request, one) for one in failed if request.keeps(one)}
+        left_out = self._store.add(
+            self._unit_of_work, new.values(), request.principal.actor, self._now, self._newest
+        )
+        return [
+            replace(one, rejection=TooManyRejections(one.rejection, self._store.max_open))
+            if one.index in new and new[one.index].row.rejection_id in left_out
+            else one
+            for one in failed
         ]
-        if values:
-            unit_of_work.write(REJECTED, [Update(CLOSING, values)])
 
-    def resolve_malformed(
-        self,
-        unit_of_work: LedgerTransaction,
-        recorded: Mapping[UUID, MovementRecorded],
-        by: Actor,
-        now: datetime,
-    ) -> None:
-        """Under these `local_id`s something is recorded: what the same sender sent under them, or
-        somebody at the same location, and could not be understood, has been put right."""
-        rows = unit_of_work.open_malformed(list(recorded)) if recorded else []
-        chosen = [row.rejection_id for row in rows if _is_put_right(row, recorded)]
-        self.resolve(unit_of_work, sorted(chosen), by, now)
+    def _close(self, request: Request, decision: Decision) -> None:
+        """Closes what is recorded after all, and the malformed elements that it puts right."""
+        rejected, actor = self._known.rejected, request.principal.actor
+        recorded = [
+            rejection_id(outcome.event.local_id, outcome.event.content)
+            for outcome in decision.outcomes
+            if outcome.status == "recorded" and outcome.event.local_id in rejected
+        ]
+        if request.retried is not None and decision.records(request.retried_place):
+            recorded += [request.retried.rejection_id, request.retried_id]
+        self._store.resolve(self._unit_of_work, recorded, actor, self._now)
+        local_ids = [
+            *(outcome.event.local_id for outcome in decision.outcomes),
+            *request.batch.malformed_ids,
+        ]
+        found = {key: self._decider.recorded(key) for key in local_ids if key in rejected}
+        put_right = {key: event for key, event in found.items() if event is not None}
+        self._store.resolve_malformed(self._unit_of_work, put_right, actor, self._now)
 
-    def rename(self, unit_of_work: LedgerTransaction, before: UUID, now_called: UUID) -> None:
-        """An element that could not be understood is understood by now: its row bears the
-        transaction's id from here on."""
-        if not unit_of_work.rejections_among([now_called]):
-            unit_of_work.write(REJECTED, [Update(("rejection_id",), [(now_called, before)])])
-
-    def dismiss(
-        self,
-        unit_of_work: LedgerTransaction,
-        rows: Iterable[RejectedTransaction],
-        reason: str,
-        by: Actor,
-        now: datetime,
-    ) -> None:
-        """Somebody decided that these need nothing more."""
-        closing = (Standing.DISMISSED.value, now, by.name, reason)
-        unit_of_work.write(
-            REJECTED, [Update(CLOSING, [(*closing, row.rejection_id) for row in rows])]
+    def _rejection(self, request: Request, failed: FailedElement) -> NewRejection:
+        item = None if failed.item_id is None else self._known.items.get(failed.item_id)
+        transaction = request.batch.transactions.get(failed.index)
+        location = _disclosed_location(request, item)
+        return NewRejection(
+            _row(request, failed, transaction, location, self._now), _kept(transaction, location)
         )
 
 
-def _kept(refused: Refused, principal: Principal) -> tuple[str, ...]:
-    """What stays of the row where the same was rejected before. Whoever does not know the item's
-    place changes nothing but the time: their word must not hide it from those who do."""
-    if refused.transaction is None:
+def _disclosed_location(request: Request, item: Located | None) -> str | None:
+    """Where the item is, as far as the sender may know."""
+    may_know = item is not None and request.principal.can_access(item.location)
+    return item.location if item is not None and may_know else None
+
+
+def _kept(transaction: Transaction | None, location: str | None) -> tuple[str, ...]:
+    """The columns that stay where the same was rejected before. A sender who does not know the
+    item's location changes the time alone: they must not hide the row from those who do."""
+    if transaction is None:
         return _FIRST  # Nothing tells a new one from one that was dismissed, so it opens again.
-    if _known_place(refused, principal) is not None:
+    if location is not None:
         return (*_FIRST, *CLOSING)
     return tuple(column for column in REJECTED.columns if column not in _ALWAYS_NEW)
 
 
-def _row(refused: Refused, principal: Principal, now: datetime) -> RejectedTransaction:
-    transaction = refused.transaction
-    if transaction is None:
-        identity = malformed_id(refused.element, principal.actor)
-        excerpt, device = _excerpt(refused.element), None
-    else:
-        device = principal.device_for(transaction.device)
-        identity = rejection_id(transaction.local_id, transaction.content)
-        excerpt = json.dumps(element_of(transaction, device))
-    rejection = refused.rejection
+def _row(
+    request: Request,
+    failed: FailedElement,
+    transaction: Transaction | None,
+    location: str | None,
+    now: datetime,
+) -> RejectedTransaction:
+    principal, rejection = request.principal, failed.rejection
     if isinstance(rejection, LocalIdReused):  # The other transaction may be elsewhere.
         rejection = LocalIdReused.undisclosed()
+    identity, element, device = _identified(request, failed, transaction)
     return RejectedTransaction(
         rejection_id=identity,
-        local_id=refused.local_id,
-        item_id=refused.item_id,
-        location=_known_place(refused, principal) or min(principal.locations, default=None),
-        element=excerpt,
+        local_id=failed.local_id,
+        item_id=failed.item_id,
+        location=location or min(principal.locations, default=None),
+        element=element,
         malformed=transaction is None,
         code=rejection.code,
         message=rejection.message,
@@ -194,34 +147,24 @@ def _row(refused: Refused, principal: Principal, now: datetime) -> RejectedTrans
         device=device or principal.device,
         first_rejected_at=now,
         rejected_at=now,
-        standing=Standing.OPEN.value,
+        status=RejectionStatus.OPEN.value,
         closed_at=None,
         closed_by=None,
         closing_reason=None,
-        moved_at=refused.moved_at,
+        moved_at=request.batch.corrected_time(failed.index),
     )
 
 
-def _known_place(refused: Refused, principal: Principal) -> str | None:
-    """Where the item is, as far as the sender may know."""
-    item = refused.item
-    return item.location if item is not None and principal.may_enter(item.location) else None
-
-
-def _is_put_right(row: RejectedTransaction, recorded: Mapping[UUID, MovementRecorded]) -> bool:
-    event = recorded[cast("UUID", row.local_id)]
-    if row.code == Unsupported.code and not _is_of_type(row, event.type):
-        return False  # It is another fact, which only a newer version understands.
-    same_sender = (row.key_id or row.actor) == (event.key_id or event.actor)
-    return same_sender or row.location == event.location
-
-
-def _is_of_type(row: RejectedTransaction, type: TransactionType) -> bool:
-    try:
-        element = json.loads(row.element)
-    except ValueError:
-        return False
-    return isinstance(element, dict) and str(element.get("type")).strip().upper() == type
+def _identified(
+    request: Request, failed: FailedElement, transaction: Transaction | None
+) -> tuple[UUID, str, str | None]:
+    """The rejection's id, the element as it is kept, and the device that it names."""
+    if transaction is None:
+        element = request.batch.elements[failed.index]
+        return malformed_id(element, request.principal.actor), _excerpt(element), None
+    device = request.principal.device_for(transaction.device)
+    identity = rejection_id(transaction.local_id, transaction.content)
+    return identity, json.dumps(element_of(transaction, device)), device
 
 
 def element_of(transaction: Transaction, device: str | None) -> dict[str, Any]:
@@ -244,6 +187,6 @@ def _excerpt(element: object) -> str:
     """As short as JSON can be; in ASCII where it can't be stored as it is."""
     text = as_json(element, ensure_ascii=False, separators=(",", ":"))
     try:
-        return text.encode()[:MAX_EXCERPT].decode(errors="ignore")
+        return text.encode()[:MAX_EXCERPT_BYTES].decode(errors="ignore")
     except UnicodeEncodeError:
-        return as_json(element, separators=(",", ":"))[:MAX_EXCERPT]
+        return as_json(element, separators=(",", ":"))[:MAX_EXCERPT_BYTES]

@@ -9,7 +9,7 @@ from uuid import UUID
 from application.tables.table import Table
 
 
-class Standing(StrEnum):
+class RejectionStatus(StrEnum):
     """Whether a rejection still waits for somebody."""
 
     OPEN = "open"
@@ -44,7 +44,7 @@ class RejectedTransaction(NamedTuple):
     first_rejected_at: datetime
     rejected_at: datetime
     """The last time."""
-    standing: str
+    status: str
     closed_at: datetime | None
     closed_by: str | None
     closing_reason: str | None
@@ -68,9 +68,9 @@ REJECTED: Final = Table(
         ("first_rejected_at", "rejection_id"),
         ("location", "first_rejected_at"),
         ("closed_at",),
-        ("actor", "standing"),
+        ("actor", "status"),
     ),
 )
 
-CLOSING: Final = ("standing", "closed_at", "closed_by", "closing_reason")
+CLOSING: Final = ("status", "closed_at", "closed_by", "closing_reason")
 """The columns that closing a rejection writes, and that another rejection leaves as they are."""

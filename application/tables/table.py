@@ -7,18 +7,20 @@ SQL from that description.
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Any, NamedTuple, get_type_hints
+from typing import Any, Generic, NamedTuple, TypeVar, get_type_hints
+
+RowT = TypeVar("RowT", bound=tuple[Any, ...])
 
 
 @dataclass(frozen=True)
-class Table:
+class Table(Generic[RowT]):
     """A table: a column for each field of `row`, a NamedTuple.
 
     Every row of a projection has a `position`: that of the last event that changed it.
     """
 
     name: str
-    row: type[tuple[Any, ...]]
+    row: type[RowT]
     key: str
     indexes: tuple[tuple[str, ...], ...] = ()
     sparse_indexes: tuple[tuple[str, ...], ...] = ()
@@ -31,11 +33,11 @@ class Table:
         """The columns' names with their Python types, optional ones as `type | None`."""
         return get_type_hints(self.row)
 
-    def shadow(self) -> "Table":
+    def shadow(self) -> "Table[RowT]":
         """The same table under the name that a rebuild fills."""
         return replace(self, name=f"{self.name}_rebuild")
 
-    def replaced(self) -> "Table":
+    def replaced(self) -> "Table[RowT]":
         """The same table under the name that it has when another has taken its place."""
         return replace(self, name=f"{self.name}_old")
 

@@ -23,10 +23,10 @@ from application.parsing.spellings import read_instant
 from interface.api.problems import RequestProblem, malformed_body
 from interface.composition import Services
 
-LONGEST_INTEGER: Final = 20
+MAX_INTEGER_DIGITS: Final = 20
 """Digits. A longer number is out of every bound of the API, whatever it is."""
 
-LARGE: Final = 32_768
+THREAD_FROM_BYTES: Final = 32_768
 """Bytes. A body from this size on is read in a thread, so that others need not wait for it; the
 trip there would cost more than reading a smaller one."""
 
@@ -36,7 +36,7 @@ Read = TypeVar("Read")
 
 
 class SentBatch(NamedTuple):
-    """A batch, and what its sender wants to be told besides, which is still to be judged."""
+    """A batch, and what its sender wants to be told besides, which is still to be decided."""
 
     batch: Batch
     warnings: list[FieldWarning]
@@ -69,7 +69,7 @@ JSONBody = Annotated[Any, Depends(_read_json)]
 
 async def _read(request: Request, read: Callable[[bytes], Read]) -> Read:
     body = await request.body()
-    return read(body) if len(body) < LARGE else await run_in_threadpool(read, body)
+    return read(body) if len(body) < THREAD_FROM_BYTES else await run_in_threadpool(read, body)
 
 
 def _json(body: bytes) -> Any:
@@ -131,4 +131,4 @@ def _lenient(body: bytes) -> Any:
 
 
 def _integer(digits: str) -> int | float:
-    return int(digits) if len(digits) <= LONGEST_INTEGER else float("inf")
+    return int(digits) if len(digits) <= MAX_INTEGER_DIGITS else float("inf")

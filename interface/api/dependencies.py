@@ -3,6 +3,7 @@
 These are coroutines because they do not block: a plain function would cost a trip to a thread each.
 """
 
+from collections.abc import Callable
 from typing import Annotated, Any
 
 from fastapi import Depends, Request
@@ -11,10 +12,9 @@ from application.access.audit import AuditTrail, Origin
 from application.access.keys import KeyService
 from application.access.principal import Principal
 from application.access.roles import Permission
-from application.following.changes import ChangeFeed
 from application.following.follower import Follower
 from application.items import ItemService
-from application.persistence.recorder import LedgerRecorder
+from application.reads import ReadService
 from application.recording.sync import SyncService
 from application.review import ReviewService
 from application.status import StatusService
@@ -32,47 +32,25 @@ async def _services(request: Request) -> Services:
 _Services = Annotated[Services, Depends(_services)]
 
 
-async def _sync(services: _Services) -> SyncService:
-    return services.sync
+def _service(get: Callable[[Services], Any]) -> Any:
+    """One of the services."""
+
+    async def found(services: _Services) -> Any:
+        return get(services)
+
+    return Depends(found)
 
 
-async def _items(services: _Services) -> ItemService:
-    return services.items
+def _reading_service(get: Callable[[Services], Any]) -> Any:
+    """One that reads from the database, in the request's share."""
+
+    async def found(services: _Services, _: Reading) -> Any:
+        return get(services)
+
+    return Depends(found)
 
 
-async def _reader(services: _Services, _: Reading) -> LedgerRecorder:
-    return services.reader
-
-
-async def _settings(services: _Services) -> Settings:
-    return services.settings
-
-
-async def _keys(services: _Services) -> KeyService:
-    return services.keys
-
-
-async def _audit(services: _Services) -> AuditTrail:
-    return services.audit
-
-
-async def _review(services: _Services) -> ReviewService:
-    return services.review
-
-
-async def _status(services: _Services, _: Reading) -> StatusService:
-    return services.status
-
-
-async def _feed(services: _Services) -> ChangeFeed:
-    return services.follower.feed
-
-
-async def _follower(services: _Services) -> Follower:
-    return services.follower
-
-
-async def _slots(request: Request) -> StreamSlots:
+async def _stream_slots(request: Request) -> StreamSlots:
     slots: StreamSlots = request.app.state.stream_slots
     return slots
 
@@ -111,15 +89,14 @@ CanManageItems = Annotated[Principal, needs(Permission.MANAGE_ITEMS)]
 CanReview = Annotated[Principal, needs(Permission.REVIEW_REJECTIONS)]
 CanRead = Annotated[Principal, needs(Permission.READ)]
 
-Sync = Annotated[SyncService, Depends(_sync)]
-Items = Annotated[ItemService, Depends(_items)]
-Reader = Annotated[LedgerRecorder, Depends(_reader)]
-Configured = Annotated[Settings, Depends(_settings)]
-Keys = Annotated[KeyService, Depends(_keys)]
-Audit = Annotated[AuditTrail, Depends(_audit)]
-Review = Annotated[ReviewService, Depends(_review)]
-Status = Annotated[StatusService, Depends(_status)]
-Feed = Annotated[ChangeFeed, Depends(_feed)]
-Following = Annotated[Follower, Depends(_follower)]
-Slots = Annotated[StreamSlots, Depends(_slots)]
+Configured = Annotated[Settings, _service(lambda services: services.settings)]
+Sync = Annotated[SyncService, _service(lambda services: services.sync)]
+Items = Annotated[ItemService, _service(lambda services: services.items)]
+Review = Annotated[ReviewService, _service(lambda services: services.review)]
+Following = Annotated[Follower, _service(lambda services: services.follower)]
+Keys = Annotated[KeyService, _service(lambda services: services.keys)]
+Audit = Annotated[AuditTrail, _service(lambda services: services.audit)]
+Reads = Annotated[ReadService, _reading_service(lambda services: services.reads)]
+Status = Annotated[StatusService, _reading_service(lambda services: services.status)]
+Slots = Annotated[StreamSlots, Depends(_stream_slots)]
 From = Annotated[Origin, Depends(_origin)]

@@ -17,13 +17,13 @@ MAX_HEAD_BYTES: Final = 32_768
 
 MAX_HEADERS: Final = 100
 
-MAX_PIPELINED: Final = 8
+MAX_PIPELINED_REQUESTS: Final = 8
 """Requests that wait behind the one at work. A browser sends none, a proxy few."""
 
 RESERVED_CONNECTIONS: Final = 32
 """Beyond the limit, for health checks while all others are at work."""
 
-LINGER_SECONDS: Final = 30.0
+MAX_UNREAD_SECONDS: Final = 30.0
 """How long a client may read nothing of its answer. One that reads slowly is left alone."""
 
 
@@ -87,7 +87,7 @@ class BoundedHttpProtocol(HttpToolsProtocol):
             return
         self._unparsed_bytes = 0
         self._unlimit_head()
-        if len(self.pipeline) >= MAX_PIPELINED:
+        if len(self.pipeline) >= MAX_PIPELINED_REQUESTS:
             self._refuse(HTTPStatus.TOO_MANY_REQUESTS, "RATE_LIMITED", "too many requests at once")
             return
         self.idle_since = monotonic()
@@ -156,7 +156,7 @@ class BoundedHttpProtocol(HttpToolsProtocol):
         if self._abort_timer is None:
             unread = self.transport.get_write_buffer_size()
             self._abort_timer = self.loop.call_later(
-                LINGER_SECONDS, self._abort_unless_read, unread
+                MAX_UNREAD_SECONDS, self._abort_unless_read, unread
             )
 
     def _abort_unless_read(self, unread_before: int) -> None:

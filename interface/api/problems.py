@@ -4,7 +4,7 @@ import logging
 from collections.abc import Mapping
 from functools import singledispatch
 from http import HTTPStatus
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from eventsourcing.persistence import MapperDeserialisationError
 from fastapi import FastAPI
@@ -26,10 +26,50 @@ from interface.api.codes import STATUS, ProblemCode
 from interface.api.validation import invalid
 
 RETRY_AFTER_SECONDS: Final = 1
-READ_RETRY_AFTER_SECONDS: Final = 5
-CLOCK_RETRY_AFTER_SECONDS: Final = 60
 
 _LOG = logging.getLogger("stockledger")
+
+
+class _Unavailable(NamedTuple):
+    """How an error is answered that passes by itself: with 503."""
+
+    code: str
+    message: str | None
+    """None for the error's own."""
+    retry_after: int
+    """Seconds."""
+    log_level: int | None
+    """None where it is not logged."""
+
+
+UNAVAILABLE: Final[Mapping[type[Exception], _Unavailable]] = {
+    StoreUnavailable: _Unavailable(
+        "STORE_UNAVAILABLE",
+        "the database can't be reached now: send this again, what is recorded stays recorded once",
+        retry_after=RETRY_AFTER_SECONDS,
+        log_level=logging.WARNING,
+    ),
+    ReadCancelled: _Unavailable(
+        "READ_TIMED_OUT",
+        "this takes too long to read: ask for less, by a filter or a shorter time",
+        retry_after=5,
+        log_level=None,
+    ),
+    ClockStepped: _Unavailable("CLOCK_STEPPED", None, retry_after=60, log_level=logging.ERROR),
+    Overloaded: _Unavailable(
+        "OVERLOADED",
+        "too much is waiting to be recorded: send this again, nothing of it was recorded",
+        retry_after=RETRY_AFTER_SECONDS,
+        log_level=None,
+    ),
+    IdentityProviderUnavailable: _Unavailable(
+        "IDENTITY_PROVIDER_UNAVAILABLE",
+        "the identity provider's keys can't be had now, so tokens can't be checked",
+        retry_after=REFETCH_SECONDS,
+        log_level=None,
+    ),
+}
+"""Errors of the server that are answered with 503 and Retry-After."""
 
 
 class Problem(BaseModel):
@@ -113,13 +153,9 @@ def install(app: FastAPI) -> None:
         Rejection,
         RequestProblem,
         RequestValidationError,
-        StoreUnavailable,
-        ReadCancelled,
         MapperDeserialisationError,
-        Overloaded,
-        ClockStepped,
-        IdentityProviderUnavailable,
         HTTPException,
+        *UNAVAILABLE,
     )
     for error_type in known:
         app.add_exception_handler(error_type, lambda _, error: answer_to(error))
@@ -180,17 +216,6 @@ def _validation_error(error: RequestValidationError) -> ProblemResponse:
 
 
 @answer_to.register
-def _store_unavailable(error: StoreUnavailable) -> ProblemResponse:
-    _LOG.warning("the database is unavailable: %s", error)
-    return _problem(
-        HTTPStatus.SERVICE_UNAVAILABLE,
-        "STORE_UNAVAILABLE",
-        "the database can't be reached now: send this again, what is recorded stays recorded once",
-        retry_after=RETRY_AFTER_SECONDS,
-    )
-
-
-@answer_to.register
 def _unreadable_event(error: MapperDeserialisationError) -> ProblemResponse:
     _LOG.error("%s", error)
     return _problem(
@@ -200,44 +225,21 @@ def _unreadable_event(error: MapperDeserialisationError) -> ProblemResponse:
     )
 
 
-@answer_to.register
-def _read_cancelled(_: ReadCancelled) -> ProblemResponse:
+@answer_to.register(ReadCancelled)
+@answer_to.register(ClockStepped)
+@answer_to.register(Overloaded)
+@answer_to.register(IdentityProviderUnavailable)
+@answer_to.register(StoreUnavailable)
+def _unavailable(error: Exception) -> ProblemResponse:
+    kind = next(kind for kind in type(error).__mro__ if kind in UNAVAILABLE)
+    row = UNAVAILABLE[kind]
+    if row.log_level is not None:
+        _LOG.log(row.log_level, "%s: %s", row.code, error)
     return _problem(
         HTTPStatus.SERVICE_UNAVAILABLE,
-        "READ_TIMED_OUT",
-        "this takes too long to read: ask for less, by a filter or a shorter time",
-        retry_after=READ_RETRY_AFTER_SECONDS,
-    )
-
-
-@answer_to.register
-def _clock_stepped(error: ClockStepped) -> ProblemResponse:
-    _LOG.error("%s", error)
-    return _problem(
-        HTTPStatus.SERVICE_UNAVAILABLE,
-        "CLOCK_STEPPED",
-        str(error),
-        retry_after=CLOCK_RETRY_AFTER_SECONDS,
-    )
-
-
-@answer_to.register
-def _overloaded(_: Overloaded) -> ProblemResponse:
-    return _problem(
-        HTTPStatus.SERVICE_UNAVAILABLE,
-        "OVERLOADED",
-        "too much is waiting to be recorded: send this again, nothing of it was recorded",
-        retry_after=RETRY_AFTER_SECONDS,
-    )
-
-
-@answer_to.register
-def _identity_provider_unavailable(_: IdentityProviderUnavailable) -> ProblemResponse:
-    return _problem(
-        HTTPStatus.SERVICE_UNAVAILABLE,
-        "IDENTITY_PROVIDER_UNAVAILABLE",
-        "the identity provider's keys can't be had now, so tokens can't be checked",
-        retry_after=REFETCH_SECONDS,
+        row.code,
+        row.message or str(error),
+        retry_after=row.retry_after,
     )
 
 

@@ -17,12 +17,12 @@ from application.access.principal import Principal
 from application.persistence.cancellation import Cancellation, cancelled_by
 from interface.api.problems import RequestProblem
 
-READS_AT_ONCE: Final = 4
+MAX_CONCURRENT_READS: Final = 4
 """More would not be faster: they share the interpreter's lock with each other and the writer."""
 
-READS_OF_A_CALLER: Final = 2
+MAX_CONCURRENT_READS_PER_CALLER: Final = 2
 
-MAX_WAITING: Final = 50
+MAX_WAITING_READS_PER_CALLER: Final = 50
 """Reads of one caller that wait for their turn."""
 
 RETRY_AFTER_SECONDS: Final = 5
@@ -33,7 +33,7 @@ T = TypeVar("T")
 
 class _Caller:
     def __init__(self) -> None:
-        self.turns = asyncio.Semaphore(READS_OF_A_CALLER)
+        self.turns = asyncio.Semaphore(MAX_CONCURRENT_READS_PER_CALLER)
         self.requests = 0
         """At work, or waiting."""
 
@@ -44,7 +44,7 @@ class ReadSlots:
 
     def __init__(self, timeout_seconds: float) -> None:
         self._timeout_seconds = timeout_seconds
-        self._turns = asyncio.Semaphore(READS_AT_ONCE)
+        self._turns = asyncio.Semaphore(MAX_CONCURRENT_READS)
         self._callers: dict[str, _Caller] = {}
 
     @asynccontextmanager
@@ -72,11 +72,11 @@ class ReadSlots:
     @asynccontextmanager
     async def _turn_of(self, who: str, deadline: float) -> AsyncIterator[None]:
         caller = self._callers.setdefault(who, _Caller())
-        if caller.requests >= MAX_WAITING:
+        if caller.requests >= MAX_WAITING_READS_PER_CALLER:
             raise RequestProblem(
                 HTTPStatus.TOO_MANY_REQUESTS,
                 "RATE_LIMITED",
-                f"{MAX_WAITING} reads of yours wait already",
+                f"{MAX_WAITING_READS_PER_CALLER} reads of yours wait already",
                 retry_after=RETRY_AFTER_SECONDS,
             )
         caller.requests += 1

@@ -22,7 +22,7 @@ from domain.errors import Invalid
 from domain.limits import printable
 from interface.api.dependencies import Needs
 
-MAX_NAME: Final = 100
+MAX_SHOWN_LENGTH: Final = 100
 """Characters of a parameter's name that are shown."""
 
 
@@ -49,7 +49,7 @@ class StrictRoute(APIRoute):
         for spelling in (name, to_camel(name)):
             if spelling in self._parameters:
                 return spelling
-        shown = printable(name[:MAX_NAME])
+        shown = printable(name[:MAX_SHOWN_LENGTH])
         meant = did_you_mean(name, self._parameters)
         raise Invalid(shown, f"is not a parameter of this path{meant}")
 

@@ -15,24 +15,26 @@ from application.access.errors import Forbidden, Unauthenticated
 from application.access.principal import Principal
 from application.access.tokens import IdentityProviderUnavailable
 from application.following.changes import Bookmark, ChangePage, UnknownPosition
-from application.following.follower import Follower
+from application.following.follower import Follower, Subscription
 from application.persistence.errors import StoreUnavailable
 from interface.api.problems import RequestProblem
 from interface.api.read_slots import hung_up
 
-READS_AT_ONCE: Final = 2
+MAX_CONCURRENT_READS: Final = 2
 """Of all followers that read from the database, as memory does not reach back so far."""
 
-PAGE: Final = 100
+CHANGES_PER_EVENT: Final = 100
 """Changes in one event of a stream."""
 
-YOUNG_SECONDS: Final = 30
+MIN_STREAM_SECONDS: Final = 30
 """A stream that is younger is not ended for a newer one."""
 
-PAUSE_SECONDS: Final = 1
-"""Before a stream tries again to read from a database that is away."""
+HEARTBEAT_SECONDS: Final = 10.0
+"""Between two signs of life of an idle stream: shorter than any proxy's idle timeout, and than
+FastAPI's own of 15 s, which is private to it."""
 
-Locations = frozenset[str] | None
+RETRY_SECONDS: Final = 1
+"""Before a stream tries again to read from a database that is away."""
 
 
 class Slot:
@@ -55,7 +57,7 @@ class StreamSlots:
 
     def __init__(self, limit: int) -> None:
         self._limit = limit
-        self.reads = asyncio.Semaphore(READS_AT_ONCE)
+        self.reads = asyncio.Semaphore(MAX_CONCURRENT_READS)
         """Followers' turns to read from the database."""
         self._taken: defaultdict[str, list[Slot]] = defaultdict(list)
 
@@ -78,12 +80,12 @@ class StreamSlots:
 
     def _take_away(self, slots: list[Slot]) -> None:
         oldest = slots[0]
-        if time.monotonic() - oldest.since < YOUNG_SECONDS:
+        if time.monotonic() - oldest.since < MIN_STREAM_SECONDS:
             raise RequestProblem(
                 HTTPStatus.TOO_MANY_REQUESTS,
                 "TOO_MANY_STREAMS",
                 f"you are following with {self._limit} requests already",
-                retry_after=YOUNG_SECONDS,
+                retry_after=MIN_STREAM_SECONDS,
                 limit=self._limit,
             )
         slots.remove(oldest)
@@ -93,24 +95,23 @@ class StreamSlots:
 
 async def wait_for_changes(
     request: Request,
-    follower: Follower,
+    subscription: Subscription,
     reads: asyncio.Semaphore,
     after: Bookmark,
-    locations: Locations,
     limit: int,
     seconds: float,
 ) -> ChangePage:
     """The first page that has changes; an empty one when there was none for so long, when the
     client hung up, and when the server stops."""
     deadline = asyncio.get_running_loop().time() + seconds
-    with _wake_ups(follower) as woken:
+    with _wake_ups(subscription.follower) as woken:
         gone = asyncio.create_task(hung_up(request))
         gone.add_done_callback(lambda _: woken.set())
         try:
             while True:
                 woken.clear()
-                page = await _read(follower, reads, after, locations, limit)
-                if page.changes or gone.done() or follower.stopped:
+                page = await _read(subscription, reads, after, limit)
+                if page.changes or gone.done() or subscription.follower.stopped:
                     return page
                 after = page.next_after
                 async with asyncio.timeout_at(deadline):
@@ -122,40 +123,47 @@ async def wait_for_changes(
 
 
 async def stream_of(
-    follower: Follower,
+    subscription: Subscription,
     reads: asyncio.Semaphore,
     after: Bookmark,
-    locations: Locations,
     slot: Slot,
     is_known: Callable[[], Awaitable[bool]],
     check_seconds: float,
-) -> AsyncIterator[ChangePage]:
-    """Pages with changes, as they come, until the server stops, the slot is taken away, or the
-    caller is no longer known, after which is looked so often; and when another database is in the
-    ledger's place, which lacks events."""
+) -> AsyncIterator[ChangePage | None]:
+    """Pages with changes as they come, and None as a heartbeat where there are none.
+
+    Ends when the server stops, when the slot is taken away, when the caller is no longer known
+    (checked every `check_seconds`), or when another database that lacks events is in the ledger's
+    place.
+    """
     loop = asyncio.get_running_loop()
-    checked = loop.time()
-    with _wake_ups(follower) as woken:
+    checked = sent = loop.time()
+    with _wake_ups(subscription.follower) as woken:
         slot.wake = woken.set
-        while not (follower.stopped or slot.taken_away):
+        while not (subscription.follower.stopped or slot.taken_away):
             if loop.time() - checked >= check_seconds:
                 if not await is_known():
                     return
                 checked = loop.time()
+            if loop.time() - sent >= HEARTBEAT_SECONDS:
+                yield None
+                sent = loop.time()
             woken.clear()
             try:
-                page = await _read(follower, reads, after, locations, PAGE)
+                page = await _read(subscription, reads, after, CHANGES_PER_EVENT)
             except StoreUnavailable:
-                await asyncio.sleep(PAUSE_SECONDS)
+                await asyncio.sleep(RETRY_SECONDS)
                 continue
             except UnknownPosition:
                 return  # Who comes back with this place is told.
             if page.changes:
                 yield page
+                sent = loop.time()
             after = page.next_after
             if not page.has_more:
                 with suppress(TimeoutError):
-                    async with asyncio.timeout_at(checked + check_seconds):
+                    due = min(checked + check_seconds, sent + HEARTBEAT_SECONDS)
+                    async with asyncio.timeout_at(due):
                         await woken.wait()
 
 
@@ -180,16 +188,12 @@ def _wake_ups(follower: Follower) -> Iterator[asyncio.Event]:
 
 
 async def _read(
-    follower: Follower,
-    reads: asyncio.Semaphore,
-    after: Bookmark,
-    locations: Locations,
-    limit: int,
+    subscription: Subscription, reads: asyncio.Semaphore, after: Bookmark, limit: int
 ) -> ChangePage:
     """From memory, or else from the database. Raises UnknownPosition where that is another one by
     now, which lacks what led to this place."""
-    page = follower.page(after, locations, limit)
+    page = subscription.recent(after, limit)
     if page is None:
         async with reads:
-            page = await run_in_threadpool(follower.feed.follow, after, locations, limit)
+            page = await run_in_threadpool(subscription.follow, after, limit)
     return page

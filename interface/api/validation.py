@@ -9,7 +9,7 @@ from pydantic.alias_generators import to_camel
 from domain.errors import Invalid
 from domain.limits import printable
 
-MAX_PROBLEM: Final = 200
+MAX_SHOWN_LENGTH: Final = 200
 """Characters."""
 
 _SOURCES: Final = frozenset({"body", "query", "path", "header"})
@@ -49,7 +49,9 @@ def invalid(error: Mapping[str, Any]) -> Invalid:
     named = context.get("field")  # Of a field that is there and should not be.
     place = (*error["loc"], named) if named else error["loc"]
     problem = _PROBLEMS.get(error["type"], error["msg"].removeprefix("Value error, "))
-    return Invalid(field_path(place), printable(problem.format_map(_Shown(context))[:MAX_PROBLEM]))
+    return Invalid(
+        field_path(place), printable(problem.format_map(_Shown(context))[:MAX_SHOWN_LENGTH])
+    )
 
 
 def field_path(place: Sequence[str | int]) -> str:
@@ -60,7 +62,7 @@ def field_path(place: Sequence[str | int]) -> str:
         if isinstance(part, int):
             path += f"[{part}]"
         else:
-            path += ("." if path else "") + printable(to_camel(part)[:MAX_PROBLEM])
+            path += ("." if path else "") + printable(to_camel(part)[:MAX_SHOWN_LENGTH])
     return path
 
 

@@ -11,14 +11,14 @@ Nothing of the server is needed here, nor the other way round.
 """
 
 from interface.client.client import StockClient, SyncReport
-from interface.client.errors import ClientError, Refused, Unreachable
-from interface.client.store import Pending, Rejected, Stock
+from interface.client.errors import ClientError, RequestFailed, Unreachable
+from interface.client.store import PendingTransaction, RejectedTransaction, Stock
 
 __all__ = [
     "ClientError",
-    "Pending",
-    "Refused",
-    "Rejected",
+    "PendingTransaction",
+    "RejectedTransaction",
+    "RequestFailed",
     "Stock",
     "StockClient",
     "SyncReport",

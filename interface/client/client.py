@@ -15,19 +15,26 @@ from uuid import UUID
 
 import httpx2
 
-from interface.client.errors import Refused
+from interface.client.errors import RequestFailed
 from interface.client.limits import require_acceptable
 from interface.client.shapes import BATCH, CHANGES, ITEMS, STATUSES
-from interface.client.store import Outgoing, Pending, Rejected, Stock, Store, TransactionType
+from interface.client.store import (
+    Outgoing,
+    PendingTransaction,
+    RejectedTransaction,
+    Stock,
+    Store,
+    TransactionType,
+)
 from interface.client.transport import Server
 
-BATCH_SIZE: Final = 500
+TRANSACTIONS_PER_BATCH: Final = 500
 """Transactions sent at once, unless the server takes fewer."""
 
-PAGE: Final = 1_000
+ROWS_PER_PAGE: Final = 1_000
 """Items, or changes, fetched at once."""
 
-ASKED_AT_ONCE: Final = 1_000
+IDS_PER_STATUS_REQUEST: Final = 1_000
 """Transactions whose fate is asked for at once."""
 
 KEEP_ACKNOWLEDGED: Final = timedelta(days=14)
@@ -52,7 +59,7 @@ class SyncReport:
     """Changes that were taken into the copy."""
     clock_offset: timedelta | None = None
     """By how much the server's clock is ahead of ours, as far as this sync could tell. Warn the
-    clerk, or set the clock: a stock-take is judged by its moment."""
+    clerk, or set the clock: a stock-take is decided by its moment."""
 
 
 class StockClient:
@@ -91,7 +98,7 @@ class StockClient:
         )
         self._clock = clock
         self._keep = keep
-        self._batch = BATCH_SIZE
+        self._batch = TRANSACTIONS_PER_BATCH
         self._syncing = Lock()
 
     def __enter__(self) -> Self:
@@ -147,11 +154,11 @@ class StockClient:
         """The copy, by location and SKU, with what is pending taken into account."""
         return self._store.stock()
 
-    def pending(self) -> list[Pending]:
+    def pending(self) -> list[PendingTransaction]:
         """What is still to be sent, in the order of recording."""
         return self._store.pending()
 
-    def rejected(self) -> list[Rejected]:
+    def rejected(self) -> list[RejectedTransaction]:
         """What the ledger did not record. It is kept there too, for somebody to work through; when
         it is recorded after all, it leaves this list by itself."""
         return self._store.rejected()
@@ -177,7 +184,7 @@ class StockClient:
         Raises:
             Unreachable: in the end the network was not good enough. What was answered until then is
                 taken in; the rest is done by the next sync.
-            Refused: the server does not take requests like these.
+            RequestFailed: the server does not take requests like these.
         """
         report = SyncReport()
         with self._syncing:
@@ -201,11 +208,11 @@ class StockClient:
         self._copy()
 
     def _find_lost(self, report: SyncReport) -> None:
-        """Has all that was recorded once, and is not now, sent again. Raises Unreachable, Refused.
+        """Queues again what was recorded once and is not now. Raises Unreachable, RequestFailed.
 
         One commit for all, so that a sync that is cut off asks again."""
         lost, behind = [], 0
-        while known := self._store.acknowledged(behind, ASKED_AT_ONCE):
+        while known := self._store.acknowledged(behind, IDS_PER_STATUS_REQUEST):
             lost += self._not_recorded(known)
             behind = known[-1].number
         self._send_again(lost, report)
@@ -213,8 +220,8 @@ class StockClient:
     def _find_unseen(self, report: SyncReport) -> None:
         """The copy is up to date, and some of ours did not come by: they were recorded before the
         copy was made, or by a ledger that lost them with our last answer, before we had its
-        changes. Raises Unreachable, Refused."""
-        while unseen := self._store.unseen(ASKED_AT_ONCE):
+        changes. Raises Unreachable, RequestFailed."""
+        while unseen := self._store.unseen(IDS_PER_STATUS_REQUEST):
             lost = self._not_recorded(unseen)
             self._send_again(lost, report)
             with self._store.transaction():
@@ -250,7 +257,7 @@ class StockClient:
         """The answer to a batch; None where it must be smaller."""
         body: dict[str, Any] = {"transactions": [element for _, element in outgoing]}
         if self._store.bookmark is not None:
-            body |= {"after": self._store.bookmark, "limit": PAGE}
+            body |= {"after": self._store.bookmark, "limit": ROWS_PER_PAGE}
 
         def attempt() -> dict[str, Any]:
             """By its clock the ledger sees by how much ours is off; so each has its own."""
@@ -259,7 +266,7 @@ class StockClient:
         started, clock = time.monotonic(), self._clock()
         try:
             answer = self._server.post("/sync/transactions", BATCH, attempt)
-        except Refused as error:
+        except RequestFailed as error:
             if error.code not in _TOO_LARGE:
                 raise
             if len(outgoing) == 1:  # It would keep all behind it from being sent.
@@ -272,7 +279,7 @@ class StockClient:
         report.clock_offset = datetime.fromisoformat(answer["serverTime"]) - (clock + half_way)
         return answer
 
-    def _give_up(self, outgoing: Outgoing, error: Refused) -> None:
+    def _give_up(self, outgoing: Outgoing, error: RequestFailed) -> None:
         rejection = {"code": error.code, "message": str(error), "details": error.details}
         self._store.reject(outgoing.element["localId"], rejection)
 
@@ -303,9 +310,9 @@ class StockClient:
             after = self._store.bookmark
             try:
                 page = self._server.get(
-                    "/sync/changes", CHANGES, after=after, limit=PAGE, wait=wait or None
+                    "/sync/changes", CHANGES, after=after, limit=ROWS_PER_PAGE, wait=wait or None
                 )
-            except Refused as error:
+            except RequestFailed as error:
                 if error.code != "UNKNOWN_POSITION":
                     raise
                 self._start_anew(report)
@@ -327,7 +334,7 @@ class StockClient:
         items: list[dict[str, Any]] = []
         cursor, more = None, True
         while more:
-            page = self._server.get("/items", ITEMS, limit=PAGE, cursor=cursor)
+            page = self._server.get("/items", ITEMS, limit=ROWS_PER_PAGE, cursor=cursor)
             items += page["items"]
             cursor = page["nextCursor"]
             more = cursor is not None

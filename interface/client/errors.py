@@ -2,7 +2,7 @@
 
 ClientError
   Unreachable     no answer, or none but "later": try again when the network is better
-  Refused         an answer that trying again won't change: the key, the URL or the app is wrong
+  RequestFailed   an answer that a retry won't change: the key, the URL or the app is wrong
 """
 
 from typing import Any
@@ -16,7 +16,7 @@ class Unreachable(ClientError):
     """The server could not be reached, or was too busy, for as often as was tried."""
 
 
-class Refused(ClientError):
+class RequestFailed(ClientError):
     """The server refused the whole request. `code` is for programs."""
 
     def __init__(self, status: int, code: str, message: str, details: dict[str, Any]) -> None:

@@ -8,18 +8,18 @@ MAX_QUANTITY: Final = 2**53 - 1
 MAX_LENGTHS: Final = {"reason": 200, "note": 2_000, "reference": 200}
 """Characters."""
 
-_LEAST: Final = {"INBOUND": 1, "OUTBOUND": 1, "ADJUST": -MAX_QUANTITY, "COUNT": 0}
+LEAST_QUANTITY: Final = {"INBOUND": 1, "OUTBOUND": 1, "ADJUST": -MAX_QUANTITY, "COUNT": 0}
 
 
 def require_acceptable(type: str, item_id: UUID, quantity: int, **texts: str | None) -> None:
     """Raises ValueError, which names what is wrong."""
-    if type not in _LEAST:
-        raise ValueError(f"type must be one of {', '.join(_LEAST)}")
+    if type not in LEAST_QUANTITY:
+        raise ValueError(f"type must be one of {', '.join(LEAST_QUANTITY)}")
     if not isinstance(item_id, UUID):
         raise ValueError("item_id must be a UUID")  # noqa: TRY004 -- one error for callers
     if not isinstance(quantity, int) or isinstance(quantity, bool):
         raise ValueError("quantity must be a whole number")  # noqa: TRY004 -- one error for callers
-    if not _LEAST[type] <= quantity <= MAX_QUANTITY or (type == "ADJUST" and quantity == 0):
+    if not LEAST_QUANTITY[type] <= quantity <= MAX_QUANTITY or (type == "ADJUST" and quantity == 0):
         raise ValueError(f"quantity {quantity} is out of bounds for {type}")
     for name, text in texts.items():
         if text is not None:

@@ -87,7 +87,7 @@ class Stock:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Pending:
+class PendingTransaction:
     """A transaction that the server has not answered for yet."""
 
     local_id: UUID
@@ -98,7 +98,7 @@ class Pending:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Rejected(Pending):
+class RejectedTransaction(PendingTransaction):
     """A transaction that the server did not record."""
 
     code: str
@@ -243,18 +243,21 @@ class Store:
             self.put(json.loads(row["element"]))
         return bool(found)
 
-    def pending(self) -> list[Pending]:
+    def pending(self) -> list[PendingTransaction]:
         rows = self._run(
             "SELECT element FROM outbox "
             "WHERE rejection IS NULL AND acknowledged_at IS NULL ORDER BY number"
         )
-        return [Pending(**_fields(row["element"])) for row in rows]
+        return [PendingTransaction(**_fields(row["element"])) for row in rows]
 
-    def rejected(self) -> list[Rejected]:
+    def rejected(self) -> list[RejectedTransaction]:
         rows = self._run(
             "SELECT element, rejection FROM outbox WHERE rejection IS NOT NULL ORDER BY number"
         )
-        return [Rejected(**_fields(row["element"]), **json.loads(row["rejection"])) for row in rows]
+        return [
+            RejectedTransaction(**_fields(row["element"]), **json.loads(row["rejection"]))
+            for row in rows
+        ]
 
     def stock(self) -> list[Stock]:
         """By location and SKU."""
@@ -265,7 +268,7 @@ class Store:
         for transaction in pending:
             key = str(transaction.item_id)
             if key in available:
-                available[key] = _after(transaction, available[key])
+                available[key] = available_after(transaction, available[key])
         return [_stock(row, available[row["item_id"]]) for row in rows]
 
     @property
@@ -339,7 +342,8 @@ def _stock(row: sqlite3.Row, available: int) -> Stock:
     )
 
 
-def _after(transaction: Pending, on_hand: int) -> int:
+def available_after(transaction: PendingTransaction, on_hand: int) -> int:
+    """What is on hand after a transaction that is still to be sent."""
     match transaction.type:
         case "COUNT":
             return transaction.quantity

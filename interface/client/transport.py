@@ -14,16 +14,16 @@ from tenacity import (
     wait_random_exponential,
 )
 
-from interface.client.errors import Refused, Unreachable
+from interface.client.errors import RequestFailed, Unreachable
 from interface.client.shapes import Shape, matches
 
 RETRYABLE: Final = frozenset({408, 429, 502, 503, 504})
 """Statuses after which the same request may succeed. Sending a batch again is always safe."""
 
-PACK_FROM: Final = 1_000
+GZIP_FROM_BYTES: Final = 1_000
 """Bytes from which on a body is worth packing."""
 
-LONGEST_PAUSE: Final = 30.0
+MAX_PAUSE_SECONDS: Final = 30.0
 """Seconds between two attempts."""
 
 
@@ -55,7 +55,7 @@ class Server:
         self._http = httpx2.Client(
             base_url=url, headers=headers, timeout=60, transport=transport, follow_redirects=False
         )
-        self._jittered = wait_random_exponential(multiplier=first_pause, max=LONGEST_PAUSE)
+        self._jittered = wait_random_exponential(multiplier=first_pause, max=MAX_PAUSE_SECONDS)
         self._retrying = Retrying(
             retry=retry_if_exception_type(_Later),
             wait=self._pause,
@@ -67,13 +67,13 @@ class Server:
         self._http.close()
 
     def get(self, path: str, shape: Shape, **params: Any) -> dict[str, Any]:
-        """An answer of that shape. Raises Unreachable, Refused."""
+        """An answer of that shape. Raises Unreachable, RequestFailed."""
         given = {name: value for name, value in params.items() if value is not None}
         return self._request("GET", path, shape, lambda: {"params": given})
 
     def post(self, path: str, shape: Shape, body: Callable[[], dict[str, Any]]) -> dict[str, Any]:
         """An answer of that shape; `body` is made anew for each attempt. Raises Unreachable,
-        Refused."""
+        RequestFailed."""
         return self._request("POST", path, shape, lambda: _packed(body()))
 
     def _request(self, method: str, path: str, shape: Shape, how: How) -> dict[str, Any]:
@@ -107,14 +107,14 @@ class Server:
 def _packed(body: dict[str, Any]) -> dict[str, Any]:
     content = json.dumps(body).encode()
     headers = {"Content-Type": "application/json"}
-    if len(content) >= PACK_FROM:
+    if len(content) >= GZIP_FROM_BYTES:
         content, headers["Content-Encoding"] = gzip.compress(content), "gzip"
     return {"content": content, "headers": headers}
 
 
 def _retry_after(answer: httpx2.Response) -> float:
     asked = answer.headers.get("Retry-After", "0")
-    return min(float(asked), LONGEST_PAUSE) if asked.isdigit() else 0
+    return min(float(asked), MAX_PAUSE_SECONDS) if asked.isdigit() else 0
 
 
 def _object(answer: httpx2.Response, shape: Shape) -> dict[str, Any]:
@@ -127,10 +127,10 @@ def _object(answer: httpx2.Response, shape: Shape) -> dict[str, Any]:
     return found
 
 
-def _refused(answer: httpx2.Response) -> Refused:
+def _refused(answer: httpx2.Response) -> RequestFailed:
     try:
         problem = answer.json()
         code, message, details = problem["code"], problem["detail"], dict(problem["details"])
     except (ValueError, KeyError, TypeError, RecursionError):
         code, message, details = "UNKNOWN", f"the server answered {answer.status_code}", {}
-    return Refused(answer.status_code, code, message, details)
+    return RequestFailed(answer.status_code, code, message, details)

@@ -28,14 +28,15 @@ from application.maintenance.copy import copy
 from application.persistence import environment
 from application.projections.item_changes import ItemChange
 from application.projections.movements import Movement
-from application.recording.rejections import Refused, RejectionKeeper
+from application.recording.rejected_store import RejectedTransactionStore
 from application.recording.sync import SyncService
 from domain.errors import Invalid
 from domain.stock_item import ItemDetails
-from tests.support.shop import CLERK, all_events, element, register
+from tests.support.builders import CLERK, element, register
+from tests.support.ledger_checks import all_events
 
 MAIN, ANNEX = frozenset({"main"}), frozenset({"annex"})
-PATIENCE = 30
+TIMEOUT_SECONDS = 30
 COMMITS = 50
 
 
@@ -172,13 +173,13 @@ class Followed:
         self._stopped.set()
 
 
-class Dawdling(RejectionKeeper):
+class Dawdling(RejectedTransactionStore):
     """Takes its time between the writing of events and their commit, so that commits come in
     another order than positions."""
 
-    def keep(self, *refused: Any) -> list[Refused]:
+    def add(self, *rejections: Any) -> set[UUID]:
         time.sleep(random.random() / 50)
-        return super().keep(*refused)
+        return super().add(*rejections)
 
 
 def test_nothing_is_skipped_while_many_write_at_once(
@@ -189,7 +190,7 @@ def test_nothing_is_skipped_while_many_write_at_once(
 
     def write(own: list[UUID]) -> None:
         with Ledger(environment(database_url, lock_timeout=30)) as mine:
-            sync = SyncService(mine, keeper=Dawdling())
+            sync = SyncService(mine, store=Dawdling())
             for turn in range(COMMITS):
                 sync.sync([element("INBOUND", own[n % 2], 1) for n in range(1 + turn % 5)], CLERK)
 
@@ -228,10 +229,10 @@ class Listener:
             self.read()
 
     def wait_for(self, number: int) -> None:
-        deadline = time.monotonic() + PATIENCE
+        deadline = time.monotonic() + TIMEOUT_SECONDS
         while len(self.found) < number:
             assert time.monotonic() < deadline, self.found
-            self.woken.wait(0.1)
+            assert self.woken.wait(TIMEOUT_SECONDS), self.found
             self.woken.clear()
             self.read()
 
@@ -276,8 +277,8 @@ class TestFollower:
         tea: UUID,
         monkeypatch: pytest.MonkeyPatch,
     ) -> None:
-        monkeypatch.setattr(follower_module, "KEPT", 10)
-        monkeypatch.setattr(follower_module, "CHUNK", 4)
+        monkeypatch.setattr(follower_module, "MIN_CHANGES_IN_MEMORY", 10)
+        monkeypatch.setattr(follower_module, "CHANGES_PER_READ", 4)
         late, listener = Listener(follower), Listener(follower)
         with follower.listener(listener.woken.set):
             for n in range(6):
@@ -298,7 +299,7 @@ class TestFollower:
                 listener.wait_for(2 * n + 2)
         assert all(two.position > one.position for one, two in pairwise(listener.found))
 
-    def test_looks_by_itself_where_it_is_not_told(
+    def test_polls_where_it_is_not_told(
         self,
         ledger: Ledger,
         follower: Follower,
@@ -306,18 +307,23 @@ class TestFollower:
         tea: UUID,
         monkeypatch: pytest.MonkeyPatch,
     ) -> None:
-        monkeypatch.setattr(follower_module, "LOOK_SECONDS", 0.2)
-        listener = Listener(follower)
+        monkeypatch.setattr(follower_module, "POLL_SECONDS", 0.2)
         monkeypatch.setattr(ledger.recorder, "notices", lambda: nullcontext(Deaf()))
-        with follower.listener(listener.woken.set):
+        woken, after = threading.Event(), follower.feed.head()
+        with follower.listener(woken.set):
+            assert woken.wait(TIMEOUT_SECONDS)  # It has looked once.
+            woken.clear()
             sync.sync([element("INBOUND", tea, 1)], CLERK)
-            listener.wait_for(1)
+            assert woken.wait(TIMEOUT_SECONDS)
+            page = follower.page(after, None, 10)
+        assert page is not None
+        assert [change.item_id for change in page.changes] == [tea]
 
     def test_wakes_everybody_when_it_is_stopped(self, follower: Follower) -> None:
         woken = threading.Event()
         with follower.listener(woken.set):
             follower.stop()
-            assert woken.wait(PATIENCE)
+            assert woken.wait(TIMEOUT_SECONDS)
         assert follower.stopped
 
     def test_place_of_another_ledger_is_not_taken_for_one_of_this(

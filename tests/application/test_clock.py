@@ -8,7 +8,10 @@ from application.clock import ClockStepped, SteadyClock
 from application.items import ItemService
 from application.ledger.ledger import Ledger
 from application.recording.sync import SyncService
-from tests.support.shop import CLERK, element, on_hand, register
+from tests.support.builders import CLERK, element, register
+from tests.support.ledger_checks import on_hand
+
+pytestmark = pytest.mark.pure
 
 START = datetime(2026, 1, 8, 9, tzinfo=UTC)
 

@@ -7,14 +7,8 @@ from typing import Any
 from application.items import ItemService
 from application.ledger.ledger import Ledger
 from application.recording.sync import SyncResult, SyncService
-from tests.support.shop import (
-    CLERK,
-    all_events,
-    assert_read_models_equal_replay,
-    element,
-    on_hand,
-    register,
-)
+from tests.support.builders import CLERK, element, register
+from tests.support.ledger_checks import all_events, assert_read_models_equal_replay, on_hand
 
 
 def test_same_batch_from_many_connections_is_recorded_once(

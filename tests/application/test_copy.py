@@ -18,22 +18,19 @@ from application.maintenance.copy import Copied, NotACopy, copy
 from application.persistence import environment
 from application.persistence.filters import RejectedFilter
 from application.persistence.sqlite.recorder import SQLiteLedgerRecorder
-from application.recording.rejections import RejectionKeeper
+from application.recording.rejected_store import RejectedTransactionStore
 from application.recording.sync import SyncService
 from application.review import ReviewService
 from application.tables.rejected import RejectedTransaction
 from harness import postgres
 from tests.conftest import BACKENDS
 from tests.support.access import ADMIN
-from tests.support.shop import (
-    CLERK,
-    Clock,
+from tests.support.builders import CLERK, Clock, element, register
+from tests.support.ledger_checks import (
     all_events,
     assert_read_models_equal_replay,
-    element,
     execute,
     on_hand,
-    register,
 )
 
 OTHER = dict(zip(BACKENDS, reversed(BACKENDS), strict=True))
@@ -45,8 +42,8 @@ class Killed(Exception):
 
 @pytest.fixture(autouse=True)
 def small_chunks(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("application.maintenance.copy.CHUNK", 10)
-    monkeypatch.setattr("application.maintenance.copy.PAGE", 2)
+    monkeypatch.setattr("application.maintenance.copy.EVENTS_PER_CHUNK", 10)
+    monkeypatch.setattr("application.maintenance.copy.ITEMS_PER_PAGE", 2)
 
 
 @pytest.fixture(params=BACKENDS)
@@ -258,7 +255,10 @@ def test_copy_that_is_run_again_keeps_what_the_target_has_closed(
     keys[target].revoke(revoked.key_id, ADMIN)
     keys[target].rotate(rotated.key_id, timedelta(minutes=1), ADMIN)
     review = ReviewService(
-        target.recorder, SyncService(target), RejectionKeeper(), AuditTrail(target.recorder)
+        target.recorder,
+        SyncService(target),
+        RejectedTransactionStore(),
+        AuditTrail(target.recorder),
     )
     review.dismiss(UUID(sale["localId"]), "dealt with", CLERK, ADMIN)
     ours = keys[source].create(Grant(name="ours", role=Role.ADMIN), ADMIN).key
@@ -268,7 +268,7 @@ def test_copy_that_is_run_again_keeps_what_the_target_has_closed(
     assert found[revoked.key_id].revoked_at is not None
     assert found[rotated.key_id].expires_at is not None
     (row,) = target.recorder.select_rejected(RejectedFilter(), before=None, limit=9)
-    assert (row.standing, row.closing_reason) == ("dismissed", "dealt with")
+    assert (row.status, row.closing_reason) == ("dismissed", "dealt with")
     assert found[ours.key_id].revoked_at is not None
 
 
@@ -304,7 +304,7 @@ def test_mirror_is_as_the_source_whatever_it_was(source: Ledger, target: Ledger)
     sync.sync(sales, CLERK)
     copy(source, target, silent, mirror=True)
     execute(source, "DELETE FROM rejected_transactions WHERE code = 'INSUFFICIENT_STOCK'")
-    execute(target, "UPDATE rejected_transactions SET standing = 'dismissed'")
+    execute(target, "UPDATE rejected_transactions SET status = 'dismissed'")
     sync.sync(sales[:1], CLERK)
     copy(source, target, silent, mirror=True)
     found = [

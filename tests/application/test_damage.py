@@ -11,7 +11,8 @@ from application.maintenance.rebuild import rebuild
 from application.projections import PROJECTIONS
 from application.recording.sync import SyncService
 from application.status import StatusService
-from tests.support.shop import CLERK, Clock, codes, element, execute, on_hand, register
+from tests.support.builders import CLERK, Clock, element, register
+from tests.support.ledger_checks import codes, execute, on_hand
 
 DAMAGES = {
     "no JSON": "'not JSON at all'",
@@ -37,7 +38,7 @@ def damage(ledger: Ledger, how: str, where: str) -> None:
 
 
 @pytest.mark.parametrize("how", DAMAGES)
-def test_batch_with_a_damaged_event_is_judged_element_by_element(
+def test_batch_with_a_damaged_event_is_decided_element_by_element(
     ledger: Ledger, sync: SyncService, items: ItemService, how: str
 ) -> None:
     stock = [register(items, f"SKU-{n}") for n in range(5)]
@@ -88,8 +89,8 @@ def test_status_tells_of_the_others(ledger: Ledger, sync: SyncService, items: It
     damaged = sync.sync(sent, CLERK).synced[3]
     damage(ledger, "no JSON", f"WHERE rowid = {damaged.position}")
     ids = [UUID(one["localId"]) for one in sent]
-    fates = StatusService(ledger).fates(ids, CLERK)
-    assert [fate is None for fate in fates] == [n == 3 for n in range(9)]
+    statuses = StatusService(ledger).statuses(ids, CLERK)
+    assert [fate is None for fate in statuses] == [n == 3 for n in range(9)]
 
 
 def test_rebuild_says_which_event_it_is(

@@ -1,6 +1,5 @@
 """What makes a transaction the same when it comes again, and what makes it another one."""
 
-from concurrent.futures import Future
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid4, uuid5
@@ -16,13 +15,14 @@ from application.parsing.transactions import TRANSACTION
 from application.persistence.filters import MovementFilter, RejectedFilter
 from application.projections.movements import Movement
 from application.recording.errors import AlreadyRecorded
-from application.recording.rejections import RejectionKeeper
+from application.recording.rejected_store import RejectedTransactionStore
 from application.recording.sync import SyncResult, SyncService
 from application.review import Correction, ReviewService
 from application.tables.rejected import RejectedTransaction
 from domain.errors import Invalid, Unsupported
 from tests.support.access import caller
-from tests.support.shop import CLERK, Clock, codes, element, on_hand, register
+from tests.support.builders import CLERK, Clock, element, register
+from tests.support.ledger_checks import codes, on_hand
 
 MANAGER = caller(Role.MANAGER, "main")
 DEVICE = caller(Role.DEVICE, "main")
@@ -38,8 +38,8 @@ def tea(items: ItemService, sync: SyncService) -> UUID:
 
 @pytest.fixture
 def review(ledger: Ledger, clock: Clock, sync: SyncService) -> ReviewService:
-    keeper = RejectionKeeper()
-    return ReviewService(ledger.recorder, sync, keeper, AuditTrail(ledger.recorder, clock), clock)
+    store = RejectedTransactionStore()
+    return ReviewService(ledger.recorder, sync, store, AuditTrail(ledger.recorder, clock), clock)
 
 
 def rejections(ledger: Ledger, **wanted: Any) -> list[RejectedTransaction]:
@@ -55,10 +55,7 @@ def arrive(
 ) -> SyncResult:
     """As the API has it: with the clocks of both."""
     came = Arrival(received, arrival.get("sent_at"), arrival.get("device", DEVICE.device))
-    batch = parse_batch([sent], came)
-    result: Future[SyncResult] = Future()
-    sync.submit(batch, DEVICE, result)
-    return result.result()
+    return sync.submit(parse_batch([sent], came), DEVICE).result()
 
 
 class TestContent:
@@ -79,7 +76,7 @@ class TestContent:
         sale = element("OUTBOUND", tea, 1, occurredAt=NINE, reference="till-1:7")
         sync.sync([sale], DEVICE)
         assert codes(sync.sync([sale | other], DEVICE)) == ["LOCAL_ID_REUSED"]
-        (row,) = rejections(ledger, standing="open")
+        (row,) = rejections(ledger, status="open")
         assert (row.local_id, row.malformed) == (UUID(sale["localId"]), False)
         assert on_hand(ledger, tea) == 9
 
@@ -217,7 +214,7 @@ class TestReusedId:
         (synced,) = review.retry(name, MANAGER).synced
         assert synced.local_id == uuid5(name, str(row.rejection_id))
         assert synced.on_hand == 8
-        assert [one.standing for one in rejections(ledger)] == ["resolved"]
+        assert [one.status for one in rejections(ledger)] == ["resolved"]
         with pytest.raises(AlreadyRecorded):
             review.retry(name, MANAGER)
         assert sync.sync([reused], DEVICE).failed  # as before: it is another one's id
@@ -242,10 +239,10 @@ class TestReusedId:
         name = UUID(first["localId"])
         assert codes(review.retry(name, MANAGER)) == ["INSUFFICIENT_STOCK"]
         (row,) = rejections(ledger)
-        assert (row.standing, row.code, row.local_id) == ("open", "LOCAL_ID_REUSED", name)
+        assert (row.status, row.code, row.local_id) == ("open", "LOCAL_ID_REUSED", name)
         found = Correction(local_id=uuid4(), quantity=50)
         assert len(review.retry(name, MANAGER, found).synced) == 2
-        assert [one.standing for one in rejections(ledger)] == ["resolved"]
+        assert [one.status for one in rejections(ledger)] == ["resolved"]
 
     def test_others_keep_their_id(
         self, sync: SyncService, review: ReviewService, tea: UUID
@@ -262,9 +259,9 @@ class TestPutRight:
     ) -> None:
         sale = element("OUTBOUND", tea, 1)
         sync.sync([sale | {"quantity": "one"}, sale | {"quantity": None}, {"quantity": 1}], DEVICE)
-        assert len(rejections(ledger, standing="open")) == 3
+        assert len(rejections(ledger, status="open")) == 3
         sync.sync([sale], caller(Role.CLERK, "main"))
-        (left,) = rejections(ledger, standing="open")
+        (left,) = rejections(ledger, status="open")
         assert left.local_id is None
 
     def test_it_is_closed_in_the_same_batch_and_when_it_comes_late(
@@ -274,7 +271,7 @@ class TestPutRight:
         for bad in ({"quantity": "one"}, {"quantity": "two"}):
             assert codes(sync.sync([sale | bad, sale], DEVICE)) == ["INVALID"]
             assert codes(sync.sync([sale | bad], DEVICE)) == ["INVALID"]
-        assert rejections(ledger, standing="open") == []
+        assert rejections(ledger, status="open") == []
 
     def test_stranger_closes_nothing(
         self, sync: SyncService, items: ItemService, ledger: Ledger, tea: UUID
@@ -284,7 +281,7 @@ class TestPutRight:
         there = register(items, location="annex")
         other = element("INBOUND", there, 1, localId=sale["localId"])
         sync.sync([other], CLERK)
-        assert [row.standing for row in rejections(ledger)] == ["open"]
+        assert [row.status for row in rejections(ledger)] == ["open"]
 
     def test_what_only_a_newer_version_understands_is_kept_whole_and_retried(
         self,
@@ -304,7 +301,7 @@ class TestPutRight:
         monkeypatch.setitem(TRANSACTION.accepted, "lot", "lot")  # the upgrade
         (synced,) = review.retry(name, MANAGER).synced
         assert (synced.status, synced.local_id) == ("recorded", name)
-        assert [row.standing for row in rejections(ledger)] == ["resolved"]
+        assert [row.status for row in rejections(ledger)] == ["resolved"]
 
     def test_understood_after_an_upgrade_it_stays_one_row_until_there_is_stock(
         self,
@@ -319,18 +316,18 @@ class TestPutRight:
         monkeypatch.setitem(TRANSACTION.accepted, "lot", "lot")
         assert codes(review.retry(UUID(lot["localId"]), MANAGER)) == ["INSUFFICIENT_STOCK"]
         (row,) = rejections(ledger)
-        assert (row.code, row.malformed, row.standing) == ("INSUFFICIENT_STOCK", False, "open")
+        assert (row.code, row.malformed, row.status) == ("INSUFFICIENT_STOCK", False, "open")
         sync.sync([element("INBOUND", tea, 50), lot], DEVICE)
-        assert [row.standing for row in rejections(ledger)] == ["resolved"]
+        assert [row.status for row in rejections(ledger)] == ["resolved"]
 
     def test_fact_of_another_type_is_not_closed_with_its_id(
         self, sync: SyncService, ledger: Ledger, tea: UUID
     ) -> None:
         sale = element("OUTBOUND", tea, 1)
         sync.sync([sale, sale | {"type": "RETURN", "quantity": 5}], DEVICE)
-        assert [row.code for row in rejections(ledger, standing="open")] == ["UNSUPPORTED"]
+        assert [row.code for row in rejections(ledger, status="open")] == ["UNSUPPORTED"]
         sync.sync([sale], DEVICE)
-        assert [row.code for row in rejections(ledger, standing="open")] == ["UNSUPPORTED"]
+        assert [row.code for row in rejections(ledger, status="open")] == ["UNSUPPORTED"]
 
     def test_type_of_a_newer_version_is_unsupported_whatever_else_it_says(
         self, sync: SyncService, tea: UUID

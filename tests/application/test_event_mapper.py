@@ -14,6 +14,8 @@ from application.ledger.event_mapper import EventMapper, JSONTranscoder
 from domain import events
 from domain.events import StockItemEvent
 
+pytestmark = pytest.mark.pure
+
 STORED = json.loads((Path(__file__).parent / "stored_events.json").read_text())
 ITEM = UUID("25611397-d162-5417-9427-6c759c4ceb9c")
 MAPPER = EventMapper(JSONTranscoder())

@@ -19,19 +19,12 @@ from application.ledger.ledger import Ledger
 from application.parsing.batch import parse_batch
 from application.persistence.errors import StoreUnavailable
 from application.persistence.filters import ItemFilter, MovementFilter
-from application.persistence.unit_of_work import LedgerTransaction
-from application.recording.group_commit import MAX_GROUP, GroupCommit, Overloaded
+from application.persistence.unit_of_work import UnitOfWork
+from application.recording.group_commit import MAX_GROUP_WEIGHT, GroupCommit, Overloaded
 from application.recording.sync import SyncResult, SyncService
 from domain.actor import Actor
-from tests.support.shop import (
-    CLERK,
-    EVERYTHING,
-    Clock,
-    assert_read_models_equal_replay,
-    element,
-    on_hand,
-    register,
-)
+from tests.support.builders import CLERK, Clock, element, register
+from tests.support.ledger_checks import EVERYTHING, assert_read_models_equal_replay, on_hand
 
 DEVICE = Principal(Actor("scanner-7"), Role.DEVICE, frozenset({"main"}), "scanner-7")
 
@@ -68,9 +61,7 @@ def disk() -> Disk:
 
 
 def submit(commits: GroupCommit[Job, str], name: str, weight: int = 1) -> Future[str]:
-    result: Future[str] = Future()
-    commits.submit(Job(name, weight), result)
-    return result
+    return commits.submit(Job(name, weight))
 
 
 def busy_with_another(disk: Disk, max_waiting: int = 1_000_000) -> GroupCommit[Job, str]:
@@ -97,7 +88,7 @@ def test_what_arrives_during_a_commit_goes_into_the_next_in_order(disk: Disk) ->
 
 def test_group_is_bounded_and_the_rest_comes_next(disk: Disk) -> None:
     futures = commit_behind_another(
-        disk, Job("a", MAX_GROUP - 1), Job("large", 2 * MAX_GROUP), Job("b"), Job("c")
+        disk, Job("a", MAX_GROUP_WEIGHT - 1), Job("large", 2 * MAX_GROUP_WEIGHT), Job("b"), Job("c")
     )
     assert len([future.result(10) for future in futures]) == 4
     assert disk.groups == [["first"], ["a", "large"], ["b", "c"]]
@@ -155,9 +146,7 @@ Sent = tuple[list[dict[str, Any]], Principal]
 def send(
     sync: SyncService, elements: list[dict[str, Any]], principal: Principal = CLERK
 ) -> Future[SyncResult]:
-    result: Future[SyncResult] = Future()
-    sync.submit(parse_batch(elements), principal, result)
-    return result
+    return sync.submit(parse_batch(elements), principal)
 
 
 def sync_behind_another(ledger: Ledger, sent: Sequence[Sent]) -> list[Future[SyncResult]]:
@@ -172,23 +161,23 @@ def sync_behind_another(ledger: Ledger, sent: Sequence[Sent]) -> list[Future[Syn
 
 
 @pytest.fixture
-def commits(ledger: Ledger, monkeypatch: pytest.MonkeyPatch) -> list[LedgerTransaction]:
+def commits(ledger: Ledger, monkeypatch: pytest.MonkeyPatch) -> list[UnitOfWork]:
     """The units of work from now on."""
-    begun: list[LedgerTransaction] = []
-    begin = ledger.recorder.transaction
+    begun: list[UnitOfWork] = []
+    begin = ledger.recorder.unit_of_work
 
     @contextmanager
-    def transaction() -> Iterator[LedgerTransaction]:
+    def unit_of_work_begun() -> Iterator[UnitOfWork]:
         with begin() as unit_of_work:
             begun.append(unit_of_work)
             yield unit_of_work
 
-    monkeypatch.setattr(ledger.recorder, "transaction", transaction)
+    monkeypatch.setattr(ledger.recorder, "unit_of_work", unit_of_work_begun)
     return begun
 
 
 def test_batches_share_a_commit_and_each_gets_its_own_answer(
-    ledger: Ledger, items: ItemService, commits: list[LedgerTransaction]
+    ledger: Ledger, items: ItemService, commits: list[UnitOfWork]
 ) -> None:
     tea = register(items)
     commits.clear()
@@ -264,7 +253,7 @@ def _element(draw: Callable[..., Any]) -> dict[str, Any]:
 @settings(
     max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
-def test_batches_of_one_commit_are_judged_as_if_one_came_after_the_other(
+def test_batches_of_one_commit_are_decided_as_if_one_came_after_the_other(
     ledger: Ledger, drawn: list[tuple[list[dict[str, Any]], Principal]]
 ) -> None:
     """At another location each time, so that one ledger serves all examples."""

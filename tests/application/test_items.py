@@ -12,14 +12,8 @@ from application.ledger.ledger import Ledger
 from application.recording.sync import SyncService
 from domain.errors import Invalid, ItemDiffers, UnknownItem, UnknownVersion
 from domain.stock_item import ItemDetails
-from tests.support.shop import (
-    CLERK,
-    Clock,
-    all_events,
-    assert_read_models_equal_replay,
-    element,
-    register,
-)
+from tests.support.builders import CLERK, Clock, element, register
+from tests.support.ledger_checks import all_events, assert_read_models_equal_replay
 
 DETAILS = ItemDetails(name="Green tea", unit="box", safety_stock=5)
 
@@ -76,7 +70,7 @@ def test_unknown_item_can_not_be_changed_or_looked_at(items: ItemService, clock:
 def test_item_as_it_was(
     items: ItemService, sync: SyncService, clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("application.items.REPLAY_CHUNK", 2)
+    monkeypatch.setattr("application.items.EVENTS_PER_REPLAY_READ", 2)
     before = clock.now
     tea = register(items)
     times = [clock.now]

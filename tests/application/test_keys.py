@@ -21,7 +21,7 @@ from application.persistence import environment
 from application.persistence.filters import AuditFilter
 from domain.errors import Invalid
 from tests.support.access import ADMIN
-from tests.support.shop import Clock
+from tests.support.builders import Clock
 
 SCANNER = Grant(name="scanner-7", role=Role.DEVICE, locations=("main", "annex"))
 

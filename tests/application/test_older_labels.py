@@ -16,13 +16,8 @@ from application.recording.sync import SyncService
 from application.tables.access import ApiKey
 from domain import events
 from domain.stock_item import NAMESPACE, StockItem
-from tests.support.shop import (
-    CLERK,
-    assert_read_models_equal_replay,
-    element,
-    on_hand,
-    register,
-)
+from tests.support.builders import CLERK, element, register
+from tests.support.ledger_checks import assert_read_models_equal_replay, on_hand
 
 TYPED, KEPT = "Zu\u0308rich", "Z\u00fcrich"
 
@@ -42,11 +37,11 @@ def old(ledger: Ledger) -> UUID:
         on_hand=0,
         actor="somebody",
     )
-    with ledger.recorder.transaction() as transaction:
+    with ledger.recorder.unit_of_work() as unit_of_work:
         (event,) = item.collect_events()
         assert isinstance(event, events.ItemRegistered)
         assert TYPED.encode() in ledger.mapper.to_stored_event(event).state
-        ledger.append(transaction, [event])
+        ledger.append(unit_of_work, [event])
     for projection in PROJECTIONS:
         rebuild(ledger, projection, lambda *_: None)
     return item.id

@@ -14,8 +14,9 @@ from application.recording.sync import SyncService
 from domain.errors import ItemDiscontinued, LocalIdReused, UnknownItem
 from domain.stock_item import ItemDetails
 from tests.support.access import caller, own
-from tests.support.shop import CLERK, Clock, all_events, codes, element, on_hand, only_failure
-from tests.support.shop import register as registered
+from tests.support.builders import CLERK, Clock, element
+from tests.support.builders import register as registered
+from tests.support.ledger_checks import all_events, codes, on_hand, only_failure
 
 DETAILS = ItemDetails(name="Tea", unit="box")
 
@@ -152,7 +153,7 @@ def test_caller_without_any_location_reaches_nothing(
 ) -> None:
     tea = registered(items)
     nobody: Principal = caller(Role.CLERK)
-    assert nobody.visible(None) == frozenset()
+    assert nobody.scope(None) == frozenset()
     assert codes(sync.sync([element("INBOUND", tea, 5)], nobody)) == ["UNKNOWN_ITEM"]
     with pytest.raises(UnknownItem):
         items.as_of(tea, clock.now, nobody)

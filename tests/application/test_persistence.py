@@ -1,7 +1,7 @@
 """What the application relies on in every database."""
 
 from pathlib import Path
-from uuid import UUID, uuid4
+from uuid import uuid4
 
 import pytest
 
@@ -9,39 +9,19 @@ from application.items import ItemService
 from application.ledger.ledger import Ledger
 from application.persistence import environment
 from application.persistence.errors import (
-    LostRace,
     RebuildRunning,
     StoreUnavailable,
     UnsupportedDatabase,
+    WriteConflict,
 )
 from application.persistence.filters import ItemFilter, MovementFilter
 from application.recording.sync import SyncService
 from domain.actor import Actor
-from domain.events import StockItemEvent
 from domain.stock_item import StockItem
-from domain.transaction import Transaction, TransactionType
+from tests.support.aggregates import load, movement_of
+from tests.support.builders import CLERK, element, register
+from tests.support.ledger_checks import all_events, assert_read_models_equal_replay, execute
 from tests.support.scenario import DETAILS, NOON
-from tests.support.shop import (
-    CLERK,
-    all_events,
-    assert_read_models_equal_replay,
-    element,
-    execute,
-    register,
-)
-
-
-def movement_of(item: StockItem, local_id: UUID) -> StockItemEvent:
-    return item.record(
-        Transaction(local_id=local_id, type=TransactionType.INBOUND, item_id=item.id, quantity=1),
-        by=Actor("clerk"),
-        recorded_at=NOON,
-    )
-
-
-def load(ledger: Ledger, item_id: UUID) -> StockItem:
-    with ledger.recorder.transaction() as transaction:
-        return ledger.load(transaction, [item_id])[item_id]
 
 
 def test_events_are_read_in_order_behind_a_position_all_or_of_some_topics(
@@ -66,10 +46,10 @@ def test_taken_version_is_a_lost_race_that_names_its_item(
 ) -> None:
     tea, cup = register(items), register(items, "CUP-01")
     mine, theirs, other = load(ledger, tea), load(ledger, tea), load(ledger, cup)
-    with ledger.recorder.transaction() as transaction:
-        ledger.append(transaction, [movement_of(theirs, uuid4())])
-    with pytest.raises(LostRace) as lost, ledger.recorder.transaction() as transaction:
-        ledger.append(transaction, [movement_of(other, uuid4()), movement_of(mine, uuid4())])
+    with ledger.recorder.unit_of_work() as unit_of_work:
+        ledger.append(unit_of_work, [movement_of(theirs, uuid4())])
+    with pytest.raises(WriteConflict) as lost, ledger.recorder.unit_of_work() as unit_of_work:
+        ledger.append(unit_of_work, [movement_of(other, uuid4()), movement_of(mine, uuid4())])
     assert lost.value.item_ids == {tea}
     assert len(all_events(ledger)) == 3
     assert_read_models_equal_replay(ledger)
@@ -81,10 +61,10 @@ def test_taken_local_id_is_a_lost_race_that_names_its_item(
     tea, cup = register(items), register(items, "CUP-01")
     key = uuid4()
     tea_item, cup_item = load(ledger, tea), load(ledger, cup)
-    with ledger.recorder.transaction() as transaction:
-        ledger.append(transaction, [movement_of(tea_item, key)])
-    with pytest.raises(LostRace) as lost, ledger.recorder.transaction() as transaction:
-        ledger.append(transaction, [movement_of(cup_item, key)])
+    with ledger.recorder.unit_of_work() as unit_of_work:
+        ledger.append(unit_of_work, [movement_of(tea_item, key)])
+    with pytest.raises(WriteConflict) as lost, ledger.recorder.unit_of_work() as unit_of_work:
+        ledger.append(unit_of_work, [movement_of(cup_item, key)])
     assert lost.value.item_ids == {cup}
 
 
@@ -92,8 +72,8 @@ def test_unit_of_work_that_fails_leaves_nothing(ledger: Ledger, items: ItemServi
     event = movement_of(load(ledger, register(items)), uuid4())
 
     def fail_after_appending() -> None:
-        with ledger.recorder.transaction() as transaction:
-            ledger.append(transaction, [event])
+        with ledger.recorder.unit_of_work() as unit_of_work:
+            ledger.append(unit_of_work, [event])
             raise RuntimeError
 
     with pytest.raises(RuntimeError):
@@ -111,7 +91,7 @@ def test_the_librarys_own_save_writes_the_read_models_too(ledger: Ledger) -> Non
     assert_read_models_equal_replay(ledger)
     again = StockItem.register("main", "CUP-01", DETAILS, by=Actor("manager"), recorded_at=NOON)
     movement_of(again, key)
-    with pytest.raises(LostRace):
+    with pytest.raises(WriteConflict):
         ledger.save(again)
 
 

@@ -23,14 +23,15 @@ from application.persistence.filters import MovementFilter
 from application.persistence.postgres.datastore import LISTEN, NOTIFY
 from application.persistence.postgres.datastore import execute as execute_on
 from application.persistence.postgres.recorder import PostgresLedgerRecorder
-from application.persistence.postgres.transaction import PostgresLedgerTransaction
+from application.persistence.postgres.unit_of_work import PostgresUnitOfWork
 from application.projections import PROJECTIONS
 from application.projections.stock_levels import StockLevels
 from application.recording.sync import SyncService
 from domain.events import StockItemEvent
 from harness import postgres
-from tests.application.test_persistence import load, movement_of
-from tests.support.shop import CLERK, all_events, element, execute, on_hand, register
+from tests.support.aggregates import load, movement_of
+from tests.support.builders import CLERK, element, register
+from tests.support.ledger_checks import all_events, execute, on_hand
 
 
 @pytest.fixture
@@ -48,9 +49,9 @@ def test_follower_never_passes_an_event_that_commits_late(
 ) -> None:
     tea, cup = register(items), register(items, "CUP-01")
     slow, fast = movements_of(ledger, tea, cup)
-    with ledger.recorder.transaction() as first:
+    with ledger.recorder.unit_of_work() as first:
         (early,) = ledger.append(first, [slow])
-        with ledger.recorder.transaction() as second:
+        with ledger.recorder.unit_of_work() as second:
             (late,) = ledger.append(second, [fast])
         assert early.position < late.position
         assert on_hand(ledger, cup) == 1
@@ -65,14 +66,14 @@ def test_follower_passes_positions_that_were_given_up(ledger: Ledger, items: Ite
     undone, kept = movements_of(ledger, tea, cup)
 
     def undo() -> None:
-        with ledger.recorder.transaction() as transaction:
-            ledger.append(transaction, [undone])
+        with ledger.recorder.unit_of_work() as unit_of_work:
+            ledger.append(unit_of_work, [undone])
             raise RuntimeError
 
     with pytest.raises(RuntimeError):
         undo()
-    with ledger.recorder.transaction() as transaction:
-        (found,) = ledger.append(transaction, [kept])
+    with ledger.recorder.unit_of_work() as unit_of_work:
+        (found,) = ledger.append(unit_of_work, [kept])
     assert [position for position, _ in all_events(ledger)] == [1, 2, found.position]
 
 
@@ -89,12 +90,13 @@ def test_follower_misses_nothing_while_many_write(
 
     def follow() -> None:
         last = 0
-        finishing = False
-        while not finishing:
-            finishing = stop.is_set()
-            for found in select(last, 50):
-                followed.append(found.id)
-                last = found.id
+        is_done = False
+        while not is_done:
+            has_stopped = stop.is_set()
+            new = select(last, 50)
+            followed.extend(found.id for found in new)
+            last = followed[-1] if followed else 0
+            is_done = has_stopped and not new
 
     def write(item_id: UUID) -> None:
         for _ in range(40):
@@ -106,9 +108,8 @@ def test_follower_misses_nothing_while_many_write(
         list(pool.map(write, ids))
     stop.set()
     follower.join()
-    missed = {position for position, _ in all_events(ledger)} - set(followed)
-    assert all(position > followed[-1] for position in missed)
-    assert len(followed) > 8
+    assert len(followed) == 8 + 8 * 40
+    assert followed == [position for position, _ in all_events(ledger)]
 
 
 def test_table_that_another_process_is_making_is_not_made_again(
@@ -118,14 +119,17 @@ def test_table_that_another_process_is_making_is_not_made_again(
 
     def make() -> None:
         env = environment(database_url, lock_timeout=30)
-        with Ledger(env) as other, other.recorder.transaction() as transaction:
-            transaction.create_table(table)
+        with Ledger(env) as other, other.recorder.unit_of_work() as unit_of_work:
+            unit_of_work.create_table(table)
 
     with ThreadPoolExecutor(1) as pool:
-        with ledger.recorder.transaction() as transaction:
-            transaction.create_table(table)
+        with ledger.recorder.unit_of_work() as unit_of_work:
+            unit_of_work.create_table(table)
             second = pool.submit(make)
-            while not second.done() and not someone_waits(database_url):
+            deadline = time.monotonic() + 30
+            while not someone_waits(database_url):
+                assert not second.done()
+                assert time.monotonic() < deadline
                 time.sleep(0.01)
         second.result()
 
@@ -141,15 +145,19 @@ def test_writers_of_different_items_do_not_wait_for_each_other(
 ) -> None:
     tea, cup = register(items), register(items, "CUP-01")
     (slow,) = movements_of(ledger, tea)
-    with ledger.recorder.transaction() as transaction:
-        transaction.lock([tea])
-        ledger.append(transaction, [slow])
+    with ledger.recorder.unit_of_work() as unit_of_work:
+        unit_of_work.lock([tea])
+        ledger.append(unit_of_work, [slow])
         result = sync.sync([element("INBOUND", cup, 3)], CLERK)
         assert [synced.on_hand for synced in result.synced] == [3]
 
 
-def test_rivals_for_one_item_lose_nothing_and_no_race(ledger: Ledger, items: ItemService) -> None:
+def test_rivals_for_one_item_queue_and_never_conflict(
+    ledger: Ledger, items: ItemService, monkeypatch: pytest.MonkeyPatch
+) -> None:
     tea = register(items)
+    pauses: list[float] = []
+    monkeypatch.setattr("application.ledger.retry.time.sleep", pauses.append)
 
     def write(_: int) -> int:
         return len(SyncService(ledger).sync([element("INBOUND", tea, 1)], CLERK).failed)
@@ -157,6 +165,7 @@ def test_rivals_for_one_item_lose_nothing_and_no_race(ledger: Ledger, items: Ite
     with ThreadPoolExecutor(8) as pool:
         assert sum(pool.map(write, range(160))) == 0
     assert on_hand(ledger, tea) == 160
+    assert pauses == []
 
 
 def test_cut_connections_are_replaced(
@@ -172,7 +181,7 @@ def test_cut_connections_are_replaced(
 
 
 def test_exhausted_pool_is_unavailable(database_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("application.persistence.postgres.datastore.PATIENCE", 1)
+    monkeypatch.setattr("application.persistence.postgres.datastore.POOL_TIMEOUT_SECONDS", 1)
     env = environment(database_url, lock_timeout=30, pool_size=1)
     with (
         Ledger(env) as ledger,
@@ -294,7 +303,7 @@ def test_stock_list_is_updated_without_a_write_to_its_indexes(
     recorder = ledger.recorder
     assert isinstance(recorder, PostgresLedgerRecorder)
     with recorder.datastore.unit_of_work() as connection:
-        transaction = PostgresLedgerTransaction(connection, [])
+        transaction = PostgresUnitOfWork(connection, [])
         ledger.append(transaction, movements_of(ledger, *ids))
         ((updates, in_place),) = execute_on(
             connection,

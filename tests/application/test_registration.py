@@ -1,6 +1,5 @@
 """Items that a batch registers before its transactions."""
 
-from concurrent.futures import Future
 from typing import Any
 
 import pytest
@@ -13,21 +12,12 @@ from application.parsing.batch import parse_batch
 from application.recording.sync import SyncResult, SyncService
 from domain.stock_item import item_id
 from tests.support.access import caller
-from tests.support.shop import (
-    CLERK,
-    all_events,
-    assert_read_models_equal_replay,
-    codes,
-    element,
-    on_hand,
-    register,
-)
+from tests.support.builders import CLERK, element, register
+from tests.support.ledger_checks import all_events, assert_read_models_equal_replay, codes, on_hand
 
 
 def send(sync: SyncService, items: list[Any], *elements: Any, who: Principal = CLERK) -> SyncResult:
-    result: Future[SyncResult] = Future()
-    sync.submit(parse_batch(elements, items=items), who, result)
-    return result.result()
+    return sync.submit(parse_batch(elements, items=items), who).result()
 
 
 def item(sku: str, **more: Any) -> dict[str, Any]:

@@ -18,36 +18,37 @@ from application.persistence.filters import AuditFilter, RejectedFilter
 from application.projections import PROJECTIONS
 from application.projections.projection import Recorded
 from application.recording.errors import AlreadyRecorded, UnknownRejection
-from application.recording.rejections import MAX_EXCERPT, RejectionKeeper
+from application.recording.rejected_store import RejectedTransactionStore
+from application.recording.rejections import MAX_EXCERPT_BYTES
 from application.recording.sync import SyncService
 from application.review import Correction, ReviewService
 from application.status import StatusService
 from application.tables.rejected import RejectedTransaction
 from domain.actor import Actor
 from domain.errors import Invalid
-from tests.support.access import ADMIN, caller
-from tests.support.shop import CLERK, Clock, codes, element, on_hand, register
+from tests.support.access import ADMIN, DEVICE, caller
+from tests.support.builders import CLERK, Clock, element, local_id_of, register
+from tests.support.ledger_checks import codes, on_hand
 
 MANAGER = caller(Role.MANAGER, "main")
-DEVICE = caller(Role.DEVICE, "main")
 RETENTION = timedelta(days=30)
 
 
 @pytest.fixture
-def keeper() -> RejectionKeeper:
-    return RejectionKeeper(RETENTION)
+def store() -> RejectedTransactionStore:
+    return RejectedTransactionStore(RETENTION)
 
 
 @pytest.fixture
-def sync(ledger: Ledger, clock: Clock, keeper: RejectionKeeper) -> SyncService:
-    return SyncService(ledger, clock, keeper)
+def sync(ledger: Ledger, clock: Clock, store: RejectedTransactionStore) -> SyncService:
+    return SyncService(ledger, clock, store)
 
 
 @pytest.fixture
 def review(
-    ledger: Ledger, clock: Clock, sync: SyncService, keeper: RejectionKeeper
+    ledger: Ledger, clock: Clock, sync: SyncService, store: RejectedTransactionStore
 ) -> ReviewService:
-    return ReviewService(ledger.recorder, sync, keeper, AuditTrail(ledger.recorder, clock), clock)
+    return ReviewService(ledger.recorder, sync, store, AuditTrail(ledger.recorder, clock), clock)
 
 
 @pytest.fixture
@@ -57,10 +58,6 @@ def tea(items: ItemService) -> UUID:
 
 def kept(ledger: Ledger, **wanted: Any) -> list[RejectedTransaction]:
     return list(ledger.recorder.select_rejected(RejectedFilter(**wanted), before=None, limit=1_000))
-
-
-def name(sent: dict[str, Any]) -> UUID:
-    return UUID(sent["localId"])
 
 
 def test_what_is_rejected_is_kept_with_its_content(
@@ -73,7 +70,7 @@ def test_what_is_rejected_is_kept_with_its_content(
     assert row.location == "main"
     assert (row.code, row.details) == ("INSUFFICIENT_STOCK", {"on_hand": 0, "requested": 3})
     assert (row.actor, row.key_id, row.device) == ("a device", "k1", "a device")
-    assert row.standing == "open"
+    assert row.status == "open"
     assert row.first_rejected_at < row.rejected_at == clock.now
 
 
@@ -82,11 +79,11 @@ def test_sent_with_other_content_it_is_another_one_to_look_at(
 ) -> None:
     sale = element("OUTBOUND", tea, 3)
     sync.sync([sale, sale | {"quantity": 4}, sale], CLERK)
-    assert [row.local_id for row in kept(ledger)] == [name(sale)] * 2
+    assert [row.local_id for row in kept(ledger)] == [local_id_of(sale)] * 2
     sync.sync([element("INBOUND", tea, 3), sale], CLERK)
-    assert [row.standing for row in kept(ledger, standing="open")] == ["open"]
+    assert [row.status for row in kept(ledger, status="open")] == ["open"]
     sync.sync([sale | {"quantity": 4}], CLERK)
-    (row,) = kept(ledger, standing="open")
+    (row,) = kept(ledger, status="open")
     assert row.code == "LOCAL_ID_REUSED"
 
 
@@ -97,7 +94,7 @@ def test_what_is_recorded_later_is_resolved(
     sync.sync([sale], CLERK)
     sync.sync([element("INBOUND", tea, 3), sale], DEVICE)
     (row,) = kept(ledger)
-    assert (row.standing, row.closed_at, row.closed_by) == ("resolved", clock.now, "a device")
+    assert (row.status, row.closed_at, row.closed_by) == ("resolved", clock.now, "a device")
 
 
 @pytest.mark.parametrize(
@@ -117,10 +114,10 @@ def test_malformed_ones_are_kept_too(
         sync.sync([malformed], DEVICE)
     (row,) = kept(ledger)
     assert (row.code, row.malformed, row.location) == ("INVALID", True, "main")
-    assert 0 < len(row.element) <= MAX_EXCERPT
+    assert 0 < len(row.element) <= MAX_EXCERPT_BYTES
     with pytest.raises(Invalid):
         review.retry(row.rejection_id, MANAGER)
-    assert review.dismiss(row.rejection_id, "a test", MANAGER, ADMIN).standing == "dismissed"
+    assert review.dismiss(row.rejection_id, "a test", MANAGER, ADMIN).status == "dismissed"
 
 
 def test_a_place_that_the_sender_may_not_know_is_not_told(
@@ -160,7 +157,7 @@ def test_malformed_ones_of_two_senders_are_two_and_come_back_when_they_were_dism
     (mine,) = kept(ledger, locations=frozenset({"main"}))
     review.dismiss(mine.rejection_id, "a test", MANAGER, ADMIN)
     sync.sync([{}], DEVICE)
-    assert len(kept(ledger, standing="open")) == 2
+    assert len(kept(ledger, status="open")) == 2
 
 
 @pytest.mark.parametrize(
@@ -199,17 +196,17 @@ def test_a_rejection_can_be_dismissed_once_with_a_reason(
     sale = element("OUTBOUND", tea, 3)
     sync.sync([sale], DEVICE)
     with pytest.raises(Invalid):
-        review.dismiss(name(sale), " ", MANAGER, ADMIN)
+        review.dismiss(local_id_of(sale), " ", MANAGER, ADMIN)
     for reason in ("it was counted", "again"):
-        row = review.dismiss(name(sale), reason, MANAGER, ADMIN)
-        assert (row.standing, row.closed_by, row.closing_reason) == (
+        row = review.dismiss(local_id_of(sale), reason, MANAGER, ADMIN)
+        assert (row.status, row.closed_by, row.closing_reason) == (
             "dismissed", "a manager", "it was counted",
         )  # fmt: skip
     (entry,) = AuditTrail(ledger.recorder).entries(AuditFilter(), before=None, limit=10)
     assert (entry.action, entry.actor) == ("REJECTION_DISMISSED", "the boss")
-    assert str(name(sale)) in entry.detail
+    assert str(local_id_of(sale)) in entry.detail
     sync.sync([sale], DEVICE)
-    assert [row.standing for row in kept(ledger)] == ["dismissed"]
+    assert [row.status for row in kept(ledger)] == ["dismissed"]
 
 
 def test_what_was_recorded_after_all_can_not_be_dismissed(
@@ -218,7 +215,7 @@ def test_what_was_recorded_after_all_can_not_be_dismissed(
     sale = element("OUTBOUND", tea, 3)
     sync.sync([sale, element("INBOUND", tea, 3), sale], DEVICE)
     with pytest.raises(AlreadyRecorded):
-        review.dismiss(name(sale), "too late", MANAGER, ADMIN)
+        review.dismiss(local_id_of(sale), "too late", MANAGER, ADMIN)
 
 
 def test_nobody_closes_what_they_may_not_see(
@@ -227,7 +224,7 @@ def test_nobody_closes_what_they_may_not_see(
     sale = element("OUTBOUND", tea, 3)
     sync.sync([sale], DEVICE)
     elsewhere = caller(Role.MANAGER, "annex")
-    for unknown, who in [(name(sale), elsewhere), (uuid4(), MANAGER)]:
+    for unknown, who in [(local_id_of(sale), elsewhere), (uuid4(), MANAGER)]:
         with pytest.raises(UnknownRejection):
             review.dismiss(unknown, "mine", who, ADMIN)
         with pytest.raises(UnknownRejection):
@@ -239,16 +236,16 @@ def test_retry_sends_it_again_as_it_was_sent(
 ) -> None:
     sale = element("OUTBOUND", tea, 3, note="from the window", occurredAt="2026-01-08T08:00:00Z")
     sync.sync([sale], DEVICE)
-    assert codes(review.retry(name(sale), MANAGER)) == ["INSUFFICIENT_STOCK"]
+    assert codes(review.retry(local_id_of(sale), MANAGER)) == ["INSUFFICIENT_STOCK"]
     sync.sync([element("INBOUND", tea, 5)], DEVICE)
-    (synced,) = review.retry(name(sale), MANAGER).synced
+    (synced,) = review.retry(local_id_of(sale), MANAGER).synced
     assert (synced.status, synced.on_hand) == ("recorded", 2)
-    (recorded,) = StatusService(ledger).fates([name(sale)], MANAGER)
+    (recorded,) = StatusService(ledger).statuses([local_id_of(sale)], MANAGER)
     assert isinstance(recorded, Recorded)
     event = recorded.event
     assert (event.note, event.device, event.actor) == ("from the window", "a device", "a manager")
     assert event.occurred_at is not None
-    assert [row.standing for row in kept(ledger)] == ["resolved"]
+    assert [row.status for row in kept(ledger)] == ["resolved"]
 
 
 def test_retry_may_come_after_an_adjustment(
@@ -257,11 +254,11 @@ def test_retry_may_come_after_an_adjustment(
     sale = element("OUTBOUND", tea, 3)
     sync.sync([sale], DEVICE)
     found = Correction(local_id=uuid4(), quantity=4, reason="found in the back room")
-    result = review.retry(name(sale), MANAGER, found)
+    result = review.retry(local_id_of(sale), MANAGER, found)
     assert [synced.status for synced in result.synced] == ["recorded"] * 2
     for again in (found, replace(found, local_id=uuid4())):
         with pytest.raises(AlreadyRecorded):
-            review.retry(name(sale), MANAGER, again)
+            review.retry(local_id_of(sale), MANAGER, again)
     assert on_hand(ledger, tea) == 1
 
 
@@ -271,10 +268,10 @@ def test_adjustment_that_does_not_help_is_not_recorded(
     sale = element("OUTBOUND", tea, 3)
     sync.sync([sale], DEVICE)
     too_few = Correction(local_id=uuid4(), quantity=2)
-    result = review.retry(name(sale), MANAGER, too_few)
+    result = review.retry(local_id_of(sale), MANAGER, too_few)
     assert (codes(result), result.synced) == (["INSUFFICIENT_STOCK"], [])
     with pytest.raises(Invalid):
-        review.retry(name(sale), MANAGER, replace(too_few, local_id=name(sale)))
+        review.retry(local_id_of(sale), MANAGER, replace(too_few, local_id=local_id_of(sale)))
     assert on_hand(ledger, tea) == 0
 
 
@@ -285,7 +282,7 @@ def test_transaction_is_not_recorded_without_the_adjustment_that_it_came_with(
     sync.sync([sale], DEVICE)
     sync.sync([element("INBOUND", tea, 3)], DEVICE)
     with pytest.raises(Invalid, match=r"adjustment\.quantity"):
-        review.retry(name(sale), MANAGER, Correction(local_id=uuid4(), quantity=0))
+        review.retry(local_id_of(sale), MANAGER, Correction(local_id=uuid4(), quantity=0))
     assert on_hand(ledger, tea) == 3
 
 
@@ -294,16 +291,16 @@ def test_adjustment_is_not_recorded_where_the_transaction_is_already(
     sync: SyncService,
     review: ReviewService,
     tea: UUID,
-    keeper: RejectionKeeper,
+    store: RejectedTransactionStore,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """As when two people work on the same rejection at once."""
     sale = element("OUTBOUND", tea, 3)
     sync.sync([sale], DEVICE)
     with monkeypatch.context() as patched:
-        patched.setattr(keeper, "resolve", lambda *_: None)
+        patched.setattr(store, "resolve", lambda *_: None)
         sync.sync([element("INBOUND", tea, 3), sale], DEVICE)
-    result = review.retry(name(sale), MANAGER, Correction(local_id=uuid4(), quantity=3))
+    result = review.retry(local_id_of(sale), MANAGER, Correction(local_id=uuid4(), quantity=3))
     assert [synced.status for synced in result.synced] == ["duplicate"]
     assert on_hand(ledger, tea) == 0
 
@@ -313,16 +310,18 @@ def test_retry_of_what_was_recorded_meanwhile_resolves_it(
     sync: SyncService,
     review: ReviewService,
     tea: UUID,
-    keeper: RejectionKeeper,
+    store: RejectedTransactionStore,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     sale = element("OUTBOUND", tea, 3)
     sync.sync([sale], DEVICE)
     with monkeypatch.context() as patched:
-        patched.setattr(keeper, "resolve", lambda *_: None)
+        patched.setattr(store, "resolve", lambda *_: None)
         sync.sync([element("INBOUND", tea, 3), sale], DEVICE)
-    assert [synced.status for synced in review.retry(name(sale), MANAGER).synced] == ["duplicate"]
-    assert [row.standing for row in kept(ledger)] == ["resolved"]
+    assert [synced.status for synced in review.retry(local_id_of(sale), MANAGER).synced] == [
+        "duplicate"
+    ]
+    assert [row.status for row in kept(ledger)] == ["resolved"]
 
 
 def test_closed_ones_are_forgotten_after_a_time_and_open_ones_never(
@@ -330,18 +329,18 @@ def test_closed_ones_are_forgotten_after_a_time_and_open_ones_never(
 ) -> None:
     opened, dismissed, resolved = (element("OUTBOUND", tea, n) for n in (3, 4, 5))
     sync.sync([opened, dismissed, resolved], DEVICE)
-    review.dismiss(name(dismissed), "it was counted", MANAGER, ADMIN)
+    review.dismiss(local_id_of(dismissed), "it was counted", MANAGER, ADMIN)
     sync.sync([element("INBOUND", tea, 5), resolved], DEVICE)
     clock.now += RETENTION - timedelta(minutes=1)
     sync.sync([element("INBOUND", tea, 1)], DEVICE)
     sync.sync([element("OUTBOUND", tea, 8)], DEVICE)
-    assert {row.local_id for row in kept(ledger)} >= {name(dismissed), name(resolved)}
+    assert {row.local_id for row in kept(ledger)} >= {local_id_of(dismissed), local_id_of(resolved)}
     clock.now += timedelta(minutes=2)
     sync.sync([element("INBOUND", tea, 1)], DEVICE)
     sync.sync([element("OUTBOUND", tea, 9)], DEVICE)
     left = {row.local_id for row in kept(ledger)}
-    assert name(opened) in left
-    assert not left & {name(dismissed), name(resolved)}
+    assert local_id_of(opened) in left
+    assert not left & {local_id_of(dismissed), local_id_of(resolved)}
 
 
 def test_rejections_survive_a_rebuild(ledger: Ledger, sync: SyncService, tea: UUID) -> None:
@@ -379,16 +378,16 @@ def test_clock_that_is_ahead_for_a_moment_makes_nothing_forgotten(
 ) -> None:
     dismissed = element("OUTBOUND", tea, 4)
     sync.sync([dismissed], DEVICE)
-    review.dismiss(name(dismissed), "it was counted", MANAGER, ADMIN)
+    review.dismiss(local_id_of(dismissed), "it was counted", MANAGER, ADMIN)
     clock.now += timedelta(days=3_650)
     sync.sync([element("INBOUND", tea, 1), element("OUTBOUND", tea, 8)], DEVICE)
-    assert name(dismissed) in {row.local_id for row in kept(ledger)}
+    assert local_id_of(dismissed) in {row.local_id for row in kept(ledger)}
 
 
 def test_sender_with_too_many_open_rejections_keeps_them_itself(
     ledger: Ledger, clock: Clock, tea: UUID, review: ReviewService
 ) -> None:
-    sync = SyncService(ledger, clock, RejectionKeeper(max_open=3))
+    sync = SyncService(ledger, clock, RejectedTransactionStore(max_open=3))
     sales = [element("OUTBOUND", tea, n + 100) for n in range(5)]
     result = sync.sync([*sales, {"localId": "nonsense"}, element("INBOUND", tea, 2)], DEVICE)
     assert codes(result) == ["INSUFFICIENT_STOCK"] * 3 + ["TOO_MANY_REJECTIONS"] * 3
@@ -399,14 +398,14 @@ def test_sender_with_too_many_open_rejections_keeps_them_itself(
     again = sync.sync(sales, DEVICE)  # Those that are kept take no more room.
     assert codes(again) == ["INSUFFICIENT_STOCK"] * 3 + ["TOO_MANY_REJECTIONS"] * 2
     assert codes(sync.sync([element("OUTBOUND", tea, 99)], CLERK)) == ["INSUFFICIENT_STOCK"]
-    review.dismiss(name(sales[0]), "dealt with", MANAGER, ADMIN)
+    review.dismiss(local_id_of(sales[0]), "dealt with", MANAGER, ADMIN)
     assert codes(sync.sync(sales[3:], DEVICE)) == ["INSUFFICIENT_STOCK", "TOO_MANY_REJECTIONS"]
 
 
 def test_same_sale_twice_in_a_batch_that_is_not_kept_is_told_so_twice(
     ledger: Ledger, clock: Clock, tea: UUID
 ) -> None:
-    sync = SyncService(ledger, clock, RejectionKeeper(max_open=1))
+    sync = SyncService(ledger, clock, RejectedTransactionStore(max_open=1))
     sync.sync([element("OUTBOUND", tea, 50)], DEVICE)
     sale = element("OUTBOUND", tea, 60)
     assert codes(sync.sync([sale, sale], DEVICE)) == ["TOO_MANY_REJECTIONS"] * 2

@@ -23,22 +23,25 @@ from application.access.authentication import Authenticator
 from application.access.errors import Unauthenticated
 from application.ledger.ledger import Ledger
 from application.maintenance.upgrade import rebuild_outdated
-from application.persistence import environment
 from application.persistence.errors import SchemaChanged
 from application.persistence.filters import RejectedFilter
+from application.persistence.postgres import schema as postgres_schema
 from application.persistence.postgres.tables import postgres_table
-from application.persistence.postgres.transaction import PostgresLedgerTransaction
+from application.persistence.postgres.unit_of_work import PostgresUnitOfWork
 from application.persistence.schema import KEPT_TABLES, VERSION, SchemaMismatch, outdated
-from application.persistence.schema_guard import LOOK_SECONDS
+from application.persistence.schema_guard import CHECK_SECONDS
+from application.persistence.sqlite import schema as sqlite_schema
 from application.persistence.sqlite.tables import sqlite_table
-from application.persistence.sqlite.transaction import SQLiteLedgerTransaction
+from application.persistence.sqlite.unit_of_work import SQLiteUnitOfWork
 from application.projections import PROJECTIONS
 from application.recording.sync import SyncService
-from application.tables.properties import PROPERTIES, SCHEMA_VERSION, Property
-from application.tables.table import Upsert
+from application.tables.properties import PROPERTIES, Property
+from application.tables.table import Table, Upsert
 from harness import postgres
+from tests.support.builders import element
+from tests.support.ledger_checks import assert_read_models_equal_replay, execute
 from tests.support.make_ledger import ADMIN, FOLDER, load_ledger
-from tests.support.shop import assert_read_models_equal_replay, element, execute
+from tests.support.schemas import opened, set_version
 
 VERSIONS = range(1, VERSION + 1)
 
@@ -58,10 +61,6 @@ def load(database_url: str) -> Load:
 
 def kind_of(database_url: str) -> str:
     return "sqlite" if database_url.startswith("sqlite") else "postgres"
-
-
-def opened(database_url: str, *, may_upgrade: bool = False) -> Ledger:
-    return Ledger(environment(database_url, lock_timeout=30), may_upgrade=may_upgrade)
 
 
 def upgrade(database_url: str) -> None:
@@ -140,9 +139,9 @@ def test_ledger_of_an_earlier_version_opens_with_all_that_it_knows(
         closed = SyncService(ledger).sync([known["elements"][4], more], ADMIN)
         assert [one.status for one in closed.synced] == ["recorded", "recorded"]
         rows = ledger.recorder.select_rejected(RejectedFilter(), before=None, limit=100)
-        standings = {str(row.local_id)[-1]: row.standing for row in rows}
-        assert standings["5"] == "resolved"
-        assert standings["6"] == "open"
+        statuses = {str(row.local_id)[-1]: row.status for row in rows}
+        assert statuses["5"] == "resolved"
+        assert statuses["6"] == "open"
 
 
 @pytest.mark.parametrize("version", VERSIONS[:-1])
@@ -160,11 +159,6 @@ def test_newer_ledger_is_refused(database_url: str) -> None:
         set_version(ledger, VERSION + 1)
     with pytest.raises(SchemaMismatch, match=rf"^[^\n]*schema {VERSION + 1}[^\n]*$"):
         opened(database_url, may_upgrade=True)
-
-
-def set_version(ledger: Ledger, version: int) -> None:
-    with ledger.recorder.transaction() as transaction:
-        transaction.write(PROPERTIES, [Upsert([Property(SCHEMA_VERSION, str(version))])])
 
 
 OLDER = {
@@ -190,10 +184,10 @@ def test_ledger_from_before_the_first_schema_is_refused(load: Load, difference: 
 def test_running_server_notices_a_newer_schema(
     ledger: Ledger, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    assert LOOK_SECONDS < 10
+    assert CHECK_SECONDS < 10
     sync = SyncService(ledger)
     set_version(ledger, VERSION + 1)
-    monkeypatch.setattr("application.persistence.schema_guard.LOOK_SECONDS", -1)
+    monkeypatch.setattr("application.persistence.schema_guard.CHECK_SECONDS", -1)
     with pytest.raises(SchemaChanged, match=f"schema {VERSION + 1}"):
         sync.sync([element("INBOUND", UUID(int=1), 1)], ADMIN)
     with pytest.raises(SchemaChanged):
@@ -235,7 +229,7 @@ def test_upgrade_that_is_killed_goes_on(
 def _interrupt(patch: pytest.MonkeyPatch, url: str, after: int) -> None:
     """Raises KeyboardInterrupt at the unit of work's call number `after`."""
     left = after
-    kind = SQLiteLedgerTransaction if kind_of(url) == "sqlite" else PostgresLedgerTransaction
+    kind = SQLiteUnitOfWork if kind_of(url) == "sqlite" else PostgresUnitOfWork
 
     def interrupted(original: Callable[..., Any]) -> Callable[..., Any]:
         def call(*arguments: Any, **options: Any) -> Any:
@@ -275,8 +269,8 @@ def test_read_model_of_another_description_is_rebuilt(ledger: Ledger, database_u
     tea = UUID(int=1)
     SyncService(ledger).sync([element("INBOUND", tea, 1)], ADMIN)
     execute(ledger, "ALTER TABLE movements DROP COLUMN note")
-    with ledger.recorder.transaction() as transaction:
-        transaction.write(PROPERTIES, [Upsert([Property("read_model:movements", "another")])])
+    with ledger.recorder.unit_of_work() as unit_of_work:
+        unit_of_work.write(PROPERTIES, [Upsert([Property("read_model:movements", "another")])])
     assert outdated(ledger.recorder) == [movements]
     assert rebuild_outdated(ledger, lambda name, position, end: None) == ["movements"]
     assert not outdated(ledger.recorder)
@@ -286,13 +280,17 @@ def test_read_model_of_another_description_is_rebuilt(ledger: Ledger, database_u
 def test_changed_table_takes_the_next_schema_number() -> None:
     """A changed table, kept or read model, needs VERSION + 1, a step in each adapter where it can't
     be rebuilt, a fixture by tests/support/make_ledger.py, and its digest here."""
-    tables = [PROPERTIES, *KEPT_TABLES, *(projection.table for projection in PROJECTIONS)]
+    tables: list[Table[Any]] = [
+        PROPERTIES,
+        *KEPT_TABLES,
+        *(projection.table for projection in PROJECTIONS),
+    ]
     revisions = [str(projection.revision) for projection in PROJECTIONS]
     descriptions = [
         make(table).describe() for table in tables for make in (sqlite_table, postgres_table)
     ]
     digest = sha256("\n".join([*revisions, *descriptions]).encode()).hexdigest()[:16]
-    assert (VERSION, digest) == (3, "bd33147998f8a528")
+    assert (VERSION, digest) == (4, "5e86396a46a07d35")
 
 
 def test_every_schema_number_has_its_fixture() -> None:
@@ -307,3 +305,11 @@ def test_damaged_properties_are_unavailable(ledger: Ledger, database_url: str) -
     execute(ledger, "DELETE FROM ledger_properties")
     with pytest.raises(SchemaMismatch, match="damaged"):
         opened(database_url)
+
+
+def test_every_number_has_its_step_and_its_ledger() -> None:
+    steps = range(2, VERSION + 1)
+    assert list(sqlite_schema.STEPS) == list(postgres_schema.STEPS) == list(steps)
+    for version in VERSIONS:
+        for ending in ("sqlite", "postgres.sql", "device.sqlite", "json"):
+            assert (FOLDER / f"v{version}.{ending}").exists()

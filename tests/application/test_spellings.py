@@ -20,12 +20,14 @@ from application.parsing.spellings import (
     read_whole_number,
 )
 
+pytestmark = pytest.mark.pure
+
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 FIELDS = ["localId", "itemId", "quantity", "occurredAt", "reference", "note"]
 
 
 def days_since_1970(year: int, month: int, day: int) -> int:
-    """By Howard Hinnant's algorithm, so that no code of datetime's is its own judge."""
+    """By Howard Hinnant's algorithm, so that no code of datetime's is its own decider."""
     year -= month <= 2
     era = year // 400
     of_era = year - era * 400

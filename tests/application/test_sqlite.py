@@ -7,6 +7,7 @@ from contextlib import closing, contextmanager
 from functools import partial
 from pathlib import Path
 from threading import Thread
+from typing import Any
 from uuid import UUID
 
 import apsw
@@ -26,13 +27,8 @@ from application.persistence.recorder import LedgerRecorder
 from application.projections import PROJECTIONS
 from application.recording.sync import SyncService
 from domain.actor import Actor
-from tests.support.shop import (
-    CLERK,
-    all_events,
-    assert_read_models_equal_replay,
-    element,
-    register,
-)
+from tests.support.builders import CLERK, element, register
+from tests.support.ledger_checks import all_events, assert_read_models_equal_replay, on_hand
 
 
 @pytest.fixture
@@ -45,12 +41,58 @@ def file(tmp_path: Path) -> Path:
     return tmp_path / "ledger.db"
 
 
-def test_commits_survive_a_power_cut(ledger: Ledger) -> None:
-    with ledger.recorder.datastore.transaction(commit=True) as cursor:  # type: ignore[attr-defined]
-        values = {}
-        for pragma in ["journal_mode", "synchronous"]:
-            values[pragma] = cursor.execute(f"PRAGMA {pragma}").fetchall()[0][0]
-    assert values == {"journal_mode": "wal", "synchronous": 2}
+class Disk(apsw.VFS):
+    """Remembers what was synced of each file: all that a power cut is sure to leave."""
+
+    def __init__(self) -> None:
+        self.synced: dict[str, bytes] = {}
+        super().__init__("disk", "unix", makedefault=True)
+
+    def xOpen(self, name: Any, flags: list[int]) -> "DiskFile":  # noqa: N802 -- SQLite's name
+        return DiskFile(self, name, flags)
+
+    def after_a_power_cut(self, folder: Path) -> None:
+        """Writes what is left into another folder."""
+        for name, content in self.synced.items():
+            if Path(name).parent != folder and not name.endswith("-journal"):
+                (folder / Path(name).name).write_bytes(content)
+
+
+class DiskFile(apsw.VFSFile):
+    def __init__(self, disk: Disk, name: Any, flags: list[int]) -> None:
+        super().__init__("unix", name, flags)
+        self._synced = disk.synced
+        self._name = name.filename() if isinstance(name, apsw.URIFilename) else name
+
+    def xSync(self, flags: int) -> None:  # noqa: N802 -- SQLite's name
+        super().xSync(flags)
+        self._synced[self._name] = self.xRead(self.xFileSize(), 0)
+
+
+@pytest.fixture
+def disk() -> Iterator[Disk]:
+    disk = Disk()
+    yield disk
+    disk.unregister()
+
+
+def test_what_was_answered_survives_a_power_cut(
+    disk: Disk, database_url: str, file: Path, tmp_path: Path
+) -> None:
+    cut = tmp_path / "cut"
+    cut.mkdir()
+    with Ledger(environment(database_url, lock_timeout=30)) as ledger:
+        tea = register(ItemService(ledger))
+        sync = SyncService(ledger)
+        for batch in range(1, 4):
+            answered = sync.sync([element("INBOUND", tea, batch) for _ in range(20)], CLERK)
+            disk.after_a_power_cut(cut)
+            url = f"sqlite:///{cut / file.name}"
+            with Ledger(environment(url, lock_timeout=30)) as left:
+                assert left.recorder.head() == answered.position
+                assert on_hand(left, tea) == answered.synced[-1].on_hand
+            for leftover in cut.iterdir():
+                leftover.unlink()
 
 
 def test_positions_survive_a_vacuum(
@@ -90,7 +132,7 @@ def test_values_of_another_type_in_a_read_model_decide_nothing(
 def test_readers_do_not_wait_for_a_writer(ledger: Ledger, items: ItemService) -> None:
     tea = register(items)
     found: list[object] = []
-    with ledger.recorder.transaction():
+    with ledger.recorder.unit_of_work():
         writer_in_queue = Thread(target=register, args=(items, "CUP-01"), daemon=True)
         writer_in_queue.start()
         reader = Thread(target=lambda: found.append(ledger.recorder.select_item(tea)))
@@ -264,8 +306,8 @@ def test_file_that_goes_while_it_is_written_is_noticed(
     tea = register(items)
 
     def write_and_lose_it() -> None:
-        with ledger.recorder.transaction() as transaction:
-            transaction.latest([tea])
+        with ledger.recorder.unit_of_work() as unit_of_work:
+            unit_of_work.latest([tea])
             file.unlink()
 
     with pytest.raises(StoreUnavailable, match="deleted or replaced"):

@@ -12,7 +12,8 @@ from application.ledger import ledger as ledger_module
 from application.ledger.ledger import Ledger
 from application.persistence.filters import MovementFilter
 from application.recording.sync import StockTake, SyncService
-from tests.support.shop import CLERK, Clock, codes, element, on_hand, register
+from tests.support.builders import CLERK, Clock, element, register
+from tests.support.ledger_checks import codes, on_hand
 
 
 @pytest.fixture
@@ -75,7 +76,7 @@ def test_history_is_read_as_far_back_as_it_takes(
     tea: UUID,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(ledger_module, "HISTORY_CHUNK", 3)
+    monkeypatch.setattr(ledger_module, "EVENTS_PER_HISTORY_READ", 3)
     for hour in range(9, 20):
         clock.now = at(hour)
         sync.sync([element("OUTBOUND", tea, 1)], CLERK)
@@ -131,8 +132,8 @@ def test_what_is_in_the_end_does_not_depend_on_who_syncs_first(
 
 @pytest.fixture
 def short_memory(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("application.recording.decide.MAX_HISTORY_OF_AN_ITEM", 10)
-    monkeypatch.setattr("application.recording.decide.MAX_HISTORY_OF_A_COMMIT", 25)
+    monkeypatch.setattr("application.recording.decide.MAX_PAST_EVENTS_PER_ITEM", 10)
+    monkeypatch.setattr("application.recording.decide.MAX_PAST_EVENTS_PER_COMMIT", 25)
 
 
 @pytest.mark.usefixtures("short_memory")

@@ -10,15 +10,13 @@ from application.ledger.ledger import Ledger
 from application.persistence.filters import MovementFilter
 from application.recording.sync import SyncService
 from domain.errors import InsufficientStock, LocalIdReused, UnknownItem
-from tests.support.shop import (
-    CLERK,
+from tests.support.builders import CLERK, element, register
+from tests.support.ledger_checks import (
     all_events,
     assert_read_models_equal_replay,
     codes,
-    element,
     on_hand,
     only_failure,
-    register,
 )
 
 
@@ -143,7 +141,7 @@ class TestIdempotency:
         assert sync.sync([first], CLERK).synced[0].status == "duplicate"
         assert codes(sync.sync([first | {"type": other}], CLERK)) == ["LOCAL_ID_REUSED"]
 
-    def test_key_twice_in_one_batch_is_judged_in_order(
+    def test_key_twice_in_one_batch_is_decided_in_order(
         self, sync: SyncService, items: ItemService, ledger: Ledger
     ) -> None:
         tea = register(items)
@@ -154,14 +152,14 @@ class TestIdempotency:
         assert codes(result) == ["LOCAL_ID_REUSED"]
         assert on_hand(ledger, tea) == 5
 
-    def test_key_that_failed_is_judged_afresh(self, sync: SyncService, items: ItemService) -> None:
+    def test_key_that_failed_is_decided_afresh(self, sync: SyncService, items: ItemService) -> None:
         tea = register(items)
         sale = element("OUTBOUND", tea, 5)
         assert codes(sync.sync([sale], CLERK)) == ["INSUFFICIENT_STOCK"]
         sync.sync([element("INBOUND", tea, 5)], CLERK)
         assert sync.sync([sale], CLERK).synced[0].status == "recorded"
 
-    def test_key_that_failed_earlier_in_the_batch_is_judged_afresh(
+    def test_key_that_failed_earlier_in_the_batch_is_decided_afresh(
         self, sync: SyncService, items: ItemService
     ) -> None:
         tea = register(items)

@@ -28,7 +28,8 @@ from application.recording.sync import Synced, SyncResult, SyncService
 from domain.limits import MAX_QUANTITY
 from domain.stock_item import item_id
 from tests.conftest import BACKENDS
-from tests.support.shop import CLERK, assert_read_models_equal_replay, element, register
+from tests.support.builders import CLERK, element, register
+from tests.support.ledger_checks import assert_read_models_equal_replay
 
 SKUS = ["A", "B", "C"]
 IDS = {sku: item_id("main", sku) for sku in SKUS}
@@ -63,7 +64,7 @@ class Model:
         self.items = {str(item): ModelItem() for item in IDS.values()}
         self.recorded: dict[str, Answer] = {}
 
-    def judge(self, element: dict[str, Any]) -> str:
+    def decide(self, element: dict[str, Any]) -> str:
         """The status or the code of one element; records it where it is accepted."""
         content = (element["type"], element["itemId"], element["quantity"])
         if not self._is_valid(element["type"], element["quantity"]):
@@ -171,7 +172,7 @@ class SyncMachine(RuleBasedStateMachine):
         self.closing.close()
 
     def _send(self, batch: list[dict[str, Any]]) -> None:
-        expected = [self.model.judge(element) for element in batch]
+        expected = [self.model.decide(element) for element in batch]
         result = self.sync.sync(batch, CLERK)
         assert _outcomes(result) == expected
         for synced in result.synced:

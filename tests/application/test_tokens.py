@@ -8,28 +8,23 @@ from typing import Any
 import jwt
 import pytest
 from cryptography.hazmat.primitives import serialization
-from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from cryptography.hazmat.primitives.asymmetric import ec
 
 from application.access import tokens
 from application.access.errors import Forbidden, Unauthenticated
 from application.access.roles import Role
 from application.access.tokens import IdentityProviderUnavailable, TokenRules, TokenVerifier
+from tests.support.tokens import OTHER_KEY, RSA_KEY, claims, public, token
+
+pytestmark = pytest.mark.pure
 
 RULES = TokenRules(
     issuer="https://id.example", audience="stockledger", algorithms=["RS256", "ES256"]
 )
-RSA_KEY = rsa.generate_private_key(public_exponent=65537, key_size=2048)
-OTHER_KEY = rsa.generate_private_key(public_exponent=65537, key_size=2048)
 EC_KEY = ec.generate_private_key(ec.SECP256R1())
 PUBLIC_PEM = RSA_KEY.public_key().public_bytes(
     serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo
 )
-
-
-def public(key: Any, key_id: str, algorithm: str, **more: str) -> dict[str, Any]:
-    maker = jwt.get_algorithm_by_name(algorithm)
-    found: dict[str, Any] = json.loads(maker.to_jwk(key.public_key()))
-    return found | {"kid": key_id, "alg": algorithm} | more
 
 
 class Provider:
@@ -69,22 +64,6 @@ def later(monkeypatch: pytest.MonkeyPatch) -> Callable[[float], None]:
 
     monkeypatch.setattr("application.access.tokens.time.monotonic", lambda: real() + skipped)
     return skip
-
-
-def claims(**more: Any) -> dict[str, Any]:
-    said = {
-        "iss": "https://id.example",
-        "aud": "stockledger",
-        "sub": "mika",
-        "exp": int(time.time()) + 300,
-        "roles": ["clerk"],
-        "locations": ["main", "annex"],
-    } | more
-    return {name: value for name, value in said.items() if value is not None}
-
-
-def token(key: Any = RSA_KEY, algorithm: str = "RS256", key_id: str = "r1", **more: Any) -> str:
-    return jwt.encode(claims(**more), key, algorithm, headers={"kid": key_id})
 
 
 def reason(verifier: TokenVerifier, forged: str) -> str:
@@ -255,7 +234,7 @@ def test_provider_that_is_down_is_not_needed_as_long_as_keys_are_known(
 ) -> None:
     verifier.verify(token())
     provider.is_down = True
-    later(tokens.KEYS_AGE_SECONDS + 1)
+    later(tokens.KEY_SET_TTL_SECONDS + 1)
     assert verifier.verify(token())[0].actor.name == "mika"
 
 

@@ -13,10 +13,10 @@ from uuid import UUID
 
 import pytest
 
+from tests.support.builders import element
 from tests.support.contract import FILE
 from tests.support.proxy import bad_line
 from tests.support.server import Server, get, post, post_batch, register, running
-from tests.support.shop import element
 
 pytestmark = pytest.mark.clients
 

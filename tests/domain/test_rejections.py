@@ -1,18 +1,10 @@
 """Codes are a promise to programs."""
 
-from collections.abc import Iterator
-
 import application.access.errors
 import application.following.changes
 from application.recording.errors import TooManyRejections
 from domain import errors as rejections
-from domain.errors import Rejection
-
-
-def all_rejections(root: type[Rejection] = Rejection) -> Iterator[type[Rejection]]:
-    for rejection in root.__subclasses__():
-        yield rejection
-        yield from all_rejections(rejection)
+from tests.support.codes import all_rejections
 
 
 def test_codes_are_these_and_stay_these() -> None:

@@ -13,7 +13,7 @@ from domain.errors import InsufficientStock, Invalid, StockLimitExceeded
 from domain.events import Adjusted, MovementRecorded
 from domain.history import History
 from domain.limits import MAX_QUANTITY
-from domain.moments import CLOCK_TOLERANCE, LONGEST_OFFLINE
+from domain.moments import CLOCK_TOLERANCE, MAX_OFFLINE
 from domain.stock_item import StockItem
 from domain.transaction import Transaction, TransactionType
 from tests.support.scenario import DETAILS, NOON
@@ -156,7 +156,7 @@ def test_a_count_can_not_find_more_than_can_be_counted(shelf: Shelf) -> None:
     "moment",
     [
         NOON + CLOCK_TOLERANCE + timedelta(seconds=1),
-        NOON - LONGEST_OFFLINE - timedelta(seconds=1),
+        NOON - MAX_OFFLINE - timedelta(seconds=1),
     ],
 )
 def test_a_count_at_a_moment_that_cant_be_is_refused(shelf: Shelf, moment: datetime) -> None:

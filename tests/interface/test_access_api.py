@@ -22,59 +22,9 @@ from interface.api.middleware.authentication import PUBLIC
 from interface.composition import Services
 from interface.settings import Settings
 from tests.support.access import ADMIN, new_key, own
+from tests.support.builders import element
+from tests.support.routes import ITEM, KEY_ID, NOWHERE, ROUTES, bearer, body_for
 from tests.support.server import JSON_TYPE
-from tests.support.shop import element
-
-KEY_ID = "0123456789"
-"""An id that no key has."""
-
-ROUTES: dict[tuple[str, str], tuple[Permission, int]] = {
-    ("POST", "/sync/transactions"): (Permission.SYNC, 200),
-    ("GET", "/sync/changes"): (Permission.READ, 200),
-    ("GET", "/sync/stream"): (Permission.READ, 410),
-    ("POST", "/sync/status"): (Permission.READ, 200),
-    ("GET", "/sync/rejections"): (Permission.READ, 200),
-    ("POST", "/sync/rejections/dismiss"): (Permission.REVIEW_REJECTIONS, 200),
-    ("POST", "/sync/rejections/{local_id}/dismiss"): (Permission.REVIEW_REJECTIONS, 404),
-    ("POST", "/sync/rejections/{local_id}/retry"): (Permission.REVIEW_REJECTIONS, 404),
-    ("POST", "/items"): (Permission.MANAGE_ITEMS, 200),
-    ("GET", "/items"): (Permission.READ, 200),
-    ("GET", "/items/{item_id}"): (Permission.READ, 200),
-    ("PATCH", "/items/{item_id}"): (Permission.MANAGE_ITEMS, 200),
-    ("POST", "/items/{item_id}/discontinue"): (Permission.MANAGE_ITEMS, 200),
-    ("POST", "/items/{item_id}/reactivate"): (Permission.MANAGE_ITEMS, 200),
-    ("POST", "/items/{item_id}/movements"): (Permission.RECORD, 201),
-    ("GET", "/items/{item_id}/movements"): (Permission.READ, 200),
-    ("GET", "/movements"): (Permission.READ, 200),
-    ("GET", "/keys"): (Permission.MANAGE_KEYS, 200),
-    ("POST", "/keys"): (Permission.MANAGE_KEYS, 201),
-    ("GET", "/keys/{key_id}"): (Permission.MANAGE_KEYS, 404),
-    ("POST", "/keys/{key_id}/rotate"): (Permission.MANAGE_KEYS, 404),
-    ("POST", "/keys/{key_id}/revoke"): (Permission.MANAGE_KEYS, 404),
-    ("GET", "/audit"): (Permission.READ_AUDIT, 200),
-}
-"""What each route asks for, and what it answers to who has it."""
-
-NOWHERE = {"after": "9-0123456789ab"}
-"""Where no ledger ever was: with this, a stream ends before it begins."""
-
-ITEM = {"location": "main", "sku": "TEA", "name": "Tea", "unit": "box"}
-
-
-def body_for(method: str, path: str, item_id: UUID) -> dict[str, Any] | None:
-    movement = element("INBOUND", item_id, 1)
-    bodies: dict[tuple[str, str], dict[str, Any]] = {
-        ("POST", "/sync/transactions"): {"transactions": [movement]},
-        ("POST", "/sync/status"): {"localIds": [movement["localId"]]},
-        ("POST", "/sync/rejections/dismiss"): {"reason": "the scanner was broken", "filter": {}},
-        ("POST", "/sync/rejections/{local_id}/dismiss"): {"reason": "it was counted"},
-        ("POST", "/items"): ITEM,
-        ("PATCH", "/items/{item_id}"): {"name": "Tea"},
-        ("POST", "/items/{item_id}/movements"): movement,
-        ("POST", "/keys"): {"name": "k", "role": "admin"},
-        ("POST", "/keys/{key_id}/rotate"): {},
-    }
-    return bodies.get((method, path))
 
 
 @pytest.fixture
@@ -101,10 +51,6 @@ def admin(key_of: Callable[..., dict[str, str]]) -> dict[str, str]:
     return key_of(Role.ADMIN)
 
 
-def bearer(credential: str) -> dict[str, str]:
-    return {"Authorization": f"Bearer {credential}"}
-
-
 def register(api: TestClient, admin: dict[str, str], **more: str) -> UUID:
     answer = api.post("/items", json=ITEM | more, headers=admin).raise_for_status()
     return UUID(answer.json()["itemId"])
@@ -128,6 +74,32 @@ def test_every_route_declares_what_it_needs_or_is_public() -> None:
         if context.path not in PUBLIC
     }
     assert found == {place: [permission] for place, (permission, _) in ROUTES.items()}
+
+
+@pytest.mark.parametrize("role", [Role.DEVICE, Role.CLERK, Role.MANAGER])
+def test_no_read_shows_anything_of_another_location(
+    role: Role, api: TestClient, admin: dict[str, str], key_of: Any
+) -> None:
+    """Whatever a route reads: the scope of its caller must not be forgotten."""
+    here = register(api, admin)
+    there = register(api, admin, location="vault", sku="GOLD", name="Gold bars")
+    good = element("INBOUND", there, 7, note="of gold")
+    bad = element("ADJUST", there, -99, note="of gold")
+    batch = [good, bad, element("INBOUND", here, 1, note="of tea")]
+    api.post("/sync/transactions", json={"transactions": batch}, headers=admin)
+    caller, shown = key_of(role), ""
+    for method, path in ROUTES:
+        if method != "GET" or path == "/sync/stream":  # It has no end.
+            continue
+        url = path.format(item_id=there, key_id=KEY_ID, local_id=bad["localId"])
+        for question in ("", "?location=vault", "?after=0"):
+            answer = api.get(url + question, headers=caller)
+            shown += answer.text.replace(str(there), "") if str(there) in url else answer.text
+    answer = api.post("/sync/status", json={"localIds": [good["localId"]]}, headers=caller)
+    assert answer.json()["statuses"] == [{"localId": good["localId"], "status": "unknown"}]
+    assert "of tea" in shown
+    words = ("GOLD", "Gold", "gold", str(there), good["localId"], bad["localId"])
+    assert [word for word in words if word in shown] == []
 
 
 @pytest.mark.parametrize("role", Role)
@@ -441,7 +413,7 @@ def test_fault_is_answered_without_a_word_of_its_inside(
         raise RuntimeError("SELECT secret FROM table")
 
     api.get("/items", headers=admin)
-    monkeypatch.setattr(type(services.reader), "select_items", fail)
+    monkeypatch.setattr(type(services.ledger.recorder), "select_items", fail)
     answer = api.get("/items", headers=admin)
     assert (answer.status_code, answer.json()["code"]) == (500, "INTERNAL_ERROR")
     assert "secret" not in answer.text

@@ -13,9 +13,9 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 import httpx2
 import pytest
 
-from tests.application.test_tokens import OTHER_KEY, RSA_KEY, public, token
-from tests.interface.test_cli import run
+from tests.support.cli import run
 from tests.support.server import JSON_TYPE, Server, get, post, running
+from tests.support.tokens import OTHER_KEY, RSA_KEY, public, token
 
 
 @contextmanager

@@ -9,7 +9,7 @@ from fastapi.testclient import TestClient
 from interface.api.app import create_app
 from interface.api.codes import STATUS
 from interface.settings import Settings
-from tests.domain.test_rejections import all_rejections
+from tests.support.codes import all_rejections
 
 
 def test_every_rejection_has_a_status() -> None:

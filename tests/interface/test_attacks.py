@@ -28,8 +28,8 @@ from application.persistence.sqlite.datastore import (
 from interface.api.app import create_app
 from interface.api.http_protocol import BoundedHttpProtocol
 from interface.settings import Settings
-from tests.support.server import COMMAND, PATIENCE, Server, get, post, register, running
-from tests.support.shop import element
+from tests.support.builders import element
+from tests.support.server import COMMAND, TIMEOUT_SECONDS, Server, get, post, register, running
 
 MIB = 2**20
 
@@ -41,7 +41,7 @@ def url(tmp_path: Path) -> str:
 
 @contextmanager
 def line_to(server: Server) -> Iterator[socket.socket]:
-    with socket.create_connection(("127.0.0.1", server.port), PATIENCE) as line:
+    with socket.create_connection(("127.0.0.1", server.port), TIMEOUT_SECONDS) as line:
         yield line
 
 
@@ -192,7 +192,9 @@ def test_health_answers_while_all_connections_are_at_work(
 
 
 def post_raw(server: Server, path: str, body: bytes, headers: dict[str, str]) -> httpx2.Response:
-    return httpx2.post(f"{server.url}{path}", content=body, headers=headers, timeout=PATIENCE)
+    return httpx2.post(
+        f"{server.url}{path}", content=body, headers=headers, timeout=TIMEOUT_SECONDS
+    )
 
 
 def test_half_sent_bodies_of_one_caller_are_bounded_together(
@@ -219,7 +221,7 @@ def test_half_sent_bodies_of_one_caller_are_bounded_together(
         assert get(f"{server.url}/health/ready").is_success
         for line in lines:
             line.close()
-        deadline = time.monotonic() + PATIENCE
+        deadline = time.monotonic() + TIMEOUT_SECONDS
         while not get(f"{server.url}/items", key).is_success:
             assert time.monotonic() < deadline
 
@@ -301,7 +303,7 @@ def test_full_disk_is_told_by_readiness(url: str) -> None:
 
 
 def wait_for_readiness(server: Server, status: int) -> None:
-    deadline = time.monotonic() + PATIENCE
+    deadline = time.monotonic() + TIMEOUT_SECONDS
     while get(f"{server.url}/health/ready").status_code != status:
         assert time.monotonic() < deadline
         time.sleep(0.2)
@@ -347,7 +349,7 @@ def test_damaged_file_ends_the_start_in_one_line(url: str, tmp_path: Path) -> No
         env=os.environ | {"STOCKLEDGER_DATABASE_URL": url},
         capture_output=True,
         text=True,
-        timeout=PATIENCE,
+        timeout=TIMEOUT_SECONDS,
         check=False,
     )
     assert done.returncode == 3
@@ -386,7 +388,7 @@ GET_LARGE = b"GET /openapi.json HTTP/1.1\r\nHost: a\r\n\r\n"
 def small_line_to(server: uvicorn.Server) -> socket.socket:
     line = socket.socket()
     line.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4_096)
-    line.settimeout(PATIENCE)
+    line.settimeout(TIMEOUT_SECONDS)
     line.connect(("127.0.0.1", server.config.port))
     return line
 
@@ -394,10 +396,10 @@ def small_line_to(server: uvicorn.Server) -> socket.socket:
 def test_answers_that_are_not_read_end_their_connection(
     url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("interface.api.http_protocol.LINGER_SECONDS", 0.5)
+    monkeypatch.setattr("interface.api.http_protocol.MAX_UNREAD_SECONDS", 0.5)
     with served_with_small_buffers(url) as server, small_line_to(server) as line:
         line.sendall(GET_LARGE * 4)
-        deadline = time.monotonic() + PATIENCE
+        deadline = time.monotonic() + TIMEOUT_SECONDS
         while not server.server_state.connections:
             assert time.monotonic() < deadline
         while server.server_state.connections:
@@ -407,7 +409,7 @@ def test_answers_that_are_not_read_end_their_connection(
 
 def test_answer_that_is_read_slowly_comes_whole(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """A handheld on a bad line: what counts is that it goes on."""
-    monkeypatch.setattr("interface.api.http_protocol.LINGER_SECONDS", 0.5)
+    monkeypatch.setattr("interface.api.http_protocol.MAX_UNREAD_SECONDS", 0.5)
     with served_with_small_buffers(url) as server, small_line_to(server) as line:
         line.sendall(GET_LARGE.replace(b"\r\n\r\n", b"\r\nConnection: close\r\n\r\n"))
         found = b""

@@ -16,10 +16,11 @@ from application.ledger.ledger import Ledger
 from application.persistence import environment
 from application.recording.sync import SyncService
 from interface.client import StockClient, Unreachable
-from tests.interface.test_cli import run
+from tests.support.builders import CLERK, element
+from tests.support.builders import register as register_item
+from tests.support.cli import run
+from tests.support.ledger_checks import assert_read_models_equal_replay
 from tests.support.server import get, on_hand, post_batch, register, running
-from tests.support.shop import CLERK, assert_read_models_equal_replay, element
-from tests.support.shop import register as register_item
 
 
 class Line(httpx2.HTTPTransport):

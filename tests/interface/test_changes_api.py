@@ -8,8 +8,8 @@ from uuid import UUID, uuid4
 import pytest
 from fastapi.testclient import TestClient
 
-from tests.interface.test_sync_api import register, sync
-from tests.support.shop import element
+from tests.support.api import register, sync
+from tests.support.builders import element
 
 ELSEWHERE = "7-0123456789ab"
 

@@ -1,6 +1,5 @@
 """The commands, as processes."""
 
-import os
 import signal
 import subprocess
 import time
@@ -17,25 +16,11 @@ from application.persistence import environment
 from application.persistence.errors import StoreUnavailable
 from application.projections.stock_levels import StockLevels
 from application.recording.sync import SyncService
+from interface.cli.main import app
+from tests.support.builders import CLERK, element, register
+from tests.support.cli import run
+from tests.support.ledger_checks import assert_read_models_equal_replay, execute
 from tests.support.server import COMMAND
-from tests.support.shop import (
-    CLERK,
-    assert_read_models_equal_replay,
-    element,
-    execute,
-    register,
-)
-
-
-def run(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [COMMAND, *arguments],
-        env=os.environ | {"COLUMNS": "120", "NO_COLOR": "1"} | environment,
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
 
 
 def fill(ledger: Ledger, batches: int) -> Any:
@@ -46,10 +31,14 @@ def fill(ledger: Ledger, batches: int) -> Any:
     return tea
 
 
-@pytest.mark.parametrize(
-    "command",
-    ["", "serve", "keys", "keys create", "audit", "rebuild", "copy", "backup", "upgrade", "demo"],
-)
+COMMANDS = [
+    "keys create",
+    *(str(group.name) for group in app.registered_groups),
+    *(one.callback.__name__ for one in app.registered_commands if one.callback is not None),
+]
+
+
+@pytest.mark.parametrize("command", ["", *COMMANDS])
 def test_help_needs_no_readme(command: str) -> None:
     result = run(*command.split(), "--help")
     assert result.returncode == 0

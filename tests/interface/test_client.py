@@ -16,11 +16,11 @@ import httpx2
 import pytest
 from fastapi.testclient import TestClient
 
-from interface.client import ClientError, Refused, StockClient, Unreachable
+from interface.client import ClientError, RequestFailed, StockClient, Unreachable
 from interface.client.store import SCHEMA_VERSION
-from tests.interface.test_sync_api import register, sync
-from tests.support.server import PATIENCE
-from tests.support.shop import element
+from tests.support.api import register, sync
+from tests.support.builders import element
+from tests.support.server import TIMEOUT_SECONDS
 
 NewDevice = Callable[..., StockClient]
 
@@ -104,7 +104,7 @@ def test_what_is_recorded_survives_a_kill(tmp_path: Path) -> None:
         assert process.stdout is not None
         recorded = [UUID(process.stdout.readline().strip()) for _ in range(3)]
         process.kill()
-        process.wait(PATIENCE)
+        process.wait(TIMEOUT_SECONDS)
     with StockClient(file, url="http://127.0.0.1:1") as device:
         assert [pending.local_id for pending in device.pending()] == recorded
         assert [pending.quantity for pending in device.pending()] == [1, 2, 3]
@@ -284,7 +284,7 @@ def test_what_will_not_pass_is_not_tried_again(
     transport, asked = answering(problem(status, code))
     device = new_device(transport)
     device.record("INBOUND", uuid4(), 1)
-    with pytest.raises(Refused) as refused:
+    with pytest.raises(RequestFailed) as refused:
         device.sync()
     assert (refused.value.status, refused.value.code, len(asked)) == (status, code, 1)
     assert len(device.pending()) == 1
@@ -298,7 +298,7 @@ def test_pause_is_as_long_as_the_server_asks_for_at_the_least(
     busy = problem(503, "STORE_UNAVAILABLE")
     busy.headers["Retry-After"] = "7"
     transport, _ = answering(busy, httpx2.ConnectError("no network"), problem(401, "NO"))
-    with pytest.raises(Refused):
+    with pytest.raises(RequestFailed):
         new_device(transport, first_pause=0.5).sync()
     assert 7 <= pauses[0] <= 7.5
     assert 0 <= pauses[1] <= 1

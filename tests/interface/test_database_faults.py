@@ -17,9 +17,9 @@ from application.persistence import environment
 from application.persistence.errors import StoreUnavailable
 from application.recording.sync import SyncService
 from harness.cluster import Cluster, cluster, url_of
+from tests.support.builders import CLERK, element
 from tests.support.load import Load, assert_sound
 from tests.support.server import Server, get, on_hand, post, post_batch, register, running
-from tests.support.shop import CLERK, element
 from tests.support.stream import following, recorded_positions
 
 FILE_LIMIT = 32 * 2**20

@@ -9,7 +9,7 @@ import pytest
 from fastapi.testclient import TestClient
 
 from domain.stock_item import item_id
-from tests.support.shop import element
+from tests.support.builders import element
 
 TEA = {"location": "main", "sku": "TEA-250", "name": "Tea", "unit": "box", "safetyStock": 5}
 TEA_ID = item_id("main", "TEA-250")

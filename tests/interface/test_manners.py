@@ -14,11 +14,11 @@ from application.access.roles import Role
 from interface.api.app import create_app
 from interface.api.middleware.authentication import PUBLIC
 from interface.settings import Settings
-from tests.interface.test_access_api import ROUTES, bearer, body_for
-from tests.interface.test_sync_api import register, sync
 from tests.support.access import new_key
+from tests.support.api import register, sync
+from tests.support.builders import element
+from tests.support.routes import ROUTES, bearer, body_for
 from tests.support.server import JSON_TYPE
-from tests.support.shop import element
 
 EVERY_ROUTE = [*ROUTES, ("GET", "/health/live"), ("GET", "/health/ready")]
 READS = [route for route in EVERY_ROUTE if route[0] == "GET"]

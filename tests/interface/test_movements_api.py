@@ -6,8 +6,8 @@ import pytest
 from fastapi.testclient import TestClient
 
 from domain.stock_item import item_id
+from tests.support.builders import element
 from tests.support.server import JSON_TYPE
-from tests.support.shop import element
 
 TEA = item_id("main", "TEA-250")
 URL = f"/items/{TEA}/movements"

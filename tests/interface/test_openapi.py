@@ -71,7 +71,7 @@ def test_examples_are_examples(name: str) -> None:
 
 def test_answers_have_examples() -> None:
     answers = {"SyncResponse", "Item", "MovementRecord", "ChangeRecord", "TransactionStatus"}
-    assert {*answers, "RejectedRecord", "KeyDescription", "AuditRecord", "Problem"} <= {
+    assert {*answers, "RejectedTransaction", "KeyDescription", "AuditRecord", "Problem"} <= {
         name for name in SCHEMAS if "examples" in SCHEMAS[name]
     }
 

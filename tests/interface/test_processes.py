@@ -13,9 +13,9 @@ import apsw
 import httpx2
 import pytest
 
+from tests.support.builders import element
 from tests.support.load import Batch, assert_sound, batches_of, expected_on_hand
 from tests.support.server import JSON_TYPE, on_hand, post, post_batch, register, running
-from tests.support.shop import element
 
 
 def test_two_processes_record_the_same_batches_once(database_url: str) -> None:

@@ -7,8 +7,8 @@ from uuid import UUID, uuid4
 import pytest
 from fastapi.testclient import TestClient
 
-from tests.interface.test_sync_api import register, sync
-from tests.support.shop import element
+from tests.support.api import register, sync
+from tests.support.builders import element
 
 
 @pytest.fixture
@@ -119,7 +119,7 @@ def test_status_of_what_can_not_be_asked_for_is_a_problem(api: TestClient, ids: 
 def test_many_are_dismissed_by_a_filter(
     api: TestClient, tea: UUID, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("application.review.MAX_DISMISSED_AT_ONCE", 3)
+    monkeypatch.setattr("application.review.MAX_DISMISSED_PER_CALL", 3)
     broken = [element("OUTBOUND", tea, n, device="broken") for n in range(1, 6)]
     sync(api, *broken, element("OUTBOUND", tea, 9, device="good"))
     dismissal = {"reason": "the scanner was broken", "filter": {"device": "broken"}}

@@ -17,9 +17,9 @@ from application.access.roles import Role
 from harness import postgres
 from harness.postgres import CUT_CONNECTIONS
 from interface.api.problems import RequestProblem
-from interface.api.streaming import YOUNG_SECONDS, StreamSlots
-from tests.support.server import PATIENCE, Server, get, post, post_batch, register, running
-from tests.support.shop import element
+from interface.api.streaming import MIN_STREAM_SECONDS, StreamSlots
+from tests.support.builders import element
+from tests.support.server import TIMEOUT_SECONDS, Server, get, post, post_batch, register, running
 from tests.support.stream import following
 
 MORE_THAN_BUFFERS_HOLD = 10_000
@@ -74,7 +74,7 @@ def test_stream_goes_on_after_its_last_event(database_url: str) -> None:
 
 def _record_at_last(server: Server, item: str) -> None:
     batch = [element("INBOUND", UUID(item), 1)]
-    deadline = time.monotonic() + PATIENCE
+    deadline = time.monotonic() + TIMEOUT_SECONDS
     while not post(f"{server.url}/sync/transactions", {"transactions": batch}).is_success:
         assert time.monotonic() < deadline
         time.sleep(0.05)
@@ -101,7 +101,7 @@ def test_stream_ends_with_its_key_and_shows_own_locations(
 @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 def test_stream_says_that_it_lives_where_it_has_nothing_to_say(database_url: str) -> None:
     with running(database_url) as server, following(server.url) as stream:
-        stream.wait_for_comment()
+        stream.wait_for_comment("heartbeat")
         record(server, register(server.url))
         stream.wait_for(2)
         assert stream.ends == 0
@@ -120,7 +120,7 @@ def test_only_so_many_streams_a_caller(database_url: str, monkeypatch: pytest.Mo
             assert "Retry-After" in full.headers
         assert get(f"{server.url}/sync/changes").is_success
         opened[0].stop()
-        deadline = time.monotonic() + PATIENCE
+        deadline = time.monotonic() + TIMEOUT_SECONDS
         while not get(f"{server.url}/sync/changes?wait=0.01").is_success:
             assert time.monotonic() < deadline
             time.sleep(0.05)
@@ -134,7 +134,7 @@ def test_new_stream_takes_the_place_of_an_old_one() -> None:
         old.wake = lambda: woken.append(True)
         with pytest.raises(RequestProblem), slots.taken_by(who):
             pass
-        old.since -= YOUNG_SECONDS
+        old.since -= MIN_STREAM_SECONDS
         with slots.taken_by(who):
             assert (old.taken_away, young.taken_away, woken) == (True, False, [True])
     with slots.taken_by(who), slots.taken_by(who):
@@ -149,7 +149,7 @@ def test_who_hangs_up_waits_no_longer(database_url: str, monkeypatch: pytest.Mon
         for _ in range(2):
             with pytest.raises(httpx2.TimeoutException):
                 httpx2.get(waiting, timeout=0.3)
-            deadline = time.monotonic() + PATIENCE
+            deadline = time.monotonic() + TIMEOUT_SECONDS
             while not get(f"{server.url}/sync/changes?after={after}&wait=0.01").is_success:
                 assert time.monotonic() < deadline
                 time.sleep(0.05)
@@ -161,7 +161,7 @@ def test_reader_that_does_not_read_keeps_nobody_waiting_and_misses_nothing(
 ) -> None:
     with running(database_url) as server, socket.socket() as slow:
         slow.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4_096)
-        slow.settimeout(PATIENCE)
+        slow.settimeout(TIMEOUT_SECONDS)
         slow.connect(("127.0.0.1", server.port))
         tea = register(server.url)
         slow.sendall(b"GET /sync/stream HTTP/1.1\r\nHost: localhost\r\n\r\n")

@@ -3,7 +3,7 @@
 import json
 from datetime import UTC, datetime, timedelta
 from typing import Any
-from uuid import UUID, uuid4
+from uuid import uuid4
 
 import pytest
 from fastapi.testclient import TestClient
@@ -11,21 +11,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from interface.api.schemas.sync import SyncResponse
+from tests.support.api import register, sync
+from tests.support.builders import element
 from tests.support.server import JSON_TYPE
-from tests.support.shop import element
 
 HOUR = timedelta(hours=1)
-
-
-def register(api: TestClient, sku: str = "TEA-250") -> UUID:
-    item = {"location": "main", "sku": sku, "name": "Tea", "unit": "box"}
-    return UUID(api.post("/items", json=item).raise_for_status().json()["itemId"])
-
-
-def sync(api: TestClient, *batch: Any) -> dict[str, Any]:
-    answer = api.post("/sync/transactions", json={"transactions": list(batch)})
-    result: dict[str, Any] = answer.raise_for_status().json()
-    return result
 
 
 def sync_raw(api: TestClient, *batch: str) -> dict[str, Any]:
@@ -160,9 +150,9 @@ def test_whatever_an_element_is_the_rest_is_recorded(api: TestClient, junk: Any)
     good = element("INBOUND", tea, 1)
     mixed = good | {"localId": str(uuid4())} | junk if isinstance(junk, dict) else junk
     answer = sync_raw(api, json.dumps(mixed), json.dumps(good))
-    fates = sorted([*answer["synced"], *answer["failed"]], key=lambda fate: int(fate["index"]))
-    assert [fate["index"] for fate in fates] == [0, 1]
-    assert fates[1]["status"] == "recorded"
+    statuses = sorted([*answer["synced"], *answer["failed"]], key=lambda fate: int(fate["index"]))
+    assert [fate["index"] for fate in statuses] == [0, 1]
+    assert statuses[1]["status"] == "recorded"
 
 
 # What happens to be collected as garbage at the depth of the last body can't be finalized there.

@@ -16,10 +16,10 @@ from application.persistence import environment
 from application.persistence.schema import VERSION
 from interface.api.app import create_app
 from interface.settings import Settings
-from tests.application.test_schema import opened, set_version
-from tests.interface.test_cli import run
+from tests.support.cli import run
 from tests.support.load import assert_sound
 from tests.support.make_ledger import load_ledger
+from tests.support.schemas import opened, set_version
 from tests.support.server import COMMAND, get, running
 
 
@@ -67,7 +67,7 @@ def test_readiness_says_what_it_waits_for(
 ) -> None:
     """As long as another process rebuilds, say."""
     load_ledger(1, database_url)
-    monkeypatch.setattr("application.maintenance.upgrade.PAUSE_SECONDS", 0.01)
+    monkeypatch.setattr("application.maintenance.upgrade.RETRY_SECONDS", 0.01)
     with Ledger(environment(database_url, lock_timeout=30), may_upgrade=True) as other:
         app = create_app(Settings(database_url=database_url, auth=False))
         with other.recorder.rebuild_lock(), TestClient(app) as api:
@@ -96,7 +96,7 @@ def wait_for(upgrade: BackgroundUpgrade, word: str | None) -> None:
 def test_running_server_answers_503_when_the_schema_is_newer(
     database_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("application.persistence.schema_guard.LOOK_SECONDS", -1)
+    monkeypatch.setattr("application.persistence.schema_guard.CHECK_SECONDS", -1)
     with TestClient(create_app(Settings(database_url=database_url, auth=False))) as api:
         with opened(database_url) as ledger:
             set_version(ledger, VERSION + 1)

@@ -13,6 +13,9 @@ def caller(role: Role, *locations: str) -> Principal:
     return Principal(Actor(f"a {role}", "k1"), role, frozenset(locations), device=f"a {role}")
 
 
+DEVICE = caller(Role.DEVICE, "main")
+
+
 def own(role: Role, *locations: str) -> tuple[str, ...]:
     """These locations, for a role that needs some."""
     return () if Permission.EVERYWHERE in GRANTS[role] else locations

@@ -12,8 +12,9 @@ from uuid import UUID
 
 from application.ledger.ledger import Ledger
 from application.persistence import environment
-from tests.support.server import PATIENCE, on_hand, post, post_batch
-from tests.support.shop import assert_read_models_equal_replay, element
+from tests.support.builders import element
+from tests.support.ledger_checks import assert_read_models_equal_replay
+from tests.support.server import TIMEOUT_SECONDS, on_hand, post, post_batch
 
 Batch = list[dict[str, Any]]
 Answer = dict[str, Any]
@@ -101,7 +102,7 @@ class Load:
             assert on_hand(self.urls[0], item) == total
 
     def _wait(self, reached: Callable[[], bool]) -> None:
-        deadline = time.monotonic() + PATIENCE
+        deadline = time.monotonic() + TIMEOUT_SECONDS
         while not reached():
             assert time.monotonic() < deadline, "the senders did not get there"
             assert not any(future.done() for future in self._senders), "a sender gave up"
@@ -113,7 +114,7 @@ class Load:
             self.sent.append((batch, self._send_until_answered(url, batch)))
 
     def _send_until_answered(self, url: str, batch: Batch) -> Answer:
-        deadline = time.monotonic() + PATIENCE
+        deadline = time.monotonic() + TIMEOUT_SECONDS
         while time.monotonic() < deadline:
             answer = post(f"{url}/sync/transactions", {"transactions": batch})
             if answer.status_code == 200:

@@ -24,7 +24,7 @@ import psycopg
 
 from harness.cluster import UNPRIVILEGED_USER, is_root, programs, workplace
 from tests.support.processes import kill_all, start_python_unprivileged
-from tests.support.server import PATIENCE, free_port
+from tests.support.server import TIMEOUT_SECONDS, free_port
 
 ROOT = Path(__file__).parents[2]
 CONFIGURATION = ROOT / "deploy" / "patroni.yml"
@@ -56,7 +56,7 @@ class Etcd:
         """As if the leader's key had expired."""
         key = base64.b64encode(b"/service/stockledger/leader").decode()
         url = f"http://{self.client}/v3/kv/deleterange"
-        answer = httpx2.post(url, json={"key": key}, timeout=PATIENCE, verify=False)
+        answer = httpx2.post(url, json={"key": key}, timeout=TIMEOUT_SECONDS, verify=False)
         assert answer.raise_for_status().json()["deleted"] == "1"
 
     def stop(self) -> None:
@@ -169,7 +169,7 @@ class Node:
         return f"{self.name}:\n{path.read_text()[-5000:]}" if path.exists() else ""
 
     def _get(self, path: str) -> httpx2.Response:
-        return httpx2.get(f"http://{self._api}{path}", timeout=PATIENCE, verify=False)
+        return httpx2.get(f"http://{self._api}{path}", timeout=TIMEOUT_SECONDS, verify=False)
 
 
 class PatroniCluster:
@@ -223,7 +223,7 @@ def patroni_cluster(**shared: object) -> Iterator[PatroniCluster]:
 
 def wait_for(look: Callable[[], Found | None], missing: Callable[[], str]) -> Found:
     """What there is to be found, as soon as it is there."""
-    deadline = time.monotonic() + PATIENCE
+    deadline = time.monotonic() + TIMEOUT_SECONDS
     while not (found := look()):
         assert time.monotonic() < deadline, missing()
         time.sleep(0.1)

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from typing import Final
 
-ANSWER_SECONDS: Final = 20
+ANSWER_TIMEOUT_SECONDS: Final = 20
 
 
 class BadLine:
@@ -43,7 +43,7 @@ class BadLine:
             request = _message(line)
             if not request:
                 return
-            with socket.create_connection(self._target, ANSWER_SECONDS) as server:
+            with socket.create_connection(self._target, ANSWER_TIMEOUT_SECONDS) as server:
                 server.sendall(request.replace(b"keep-alive", b"close", 1))
                 answer = _message(server)
             if kind == "lose":
@@ -55,7 +55,7 @@ class BadLine:
 
 def _message(line: socket.socket) -> bytes:
     """A whole HTTP message with a Content-Length, or without a body."""
-    line.settimeout(ANSWER_SECONDS)
+    line.settimeout(ANSWER_TIMEOUT_SECONDS)
     data = b""
     while b"\r\n\r\n" not in data:
         part = line.recv(65_536)

@@ -18,7 +18,7 @@ from application.access.key_format import PATTERN
 
 COMMAND = Path(sys.executable).with_name("stockledger")
 JSON_TYPE = {"Content-Type": "application/json"}
-PATIENCE = 60
+TIMEOUT_SECONDS = 60
 """Seconds until a process that does not do what it should is given up."""
 
 
@@ -53,7 +53,7 @@ class Server:
         return self
 
     def wait_until_ready(self) -> Self:
-        deadline = time.monotonic() + PATIENCE
+        deadline = time.monotonic() + TIMEOUT_SECONDS
         while time.monotonic() < deadline:
             try:
                 if get(f"{self.url}/health/ready").is_success:
@@ -83,7 +83,7 @@ class Server:
         self.process.terminate()
 
     def wait(self) -> int:
-        return self.process.wait(PATIENCE)
+        return self.process.wait(TIMEOUT_SECONDS)
 
     def stop(self) -> None:
         if self.process.poll() is None:
@@ -101,12 +101,12 @@ def running(database_url: str, *flags: str, auth: bool = False) -> Iterator[Serv
 
 
 def get(url: str, key: str | None = None) -> httpx2.Response:
-    return httpx2.get(url, timeout=PATIENCE, verify=False, headers=_bearer(key))
+    return httpx2.get(url, timeout=TIMEOUT_SECONDS, verify=False, headers=_bearer(key))
 
 
 def post(url: str, body: Any, key: str | None = None) -> httpx2.Response:
     """Without the certificates that plain HTTP doesn't need: they take longer than the request."""
-    return httpx2.post(url, json=body, timeout=PATIENCE, verify=False, headers=_bearer(key))
+    return httpx2.post(url, json=body, timeout=TIMEOUT_SECONDS, verify=False, headers=_bearer(key))
 
 
 def _bearer(key: str | None) -> dict[str, str]:

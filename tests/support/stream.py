@@ -10,7 +10,7 @@ from typing import Any
 
 import httpx2
 
-from tests.support.server import PATIENCE, get
+from tests.support.server import TIMEOUT_SECONDS, get
 
 
 class Stream:
@@ -18,7 +18,7 @@ class Stream:
 
     def __init__(self, url: str, *, key: str | None = None, last_id: str | None = None) -> None:
         self.changes: list[dict[str, Any]] = []
-        self.comments = 0
+        self.comments: list[str] = []
         self.ends = 0
         self.refused: list[int] = []
         self.last_id = last_id
@@ -34,15 +34,14 @@ class Stream:
     def wait_for_position(self, position: int) -> None:
         self._wait(lambda: self.changes[-1]["position"] >= position)
 
-    def wait_for_comment(self) -> None:
-        """Returns when it has heard that the server lives."""
-        self._wait(lambda: self.comments > 0)
+    def wait_for_comment(self, text: str) -> None:
+        self._wait(lambda: text in self.comments)
 
     def wait_until_refused(self, status: int) -> None:
         self._wait(lambda: status in self.refused)
 
     def _wait(self, reached: Callable[[], bool]) -> None:
-        deadline = time.monotonic() + PATIENCE
+        deadline = time.monotonic() + TIMEOUT_SECONDS
         while not reached():
             assert time.monotonic() < deadline, (len(self.changes), self.refused)
             time.sleep(0.01)
@@ -69,7 +68,7 @@ class Stream:
         if self.last_id is not None:
             headers["Last-Event-ID"] = self.last_id
         with (
-            httpx2.Client(verify=False, timeout=PATIENCE) as client,
+            httpx2.Client(verify=False, timeout=TIMEOUT_SECONDS) as client,
             client.stream("GET", self._url, headers=headers) as response,
         ):
             self._line = response.extensions["network_stream"].get_extra_info("socket")
@@ -89,7 +88,7 @@ class Stream:
             elif field == "id":
                 self.last_id = value
             elif field == "":
-                self.comments += bool(value)
+                self.comments.append(value)
             if line == "" and data:
                 self.changes += json.loads(data)["items"]
                 data = ""

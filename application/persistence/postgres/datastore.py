@@ -33,7 +33,7 @@ from application.persistence.schema_guard import READ_SCHEMA_VERSION, SchemaGuar
 # The library silences what the pool says when it can't reach the database.
 logging.getLogger("psycopg.pool").setLevel(logging.WARNING)
 
-PATIENCE: Final = 5
+POOL_TIMEOUT_SECONDS: Final = 5
 """Seconds that a caller waits for a connection, whether all are in use or the database is down,
 before it is told to come back."""
 
@@ -125,8 +125,8 @@ class LedgerDatastore(PostgresDatastore):
             configure=_configure,
             min_size=1,
             max_size=pool_size,
-            timeout=PATIENCE,
-            reconnect_timeout=PATIENCE,  # The next caller makes the pool try again.
+            timeout=POOL_TIMEOUT_SECONDS,
+            reconnect_timeout=POOL_TIMEOUT_SECONDS,  # The next caller makes the pool try again.
             open=False,
         )
 

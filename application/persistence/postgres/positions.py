@@ -31,7 +31,7 @@ _TAG: Final = 0x534C
 
 _LAST_TAKEN = "CASE WHEN is_called THEN last_value ELSE 0 END"
 
-ANNOUNCE_FLOOR: Final = (
+ANNOUNCE_LOW_WATER_MARK: Final = (
     f"SELECT pg_advisory_xact_lock_shared({_TAG}::bigint << 48 | {_LAST_TAKEN}) FROM {SEQUENCE}"  # noqa: S608
 )
 
@@ -43,7 +43,7 @@ SET_POSITION: Final = f"SELECT setval('{SEQUENCE}', %s)"
 _READ_LAST_TAKEN = f"SELECT {_LAST_TAKEN}, pg_is_in_recovery() FROM {SEQUENCE}"  # noqa: S608
 
 # A key of 64 bits is shown in two halves, as unsigned numbers.
-_READ_LOWEST_FLOOR = f"""
+_READ_LOWEST_MARK = f"""
 SELECT min((classid::bigint & 65535) << 32 | objid::bigint)
 FROM pg_locks
 WHERE locktype = 'advisory' AND objsubid = 1 AND classid::bigint >> 16 = {_TAG}
@@ -57,9 +57,9 @@ def horizon(connection: Connection[Any]) -> int:
     """
     with connection.pipeline():
         sequence = execute(connection, _READ_LAST_TAKEN)
-        floors = execute(connection, _READ_LOWEST_FLOOR)
+        floors = execute(connection, _READ_LOWEST_MARK)
         ((last_taken, is_standby),) = sequence.fetchall()
-        ((lowest_floor,),) = floors.fetchall()
+        ((lowest_mark,),) = floors.fetchall()
     if is_standby:
         raise StoreUnavailable("a standby can't tell which positions are settled")
-    return int(last_taken if lowest_floor is None else min(last_taken, lowest_floor))
+    return int(last_taken if lowest_mark is None else min(last_taken, lowest_mark))

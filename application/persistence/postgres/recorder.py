@@ -13,7 +13,7 @@ from eventsourcing.postgres import (
 )
 from eventsourcing.utils import Environment, EnvType
 
-from application.persistence.errors import LostRace, RebuildRunning, lost_race
+from application.persistence.errors import RebuildRunning, WriteConflict, unique_violation
 from application.persistence.event_store import Notices
 from application.persistence.maintenance import StillHeld
 from application.persistence.postgres import schema
@@ -26,14 +26,15 @@ from application.persistence.postgres.datastore import (
     execute,
 )
 from application.persistence.postgres.positions import horizon
-from application.persistence.postgres.tables import postgres_table
-from application.persistence.postgres.transaction import Key, PostgresLedgerTransaction
+from application.persistence.postgres.tables import PostgresTable, postgres_table
+from application.persistence.postgres.unit_of_work import Key, PostgresUnitOfWork
 from application.persistence.queries import ReadModelQueries, Run
-from application.persistence.unit_of_work import LedgerTransaction
+from application.persistence.unit_of_work import UnitOfWork
 from application.tables.properties import PROPERTIES, Property
+from application.tables.table import RowT, Table
 
 # By union, so that each half is a look-up by a key.
-CONTENDED = """
+CONFLICTING = """
 WITH wanted (item_id, version, local_id) AS (
     SELECT * FROM unnest(%b::uuid[], %b::bigint[], %b::uuid[])
 )
@@ -58,19 +59,21 @@ class PostgresLedgerRecorder(PostgresApplicationRecorder, ReadModelQueries):
     """Events with their `local_id`s, and the read models beside them, in one database."""
 
     datastore: LedgerDatastore
-    sql_table = staticmethod(postgres_table)
     events_schema = schema.EVENTS
     first_schema = schema.FIRST
     steps = schema.STEPS
+
+    def sql_table(self, table: Table[RowT]) -> PostgresTable[RowT]:
+        return postgres_table(table)
 
     def expect_schema(self, version: int) -> None:
         self.datastore.schema_guard.expect(version)
 
     def select_properties(self) -> list[Property]:
         with self.datastore.own_connection() as connection, connection.transaction():
-            transaction = PostgresLedgerTransaction(connection, [])
+            transaction = PostgresUnitOfWork(connection, [])
             is_there = transaction.columns(PROPERTIES.name)
-            return [Property(*row) for row in transaction.rows(PROPERTIES)] if is_there else []
+            return transaction.rows(PROPERTIES) if is_there else []
 
     def insert_events(
         self,
@@ -80,8 +83,8 @@ class PostgresLedgerRecorder(PostgresApplicationRecorder, ReadModelQueries):
         **_: Any,
     ) -> Sequence[int]:
         keys = local_ids if local_ids is not None else [None] * len(stored_events)
-        with self.transaction() as transaction:
-            return transaction.append(stored_events, keys)
+        with self.unit_of_work() as unit_of_work:
+            return unit_of_work.append(stored_events, keys)
 
     def select_notifications(
         self,
@@ -112,27 +115,27 @@ class PostgresLedgerRecorder(PostgresApplicationRecorder, ReadModelQueries):
         return int(position)
 
     @contextmanager
-    def transaction(self) -> Iterator[LedgerTransaction]:
+    def unit_of_work(self) -> Iterator[UnitOfWork]:
         appended: list[Key] = []
         try:
             with self.datastore.unit_of_work(lambda: bool(appended)) as connection:
-                yield PostgresLedgerTransaction(connection, appended)
+                yield PostgresUnitOfWork(connection, appended)
         except Deadlock as error:
-            raise LostRace({key.item_id for key in appended}) from error
+            raise WriteConflict({key.item_id for key in appended}) from error
         except KeyTaken as error:
-            raise lost_race(self._contended(appended), error) from error
+            raise unique_violation(self._conflicting_items(appended), error) from error
 
     def select_events_after(
         self, position: int, limit: int, topics: Sequence[str] = ()
     ) -> Sequence[Notification]:
         settled = self._horizon()
         with self.datastore.in_order() as connection:
-            transaction = PostgresLedgerTransaction(connection, [])
+            transaction = PostgresUnitOfWork(connection, [])
             return transaction.events_after(position, limit, topics, upto=settled)
 
     def select_recorded(self, local_ids: Sequence[UUID]) -> Sequence[Notification]:
         with self.datastore.get_connection() as connection:
-            return list(PostgresLedgerTransaction(connection, []).recorded(local_ids))
+            return list(PostgresUnitOfWork(connection, []).recorded(local_ids))
 
     @contextmanager
     def reading(self) -> Iterator[Run]:
@@ -163,11 +166,11 @@ class PostgresLedgerRecorder(PostgresApplicationRecorder, ReadModelQueries):
         with self.datastore.get_connection() as connection:
             return horizon(connection)
 
-    def _contended(self, appended: Sequence[Key]) -> set[UUID]:
+    def _conflicting_items(self, appended: Sequence[Key]) -> set[UUID]:
         """The items whose next version, or one of whose `local_id`s, is taken."""
         columns = [list(column) for column in zip(*appended, strict=True)]
         with self.datastore.get_connection() as connection:
-            return {item_id for (item_id,) in execute(connection, CONTENDED, columns)}
+            return {item_id for (item_id,) in execute(connection, CONFLICTING, columns)}
 
 
 class PostgresLedgerFactory(PostgresFactory):

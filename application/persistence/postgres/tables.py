@@ -7,7 +7,7 @@ from typing import Any
 from uuid import UUID
 
 from application.persistence.sql_tables import Dialect, Rows, SQLTable, Statement
-from application.tables.table import Table
+from application.tables.table import RowT, Table
 from domain.transaction import TransactionType
 
 # Code point order, whatever the locale of the database, and no index to rebuild when it changes.
@@ -31,10 +31,10 @@ POSTGRES = Dialect(
 )
 
 
-class PostgresTable(SQLTable):
+class PostgresTable(SQLTable[RowT]):
     """Statements that take an array for each column."""
 
-    def __init__(self, table: Table) -> None:
+    def __init__(self, table: Table[RowT]) -> None:
         super().__init__(table, POSTGRES)
         if table.is_updated:
             self.storage = _ROOM_FOR_UPDATES
@@ -82,7 +82,11 @@ class PostgresTable(SQLTable):
         return f"unnest({', '.join(arrays)})"
 
 
-@cache
-def postgres_table(table: Table) -> PostgresTable:
+def postgres_table(table: Table[RowT]) -> PostgresTable[RowT]:
     """The statements for `table`, made once."""
+    return _made(table)
+
+
+@cache
+def _made(table: Table[Any]) -> PostgresTable[Any]:
     return PostgresTable(table)

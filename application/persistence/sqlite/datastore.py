@@ -28,7 +28,7 @@ indexes."""
 READER_CACHE_KIB: Final = 4_096
 """The same for each reader. All together stay below 256 MiB."""
 
-GLANCE_SECONDS: Final = 0.01
+POLL_SECONDS: Final = 0.01
 """Between two looks at whether something was committed."""
 
 
@@ -44,7 +44,7 @@ class SQLiteNotices:
         while (version := self._version()) == self._seen:
             if time.monotonic() >= deadline:
                 return False
-            time.sleep(GLANCE_SECONDS)
+            time.sleep(POLL_SECONDS)
         self._seen = version
         return True
 

@@ -19,7 +19,7 @@ from application.persistence.errors import StoreUnavailable
 CHECKPOINT_PAGES: Final = 16_384
 """64 MiB of log between checkpoints: at SQLite's 1,000 pages, each larger batch pays for one."""
 
-PREPARED_STATEMENTS: Final = 256
+CACHED_STATEMENTS: Final = 256
 """Kept by each connection."""
 
 OWNER_ONLY: Final = 0o600
@@ -49,7 +49,7 @@ class LedgerFile:
             self.require_unmoved()
         # Never made by SQLite: beside a new file, it deletes the log that another one has left.
         connection = apsw.Connection(
-            self.path, flags=apsw.SQLITE_OPEN_READWRITE, statementcachesize=PREPARED_STATEMENTS
+            self.path, flags=apsw.SQLITE_OPEN_READWRITE, statementcachesize=CACHED_STATEMENTS
         )
         connection.set_busy_timeout(int(busy_timeout_seconds * 1000))
         connection.pragma("journal_mode", "wal")

@@ -21,16 +21,16 @@ from application.persistence.queries import ReadModelQueries, Run
 from application.persistence.sqlite import schema
 from application.persistence.sqlite.datastore import LedgerDatastore
 from application.persistence.sqlite.file import OWNER_ONLY
-from application.persistence.sqlite.tables import sqlite_table
-from application.persistence.sqlite.transaction import SQLiteLedgerTransaction, read_head
-from application.persistence.unit_of_work import LedgerTransaction
+from application.persistence.sqlite.tables import SQLiteTable, sqlite_table
+from application.persistence.sqlite.unit_of_work import SQLiteUnitOfWork, read_head
+from application.persistence.unit_of_work import UnitOfWork
 from application.tables.properties import PROPERTIES, Property
+from application.tables.table import RowT, Table
 
 
 class SQLiteLedgerRecorder(ReadModelQueries):
     """Events with their `local_id`s, and the read models beside them, in one SQLite file."""
 
-    sql_table = staticmethod(sqlite_table)
     events_schema = schema.EVENTS
     first_schema = schema.FIRST
     steps = schema.STEPS
@@ -38,14 +38,17 @@ class SQLiteLedgerRecorder(ReadModelQueries):
     def __init__(self, datastore: LedgerDatastore) -> None:
         self.datastore = datastore
 
+    def sql_table(self, table: Table[RowT]) -> SQLiteTable[RowT]:
+        return sqlite_table(table)
+
     def expect_schema(self, version: int) -> None:
         self.datastore.schema_guard.expect(version)
 
     def select_properties(self) -> list[Property]:
         with self.datastore.transaction(commit=False) as cursor:
-            transaction = SQLiteLedgerTransaction(cursor)
+            transaction = SQLiteUnitOfWork(cursor)
             is_there = transaction.columns(PROPERTIES.name)
-            return [Property(*row) for row in transaction.rows(PROPERTIES)] if is_there else []
+            return transaction.rows(PROPERTIES) if is_there else []
 
     def insert_events(
         self,
@@ -55,8 +58,8 @@ class SQLiteLedgerRecorder(ReadModelQueries):
         **_: Any,
     ) -> Sequence[int]:
         keys = local_ids if local_ids is not None else [None] * len(stored_events)
-        with self.transaction() as transaction:
-            return transaction.append(stored_events, keys)
+        with self.unit_of_work() as unit_of_work:
+            return unit_of_work.append(stored_events, keys)
 
     def select_events(
         self,
@@ -68,7 +71,7 @@ class SQLiteLedgerRecorder(ReadModelQueries):
         limit: int | None = None,
     ) -> Sequence[StoredEvent]:
         with self.datastore.transaction(commit=False) as cursor:
-            return SQLiteLedgerTransaction(cursor).select_events(
+            return SQLiteUnitOfWork(cursor).select_events(
                 cast("UUID", originator_id), gt=gt, lte=lte, desc=desc, limit=limit
             )
 
@@ -83,7 +86,7 @@ class SQLiteLedgerRecorder(ReadModelQueries):
     ) -> Sequence[Notification]:
         after = (start or 0) - (1 if inclusive_of_start else 0)
         with self.datastore.transaction(commit=False) as cursor:
-            return SQLiteLedgerTransaction(cursor).events_after(after, limit, topics, upto=stop)
+            return SQLiteUnitOfWork(cursor).events_after(after, limit, topics, upto=stop)
 
     def max_notification_id(self) -> int | None:
         return self.head() or None
@@ -93,9 +96,9 @@ class SQLiteLedgerRecorder(ReadModelQueries):
         raise NotImplementedError
 
     @contextmanager
-    def transaction(self) -> Iterator[LedgerTransaction]:
+    def unit_of_work(self) -> Iterator[UnitOfWork]:
         with self.datastore.transaction(commit=True) as cursor:
-            yield SQLiteLedgerTransaction(cursor)
+            yield SQLiteUnitOfWork(cursor)
 
     def head(self) -> int:
         with self.datastore.transaction(commit=False) as cursor:
@@ -105,11 +108,11 @@ class SQLiteLedgerRecorder(ReadModelQueries):
         self, position: int, limit: int, topics: Sequence[str] = ()
     ) -> Sequence[Notification]:
         with self.datastore.transaction(commit=False) as cursor:
-            return SQLiteLedgerTransaction(cursor).events_after(position, limit, topics)
+            return SQLiteUnitOfWork(cursor).events_after(position, limit, topics)
 
     def select_recorded(self, local_ids: Sequence[UUID]) -> Sequence[Notification]:
         with self.datastore.transaction(commit=False) as cursor:
-            return SQLiteLedgerTransaction(cursor).recorded(local_ids)
+            return SQLiteUnitOfWork(cursor).recorded(local_ids)
 
     @contextmanager
     def reading(self) -> Iterator[Run]:

@@ -83,4 +83,5 @@ STEPS: Final = {
         "CREATE INDEX rejected_by_actor ON rejected_transactions (actor, standing)",
     ),
     3: ("ALTER TABLE rejected_transactions ADD COLUMN moved_at TEXT",),
+    4: ("ALTER TABLE rejected_transactions RENAME COLUMN standing TO status",),
 }

@@ -12,7 +12,7 @@ from uuid import UUID
 
 from application.persistence.sql_tables import Dialect, Rows, SQLTable, Statement
 from application.persistence.sqlite.bulk import in_bulk, values
-from application.tables.table import Table
+from application.tables.table import RowT, Table
 from domain.transaction import TransactionType
 
 
@@ -41,10 +41,10 @@ SQLITE = Dialect(
 )
 
 
-class SQLiteTable(SQLTable):
+class SQLiteTable(SQLTable[RowT]):
     """Statements for many rows each."""
 
-    def __init__(self, table: Table) -> None:
+    def __init__(self, table: Table[RowT]) -> None:
         super().__init__(table, SQLITE)
 
     def insert(self, rows: Rows, ending: str = "") -> Iterator[Statement]:
@@ -87,7 +87,11 @@ class SQLiteTable(SQLTable):
         return list(zip(*self.encode(columns, rows), strict=True))
 
 
-@cache
-def sqlite_table(table: Table) -> SQLiteTable:
+def sqlite_table(table: Table[RowT]) -> SQLiteTable[RowT]:
     """The statements for `table`, made once."""
+    return _made(table)
+
+
+@cache
+def _made(table: Table[Any]) -> SQLiteTable[Any]:
     return SQLiteTable(table)

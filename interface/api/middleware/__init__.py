@@ -16,14 +16,14 @@ from interface.api.middleware.security_headers import SecurityHeadersMiddleware
 from interface.api.middleware.upgrading import UpgradingMiddleware
 from interface.settings import Settings
 
-PACKED_FROM: Final = 1_000
+GZIP_FROM_BYTES: Final = 1_000
 """Bytes from which on an answer is worth packing."""
 
-PACKING_LEVEL: Final = 4
+GZIP_LEVEL: Final = 4
 """Of gzip. Lists of JSON shrink to an eighth; the highest level takes four times as long for a
 twentieth less."""
 
-PREFLIGHT_SECONDS: Final = 600
+PREFLIGHT_TTL_SECONDS: Final = 600
 
 
 def install(app: FastAPI, settings: Settings) -> None:
@@ -46,7 +46,7 @@ def install(app: FastAPI, settings: Settings) -> None:
         app.add_middleware(LoopbackMiddleware)
     app.add_middleware(UpgradingMiddleware)
     app.add_middleware(RequestLogMiddleware)
-    app.add_middleware(PackingMiddleware, minimum_size=PACKED_FROM, compresslevel=PACKING_LEVEL)
+    app.add_middleware(PackingMiddleware, minimum_size=GZIP_FROM_BYTES, compresslevel=GZIP_LEVEL)
     app.add_middleware(LenientMiddleware)
     if settings.cors_origins:
         app.add_middleware(
@@ -73,6 +73,6 @@ def install(app: FastAPI, settings: Settings) -> None:
                 "Retry-After",
                 "X-Request-Id",
             ],
-            max_age=PREFLIGHT_SECONDS,
+            max_age=PREFLIGHT_TTL_SECONDS,
         )
     app.add_middleware(SecurityHeadersMiddleware, hsts_seconds=settings.hsts)

@@ -4,15 +4,10 @@ What is public is listed; all else, even a path that leads nowhere, needs a call
 may do, each route declares (see interface/api/dependencies.py).
 """
 
-import math
-import time
 from functools import partial
-from http import HTTPStatus
 from ipaddress import IPv6Address, IPv6Network, ip_address
 from typing import Final
 
-import limits
-from cachetools import TTLCache
 from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Receive, Scope, Send
@@ -21,6 +16,7 @@ from application.access.audit import Action, Origin
 from application.access.errors import Forbidden, Unauthenticated
 from application.access.principal import ANONYMOUS, Principal
 from interface.api.masking import masked
+from interface.api.middleware.rate_limit import RateLimit
 from interface.api.problems import RequestProblem
 from interface.api.routes import docs
 from interface.composition import Services
@@ -28,14 +24,8 @@ from interface.composition import Services
 PUBLIC: Final = frozenset({"/health/live", "/health/ready", "/openapi.json"}) | docs.PATHS
 """These say nothing of anybody's stock."""
 
-MAX_CREDENTIAL: Final = 16_384
+MAX_CREDENTIAL_LENGTH: Final = 16_384
 """Characters."""
-
-MAX_SPENDERS: Final = 100_000
-"""Callers and networks whose spending is remembered; beyond, who spent longest ago is forgotten."""
-
-ROUNDING: Final = 1e-6
-"""Seconds."""
 
 
 class AuthenticationMiddleware:
@@ -46,8 +36,8 @@ class AuthenticationMiddleware:
     ) -> None:
         self._app = app
         self._required = required
-        self._requests = _Limit(rate_limit, "you are sending too many requests")
-        self._failures = _Limit(failure_limit, "too many authentications have failed from here")
+        self._requests = RateLimit(rate_limit, "you are sending too many requests")
+        self._failures = RateLimit(failure_limit, "too many authentications have failed from here")
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http" and scope["path"] not in PUBLIC:
@@ -105,53 +95,13 @@ def _was_good(error: Exception) -> bool:
     return isinstance(error, Unauthenticated) and error.reason in {"expired", "revoked"}
 
 
-class _Limit:
-    """So many in so long, for each of those who spend: all at once, or evenly, or in between.
-
-    The generic cell rate algorithm (ITU-T I.371, appendix 1): of each, one instant is remembered,
-    the one at which all that was spent will have come in again.
-    """
-
-    def __init__(self, rate: str, message: str) -> None:
-        self._rate = limits.parse(rate)
-        self._message = message
-        self._period = self._rate.get_expiry()
-        self._interval = self._period / self._rate.amount
-        self._settled: TTLCache[str, float] = TTLCache(MAX_SPENDERS, ttl=self._period)
-        self._policy = f'"requests";q={self._rate.amount};w={self._period}'
-
-    def spend(self, who: str) -> None:
-        """Raises RequestProblem where there is nothing left to spend."""
-        now = time.monotonic()
-        settled = max(now, self._settled.get(who, now)) + self._interval
-        missing = settled - now - self._period
-        if missing > ROUNDING:
-            raise RequestProblem(
-                HTTPStatus.TOO_MANY_REQUESTS,
-                "RATE_LIMITED",
-                f"{self._message}: the limit is {self._rate}",
-                retry_after=math.ceil(missing),
-            )
-        self._settled[who] = settled
-
-    def headers(self, who: str) -> dict[str, str]:
-        """What is left to them, and after how many seconds all of it is again (RateLimit header
-        fields, draft-ietf-httpapi-ratelimit-headers-10)."""
-        owed = max(0.0, self._settled.get(who, 0.0) - time.monotonic())
-        left = int((self._period - owed + ROUNDING) / self._interval)
-        return {
-            "RateLimit-Policy": self._policy,
-            "RateLimit": f'"requests";r={left};t={math.ceil(owed)}',
-        }
-
-
 def _credential(scope: Scope) -> str:
     """Raises Unauthenticated."""
     header = Headers(scope=scope).get("Authorization")
     if header is None:
         raise Unauthenticated("missing", "show an API key: Authorization: Bearer …")
     scheme, _, credential = header.partition(" ")
-    if scheme.lower() != "bearer" or not credential or len(credential) > MAX_CREDENTIAL:
+    if scheme.lower() != "bearer" or not credential or len(credential) > MAX_CREDENTIAL_LENGTH:
         raise Unauthenticated("malformed", "the header must be Authorization: Bearer …")
     return credential.strip()
 

@@ -18,11 +18,11 @@ from interface.api.problems import RequestProblem
 
 RETRY_AFTER_SECONDS: Final = 1
 
-MAX_ARRIVING: Final = 32
+MAX_ARRIVING_BODIES: Final = 32
 """Bodies of one caller that are on their way."""
 
-PARTS_OF_AN_ELEMENT: Final = 64
-SPARE_PARTS: Final = 100_000
+JSON_VALUES_PER_ELEMENT: Final = 64
+SPARE_JSON_VALUES: Final = 100_000
 """Commas, braces and brackets: a transaction has some ten, and its note may have many."""
 
 _JSON: Final = re.compile(r"application/(?:[\w.-]+\+)?json", re.ASCII)
@@ -30,7 +30,7 @@ _JSON: Final = re.compile(r"application/(?:[\w.-]+\+)?json", re.ASCII)
 _GZIP: Final = 16 + zlib.MAX_WBITS
 _GZIP_NAMES: Final = frozenset({"gzip", "x-gzip"})
 
-MAX_MEMBERS: Final = 1_000
+MAX_GZIP_MEMBERS: Final = 1_000
 """Of a gzip body: each costs time, however small it is."""
 
 
@@ -50,11 +50,11 @@ class HeldBytes:
     @contextmanager
     def arriving(self, who: str) -> Iterator[None]:
         """One more body of this caller, until the end of the block. Raises RequestProblem."""
-        if self._arriving[who] >= MAX_ARRIVING:
+        if self._arriving[who] >= MAX_ARRIVING_BODIES:
             raise RequestProblem(
                 HTTPStatus.TOO_MANY_REQUESTS,
                 "RATE_LIMITED",
-                f"{MAX_ARRIVING} bodies of yours are on their way already",
+                f"{MAX_ARRIVING_BODIES} bodies of yours are on their way already",
                 retry_after=RETRY_AFTER_SECONDS,
             )
         self._arriving[who] += 1
@@ -105,7 +105,7 @@ class BodyMiddleware:
         self, app: ASGIApp, *, max_bytes: int, max_batch: int, timeout_seconds: int
     ) -> None:
         self._app = app
-        self._max_parts = PARTS_OF_AN_ELEMENT * max_batch + SPARE_PARTS
+        self._max_parts = JSON_VALUES_PER_ELEMENT * max_batch + SPARE_JSON_VALUES
         self._max_bytes = max_bytes
         self._timeout_seconds = timeout_seconds
         self._held = HeldBytes(2 * max_bytes, 16 * max_bytes)
@@ -262,7 +262,7 @@ class _Gzip(_Plain):
 
     def _begin_member(self) -> None:
         self._members += 1
-        if self._members > MAX_MEMBERS:
+        if self._members > MAX_GZIP_MEMBERS:
             raise _not_gzip()
         self._unpacker = zlib.decompressobj(_GZIP)
 
@@ -324,5 +324,5 @@ def _not_gzip() -> RequestProblem:
     return RequestProblem(
         HTTPStatus.UNPROCESSABLE_ENTITY,
         "MALFORMED_BODY",
-        f"the body is not gzip, whole and of at most {MAX_MEMBERS} members",
+        f"the body is not gzip, whole and of at most {MAX_GZIP_MEMBERS} members",
     )

@@ -18,7 +18,7 @@ from interface.api.problems import RequestProblem
 
 _PORT: Final = re.compile(r":\d+\Z")
 
-MAX_NAME: Final = 100
+MAX_SHOWN_LENGTH: Final = 100
 """Characters of a host's name that are shown."""
 
 _READING: Final = frozenset({"GET", "HEAD", "OPTIONS"})
@@ -44,13 +44,13 @@ def _require_loopback(host: str) -> None:
     """Raises RequestProblem."""
     name = _PORT.sub("", host)
     if name.lower() not in LOOPBACK_NAMES:
+        shown = printable(name[:MAX_SHOWN_LENGTH])
         raise RequestProblem(
             HTTPStatus.BAD_REQUEST,
             "UNKNOWN_HOST",
             "a server without authentication answers to 127.0.0.1, localhost and [::1] alone, not "
-            f"to {printable(name[:MAX_NAME])!r}: send one of these as the Host header, or start it "
-            "with authentication",
-            host=printable(name[:MAX_NAME]),
+            f"to {shown!r}: send one of these as the Host header, or start it with authentication",
+            host=shown,
         )
 
 

@@ -11,14 +11,13 @@ from starlette.concurrency import run_in_threadpool
 from application.clock import ClockStepped
 from application.maintenance.upgrade import BackgroundUpgrade
 from application.persistence.errors import SchemaChanged, StoreUnavailable
-from application.persistence.filters import ItemFilter
 from interface.api.route_classes import strict_router
 from interface.api.schemas.health import Health
 from interface.composition import Services
 
 router = strict_router(prefix="/health", tags=["health"])
 
-ANSWER_SECONDS: Final = 10.0
+DATABASE_TIMEOUT_SECONDS: Final = 10.0
 """In which the database must have answered."""
 
 
@@ -33,17 +32,16 @@ class Readiness:
         if self._look is None or self._look.done():
             self._look = asyncio.create_task(run_in_threadpool(_problems, services))
         try:
-            async with asyncio.timeout(ANSWER_SECONDS):
+            async with asyncio.timeout(DATABASE_TIMEOUT_SECONDS):
                 return await asyncio.shield(self._look)
         except TimeoutError:
-            return {"database": f"no answer within {ANSWER_SECONDS:.0f} s"}
+            return {"database": f"no answer within {DATABASE_TIMEOUT_SECONDS:.0f} s"}
 
 
 def _problems(services: Services) -> dict[str, str]:
     try:
         services.clock()
-        services.reader.head()
-        services.reader.select_items(ItemFilter(), after=None, limit=1)
+        services.probe.require_readable()
         services.probe.require_writable()
     except ClockStepped as error:
         return {"clock": str(error)}

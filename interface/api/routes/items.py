@@ -12,7 +12,7 @@ from application.persistence.filters import ItemFilter
 from domain.errors import Invalid
 from domain.limits import MAX_QUANTITY
 from domain.stock_item import ItemDetails
-from interface.api.dependencies import CanManageItems, CanRead, Feed, Items, Reader
+from interface.api.dependencies import CanManageItems, CanRead, Following, Items, Reads
 from interface.api.problems import documented
 from interface.api.route_classes import strict_router
 from interface.api.schemas.base import QueryInstant
@@ -76,7 +76,7 @@ def register_item(
 
 @router.get("", summary="List stock levels", responses=documented(_INVALID))
 def list_items(
-    caller: CanRead, reader: Reader, feed: Feed, query: Annotated[StockQuery, Query()]
+    caller: CanRead, reads: Reads, follower: Following, query: Annotated[StockQuery, Query()]
 ) -> ItemPage:
     """Stock levels of the caller's locations by location and SKU, as of the last sync.
 
@@ -85,7 +85,6 @@ def list_items(
     a change whose `version` your copy has already.
     """
     wanted = ItemFilter(
-        locations=caller.visible(query.location),
         sku=query.sku,
         text=query.q,
         active=query.active,
@@ -93,8 +92,8 @@ def list_items(
     )
     cursor = parse_cursor(query.cursor, tuple[KeyText, KeyText, KeyText, UUID])
     # Before anything is read, so that what is written from here on comes with the changes.
-    next_after, after = (cursor[0], cursor[1:]) if cursor else (str(feed.head()), None)
-    levels = reader.select_items(wanted, after=after, limit=query.limit)
+    next_after, after = (cursor[0], cursor[1:]) if cursor else (str(follower.feed.head()), None)
+    levels = reads.items(wanted, caller, location=query.location, after=after, limit=query.limit)
     return ItemPage(
         items=[Item.of_level(level) for level in levels],
         next_cursor=cursor_for(
@@ -111,7 +110,7 @@ def get_item(
     item_id: UUID,
     caller: CanRead,
     items: Items,
-    reader: Reader,
+    reads: Reads,
     version: Annotated[int | None, Query(ge=1, le=MAX_QUANTITY)] = None,
     as_of: Annotated[QueryInstant | None, Query(alias="asOf")] = None,
 ) -> Item:
@@ -122,7 +121,7 @@ def get_item(
         return Item.of_item(items.at_version(item_id, version, caller))
     if as_of is not None:
         return Item.of_item(items.as_of(item_id, as_of, caller))
-    return Item.of_level(caller.found(item_id, reader.select_item(item_id)))
+    return Item.of_level(reads.item(item_id, caller))
 
 
 @router.patch(

@@ -1,7 +1,9 @@
 """Movements: one at a time, online, and the journal of all."""
 
+import asyncio
+from collections.abc import Sequence
 from http import HTTPStatus
-from typing import Annotated, Any
+from typing import Annotated
 from uuid import UUID
 
 from fastapi import Query, Request, Response
@@ -9,12 +11,12 @@ from fastapi import Query, Request, Response
 from application.parsing.batch import parse_batch
 from application.parsing.transactions import MovementElement
 from application.persistence.filters import MovementFilter
+from application.projections.movements import Movement
 from domain.errors import Invalid
 from domain.transaction import TransactionType
 from interface.api.body import JSONBody, arrival
-from interface.api.dependencies import CanRead, CanRecord, Reader, Sync
+from interface.api.dependencies import CanRead, CanRecord, Reads, Sync
 from interface.api.problems import documented
-from interface.api.recording import recorded
 from interface.api.route_classes import strict_router
 from interface.api.schemas.base import json_body
 from interface.api.schemas.movements import MovementPage, MovementRecord
@@ -41,9 +43,9 @@ class ItemJournalQuery(Timeline):
     device: WantedText = None
     reference: WantedText = None
 
-    def movement_filter(self, **more: Any) -> MovementFilter:
-        """What the read model is asked for."""
-        return MovementFilter(**self.model_dump(exclude={"location", "limit", "cursor"}), **more)
+    def movement_filter(self) -> MovementFilter:
+        """The same for the read model."""
+        return MovementFilter(**self.model_dump(exclude={"location", "limit", "cursor"}))
 
 
 class JournalQuery(ItemJournalQuery):
@@ -71,7 +73,7 @@ async def record_movement(
         raise Invalid("transaction", "must be an object")
     fields = {name: value for name, value in body.items() if name not in {"itemId", "item_id"}}
     batch = parse_batch([{**fields, "itemId": str(item_id)}], arrival(request))
-    result = await recorded(sync, batch, caller)
+    result = await asyncio.wrap_future(sync.submit(batch, caller))
     if result.failed:
         raise result.failed[0].rejection
     return synced_answer(result)
@@ -79,13 +81,15 @@ async def record_movement(
 
 @router.get("/movements", summary="The journal", responses=documented(_INVALID))
 def list_movements(
-    caller: CanRead,
-    reader: Reader,
-    query: Annotated[JournalQuery, Query()],
+    caller: CanRead, reads: Reads, query: Annotated[JournalQuery, Query()]
 ) -> MovementPage:
     """Recorded transactions at the caller's locations, the newest first."""
-    wanted = query.movement_filter(locations=caller.visible(query.location))
-    return _page(reader, wanted, query)
+    before = parse_cursor(query.cursor, Position)
+    wanted = query.movement_filter()
+    return _page(
+        reads.movements(wanted, caller, location=query.location, before=before, limit=query.limit),
+        query.limit,
+    )
 
 
 @router.get(
@@ -94,20 +98,18 @@ def list_movements(
     responses=documented(HTTPStatus.NOT_FOUND, _INVALID),
 )
 def list_item_movements(
-    item_id: UUID,
-    caller: CanRead,
-    reader: Reader,
-    query: Annotated[ItemJournalQuery, Query()],
+    item_id: UUID, caller: CanRead, reads: Reads, query: Annotated[ItemJournalQuery, Query()]
 ) -> MovementPage:
     """The item's recorded transactions, the newest first."""
-    caller.found(item_id, reader.select_item(item_id))
-    return _page(reader, query.movement_filter(item_id=item_id), query)
-
-
-def _page(reader: Reader, wanted: MovementFilter, query: ItemJournalQuery) -> MovementPage:
     before = parse_cursor(query.cursor, Position)
-    rows = reader.select_movements(wanted, before=before, limit=query.limit)
+    wanted = query.movement_filter()
+    return _page(
+        reads.movements_of(item_id, wanted, caller, before=before, limit=query.limit), query.limit
+    )
+
+
+def _page(rows: Sequence[Movement], limit: int) -> MovementPage:
     return MovementPage(
         items=[MovementRecord.of_row(row) for row in rows],
-        next_cursor=cursor_for(rows, query.limit, lambda row: row.position),
+        next_cursor=cursor_for(rows, limit, lambda row: row.position),
     )

@@ -6,11 +6,11 @@ from uuid import UUID
 
 from fastapi import Query, Request, Response
 
+from application.access.audit import refusals
 from application.persistence.filters import RejectedFilter
-from application.tables.rejected import Standing
-from interface.api.dependencies import Audit, CanRead, CanReview, From, Reader, Review
+from application.tables.rejected import RejectionStatus
+from interface.api.dependencies import Audit, CanRead, CanReview, From, Reads, Review
 from interface.api.problems import documented
-from interface.api.refusals import record_forbidden
 from interface.api.route_classes import strict_router
 from interface.api.schemas.paging import (
     Milliseconds,
@@ -26,8 +26,8 @@ from interface.api.schemas.rejections import (
     BulkDismissal,
     Dismissal,
     Dismissed,
-    RejectedRecord,
-    RejectionPage,
+    RejectedTransaction,
+    RejectedTransactionPage,
     Retry,
 )
 from interface.api.schemas.sync import SyncResponse, sync_answer
@@ -42,9 +42,9 @@ class RejectionQuery(Timeline):
     """Which rejected transactions are asked for."""
 
     location: WantedLabel = None
-    status: Annotated[Standing | None, Query(description="`open` is what waits for somebody.")] = (
-        None
-    )
+    status: Annotated[
+        RejectionStatus | None, Query(description="`open` is what waits for somebody.")
+    ] = None
     code: WantedText = None
     item_id: Annotated[UUID | None, Query(alias="itemId")] = None
     actor: WantedText = None
@@ -53,14 +53,13 @@ class RejectionQuery(Timeline):
 
 @router.get("", summary="What was rejected", responses=documented(_INVALID))
 def list_rejections(
-    caller: CanRead, reader: Reader, query: Annotated[RejectionQuery, Query()]
-) -> RejectionPage:
+    caller: CanRead, reads: Reads, query: Annotated[RejectionQuery, Query()]
+) -> RejectedTransactionPage:
     """Transactions at the caller's locations that were not recorded, the newest first. Each is kept
     until it is recorded under its `localId` after all, or somebody dismisses it, and for some time
     after that."""
     wanted = RejectedFilter(
-        locations=caller.visible(query.location),
-        standing=query.status,
+        status=query.status,
         code=query.code,
         item_id=query.item_id,
         actor=query.actor,
@@ -70,9 +69,9 @@ def list_rejections(
     )
     cursor = parse_cursor(query.cursor, tuple[Milliseconds, UUID])
     before = cursor and (from_milliseconds(cursor[0]), cursor[1])
-    rows = reader.select_rejected(wanted, before=before, limit=query.limit)
-    return RejectionPage(
-        items=[RejectedRecord.of(row) for row in rows],
+    rows = reads.rejected(wanted, caller, location=query.location, before=before, limit=query.limit)
+    return RejectedTransactionPage(
+        items=[RejectedTransaction.of(row) for row in rows],
         next_cursor=cursor_for(
             rows,
             query.limit,
@@ -89,7 +88,6 @@ def dismiss_rejections(
     1,000 at the most. Call it again while there are more."""
     chosen = dismissal.filter
     wanted = RejectedFilter(
-        locations=caller.visible(chosen.location),
         code=chosen.code,
         item_id=chosen.item_id,
         actor=chosen.actor,
@@ -97,17 +95,19 @@ def dismiss_rejections(
         rejected_from=chosen.recorded_from,
         rejected_to=chosen.recorded_to,
     )
-    number, has_more = review.dismiss_matching(wanted, dismissal.reason, caller, origin)
+    number, has_more = review.dismiss_matching(
+        wanted, chosen.location, dismissal.reason, caller, origin
+    )
     return Dismissed(dismissed=number, has_more=has_more)
 
 
 @router.post("/{local_id}/dismiss", summary="Leave it at that", responses=_CLOSING)
 def dismiss_rejection(
     local_id: UUID, dismissal: Dismissal, caller: CanReview, review: Review, origin: From
-) -> RejectedRecord:
+) -> RejectedTransaction:
     """Closes a rejection, with a reason. Nothing changes the second time. Where no `localId` could
     be read, the path takes the `rejectionId`."""
-    return RejectedRecord.of(review.dismiss(local_id, dismissal.reason, caller, origin))
+    return RejectedTransaction.of(review.dismiss(local_id, dismissal.reason, caller, origin))
 
 
 @router.post(
@@ -127,5 +127,6 @@ def retry_rejection(
     asked = retry or Retry()
     result = review.retry(local_id, caller, asked.correction, asked.local_id)
     request.state.outcome = f"{len(result.synced)} synced, {len(result.failed)} failed"
-    record_forbidden(audit, origin, result)
+    if refused := refusals(result.rejections):
+        audit.record_refusals(origin, refused)
     return sync_answer(result)

@@ -20,8 +20,8 @@ def list_transaction_statuses(
 ) -> StatusResponse:
     """For a device whose answer got lost: of each, whether it is recorded, was rejected, or has
     never been seen. Sending the batch again does the same, and records what was never seen."""
-    fates = status.fates(request.local_ids, caller)
-    pairs = zip(request.local_ids, fates, strict=True)
+    statuses = status.statuses(request.local_ids, caller)
+    pairs = zip(request.local_ids, statuses, strict=True)
     return StatusResponse(
         statuses=[TransactionStatus.of(local_id, fate) for local_id, fate in pairs]
     )

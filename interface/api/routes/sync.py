@@ -1,21 +1,22 @@
 """/sync/transactions: the backlog of a device, and what became of it."""
 
+import asyncio
 from http import HTTPStatus
 
 from fastapi import APIRouter, Request, Response
 from starlette.concurrency import run_in_threadpool
 
+from application.access.audit import refusals
 from application.access.principal import Principal
 from application.access.roles import Permission
-from application.following.changes import ChangeFeed, ChangePage, ChangesUnavailable
+from application.following.changes import ChangePage, ChangesUnavailable
+from application.following.follower import Follower, Subscription
 from application.persistence.errors import ReadCancelled
 from domain.errors import Rejection
 from interface.api.body import SentBatch, read_batch
 from interface.api.dependencies import needs, origin_of
 from interface.api.problems import RequestProblem, documented
 from interface.api.read_slots import read_in_slot
-from interface.api.recording import recorded
-from interface.api.refusals import forbidden_in, record_forbidden
 from interface.api.route_classes import DirectRoute
 from interface.api.schemas.base import json_body
 from interface.api.schemas.changes import parse_page_wanted
@@ -45,26 +46,26 @@ async def record_transactions(request: Request) -> Response:
     services: Services = request.app.state.services
     caller: Principal = request.state.principal
     sent = await read_batch(request)
-    result = await recorded(services.sync, sent.batch, caller)
+    result = await asyncio.wrap_future(services.sync.submit(sent.batch, caller))
     request.state.outcome = f"{len(result.synced)} synced, {len(result.failed)} failed"
-    if forbidden_in(result):
-        await run_in_threadpool(record_forbidden, services.audit, origin_of(request), result)
+    if refused := refusals(result.rejections):
+        await run_in_threadpool(services.audit.record_refusals, origin_of(request), refused)
     changes = None if sent.after is None else await _changes(request, caller, sent)
     return sync_answer(result, changes, sent.warnings)
 
 
 async def _changes(request: Request, caller: Principal, sent: SentBatch) -> ChangePage | Rejection:
     """The batch is recorded by now, so nothing that is wrong here may stand in its place."""
-    feed = request.app.state.services.follower.feed
+    follower: Follower = request.app.state.services.follower
     try:
-        return await read_in_slot(request, _page, feed, caller, sent)
+        return await read_in_slot(request, _page, follower.subscribe(caller), sent)
     except (RequestProblem, ReadCancelled):
         return ChangesUnavailable()
 
 
-def _page(feed: ChangeFeed, caller: Principal, sent: SentBatch) -> ChangePage | Rejection:
+def _page(subscription: Subscription, sent: SentBatch) -> ChangePage | Rejection:
     try:
         wanted = parse_page_wanted(sent.after, sent.limit)
-        return feed.page(feed.known(wanted.after), caller.visible(None), wanted.limit)
+        return subscription.page(subscription.known(wanted.after), wanted.limit)
     except Rejection as rejection:
         return rejection

@@ -6,7 +6,7 @@ from uuid import UUID
 from pydantic import ConfigDict, Field
 
 from application.access.audit import Action
-from application.access.keys import MAX_LIFETIME, MAX_LOCATIONS, Issued
+from application.access.keys import MAX_LIFETIME, MAX_LOCATIONS_PER_KEY, Issued
 from application.access.roles import Role
 from application.tables.access import ApiKey, AuditEntry
 from interface.api.schemas.base import RequestBody, Timestamp, Wire, example
@@ -19,7 +19,7 @@ class NewKey(RequestBody):
 
     name: str
     role: Annotated[Role, Field(strict=False)]
-    locations: Annotated[list[str], Field(default_factory=list, max_length=MAX_LOCATIONS)]
+    locations: Annotated[list[str], Field(default_factory=list, max_length=MAX_LOCATIONS_PER_KEY)]
     expires_in_days: Annotated[int | None, Field(ge=1, le=MAX_LIFETIME.days)] = None
 
 

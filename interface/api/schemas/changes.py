@@ -10,7 +10,7 @@ from pydantic import BaseModel, Field, TypeAdapter, ValidationError
 from application.following.changes import ChangePage
 from application.parsing.spellings import read_whole_number
 from application.parsing.transactions import WholeNumber
-from application.persistence.reader import Change
+from application.projections import Change
 from application.projections.item_changes import ItemChange
 from application.projections.movements import Movement
 from domain.transaction import TransactionType
@@ -18,18 +18,18 @@ from interface.api.schemas.base import CoveredAt, DeviceTime, Timestamp, Wire, e
 from interface.api.schemas.paging import Limit, WantedLabel
 from interface.api.validation import invalid
 
-REMEMBERED: Final = 10_000
+CACHED_CHANGES: Final = 10_000
 """Changes whose JSON is kept, because many follow them."""
 
-MAX_WAIT: Final = 30
+MAX_WAIT_SECONDS: Final = 30
 """Seconds that a request for changes may wait."""
 
-MAX_BOOKMARK: Final = 100
+MAX_BOOKMARK_LENGTH: Final = 100
 """Characters."""
 
 _AFTER = "`nextAfter` of the last answer. Without it, from the beginning."
 
-_EVENT_OF: Final = {
+EVENT_OF_TYPE: Final = {
     TransactionType.INBOUND: "InboundRecorded",
     TransactionType.OUTBOUND: "OutboundRecorded",
     TransactionType.ADJUST: "Adjusted",
@@ -40,7 +40,7 @@ _EVENT_OF: Final = {
 class Wanted(BaseModel):
     """Which changes are asked for."""
 
-    after: Annotated[str | None, Field(max_length=MAX_BOOKMARK, description=_AFTER)] = None
+    after: Annotated[str | None, Field(max_length=MAX_BOOKMARK_LENGTH, description=_AFTER)] = None
     location: WantedLabel = None
 
 
@@ -49,7 +49,8 @@ class PageWanted(Wanted):
 
     limit: Limit = 100
     wait: Annotated[
-        float, Field(ge=0, le=MAX_WAIT, description="Seconds to wait where there is no change.")
+        float,
+        Field(ge=0, le=MAX_WAIT_SECONDS, description="Seconds to wait where there is no change."),
     ] = 0
 
 
@@ -145,7 +146,7 @@ class ChangeRecord(Wire):
 
     @classmethod
     def of(cls, change: Change) -> "ChangeRecord":
-        kind = change.kind if isinstance(change, ItemChange) else _EVENT_OF[change.type]
+        kind = change.kind if isinstance(change, ItemChange) else EVENT_OF_TYPE[change.type]
         return cls.model_construct(
             position=change.position,
             kind=kind,
@@ -193,7 +194,7 @@ def page_json(page: ChangePage) -> str:
     )
 
 
-@lru_cache(REMEMBERED)
+@lru_cache(CACHED_CHANGES)
 def _change_json(change: Change) -> str:
     return _CHANGE.dump_json(ChangeRecord.of(change), by_alias=True).decode()
 

@@ -13,9 +13,9 @@ from domain.labels import kept_form
 from domain.limits import MAX_QUANTITY, MAX_TEXT_LENGTH
 from interface.api.schemas.base import QueryInstant
 
-MAX_LIMIT: Final = 1_000
+MAX_ROWS_PER_PAGE: Final = 1_000
 
-Limit = Annotated[int, Field(ge=1, le=MAX_LIMIT, description="Rows a page.")]
+Limit = Annotated[int, Field(ge=1, le=MAX_ROWS_PER_PAGE, description="Rows a page.")]
 Cursor = Annotated[str | None, Field(max_length=2_000, description="`nextCursor` of a page.")]
 
 WantedText = Annotated[str | None, Field(max_length=MAX_TEXT_LENGTH, pattern=r"^[^\x00]*$")]

@@ -7,7 +7,8 @@ from uuid import UUID
 from pydantic import Field
 
 from application.review import Correction
-from application.tables.rejected import RejectedTransaction, Standing
+from application.tables import rejected
+from application.tables.rejected import RejectionStatus
 from interface.api.codes import RejectionCode
 from interface.api.problems import wire_details
 from interface.api.schemas.base import (
@@ -22,7 +23,7 @@ from interface.api.schemas.base import (
 from interface.api.schemas.paging import WantedLabel, WantedText
 
 
-class RejectedRecord(Wire):
+class RejectedTransaction(Wire):
     """A transaction that was not recorded."""
 
     model_config = example(
@@ -71,13 +72,15 @@ class RejectedRecord(Wire):
     ]
     first_rejected_at: Timestamp
     rejected_at: Annotated[Timestamp, Field(description="The last time.")]
-    status: Annotated[Standing, Field(description="`resolved` is what was recorded after all.")]
+    status: Annotated[
+        RejectionStatus, Field(description="`resolved` is what was recorded after all.")
+    ]
     closed_at: Timestamp | None
     closed_by: str | None
     reason: Annotated[str | None, Field(description="Why it was dismissed.")]
 
     @classmethod
-    def of(cls, row: RejectedTransaction) -> "RejectedRecord":
+    def of(cls, row: rejected.RejectedTransaction) -> "RejectedTransaction":
         return cls.model_construct(
             rejection_id=row.rejection_id,
             local_id=row.local_id,
@@ -93,15 +96,15 @@ class RejectedRecord(Wire):
             moved_at=row.moved_at,
             first_rejected_at=row.first_rejected_at,
             rejected_at=row.rejected_at,
-            status=Standing(row.standing),
+            status=RejectionStatus(row.status),
             closed_at=row.closed_at,
             closed_by=row.closed_by,
             reason=row.closing_reason,
         )
 
 
-class RejectionPage(Wire):
-    items: list[RejectedRecord]
+class RejectedTransactionPage(Wire):
+    items: list[RejectedTransaction]
     next_cursor: str | None
 
 
@@ -147,7 +150,7 @@ class Retry(RequestBody):
         return None if self.adjustment is None else Correction(**self.adjustment.model_dump())
 
 
-class RejectionFilter(RequestBody):
+class RejectedTransactionFilter(RequestBody):
     """Which open rejections are meant; what is left out does not matter."""
 
     location: WantedLabel = None
@@ -169,7 +172,7 @@ class BulkDismissal(RequestBody):
     model_config = example(reason="the scanner was broken", filter={"device": "scanner-7"})
 
     reason: str
-    filter: RejectionFilter
+    filter: RejectedTransactionFilter
 
 
 class Dismissed(Wire):

@@ -8,8 +8,8 @@ from pydantic import Field
 from application.parsing.transactions import WholeNumber
 from application.projections.projection import Recorded
 from application.recording.sync import stock_take
-from application.status import Fate
-from application.tables.rejected import RejectedTransaction, Standing
+from application.status import Status
+from application.tables.rejected import RejectedTransaction, RejectionStatus
 from interface.api.codes import RejectionCode
 from interface.api.problems import wire_details
 from interface.api.schemas.base import (
@@ -23,7 +23,7 @@ from interface.api.schemas.base import (
 )
 from interface.api.schemas.sync import StockTakeResult
 
-MAX_STATUSES: Final = 10_000
+MAX_IDS_PER_REQUEST: Final = 10_000
 """Transactions asked after at once."""
 
 
@@ -32,7 +32,7 @@ class StatusRequest(RequestBody):
 
     model_config = example(localIds=["6f1c2f0e-8c43-4a57-9d0b-5a8d2f9a3b01"])
 
-    local_ids: Annotated[list[SentId], Field(max_length=MAX_STATUSES)]
+    local_ids: Annotated[list[SentId], Field(max_length=MAX_IDS_PER_REQUEST)]
 
 
 class TransactionStatus(Wire):
@@ -71,7 +71,7 @@ class TransactionStatus(Wire):
     ] = None
 
     @classmethod
-    def of(cls, local_id: UUID, fate: Fate) -> "TransactionStatus":
+    def of(cls, local_id: UUID, fate: Status) -> "TransactionStatus":
         match fate:
             case None:
                 return cls(local_id=local_id, status="unknown")
@@ -84,7 +84,7 @@ class TransactionStatus(Wire):
                     message=fate.message,
                     details=wire_details(fate.details),
                     rejected_at=fate.rejected_at,
-                    dismissed=fate.standing == Standing.DISMISSED,
+                    dismissed=fate.status == RejectionStatus.DISMISSED,
                 )
             case Recorded(position, event):
                 return cls(

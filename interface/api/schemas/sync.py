@@ -10,7 +10,7 @@ from fastapi import Response
 from pydantic import Field
 
 from application.following.changes import ChangePage
-from application.parsing.batch import Failed
+from application.parsing.batch import FailedElement
 from application.parsing.fields import FieldWarning
 from application.parsing.items import ItemElement
 from application.parsing.transactions import Instant, TransactionElement, WholeNumber
@@ -22,7 +22,7 @@ from interface.api.codes import RejectionCode, WarningCode
 from interface.api.problems import wire_details
 from interface.api.schemas.base import CoveredAt, Timestamp, Wire, example, is_none, wire_time
 from interface.api.schemas.changes import ChangeList, page_json
-from interface.api.schemas.paging import MAX_LIMIT
+from interface.api.schemas.paging import MAX_ROWS_PER_PAGE
 
 EXAMPLE_ITEM_ID = "25611397-d162-5417-9427-6c759c4ceb9c"
 
@@ -67,12 +67,13 @@ class SyncRequest(Wire):
         Field(description="`nextAfter` of the last answer, to be told what changed since as well."),
     ] = None
     limit: Annotated[
-        int | None, Field(ge=1, le=MAX_LIMIT, description="Changes at the most; 100, if left out.")
+        int | None,
+        Field(ge=1, le=MAX_ROWS_PER_PAGE, description="Changes at the most; 100, if left out."),
     ] = None
 
 
 class FieldWarningRecord(Wire):
-    """Something in an element that was passed over. The element was judged without it."""
+    """Something in an element that was passed over. The element was decided without it."""
 
     code: WarningCode
     field: str
@@ -130,7 +131,7 @@ class FailedTransaction(Wire):
 
 class RegisteredItem(Wire):
     """What became of an item of the batch. `differs`: it is there with other details, which stand;
-    its transactions are judged nevertheless."""
+    its transactions are decided nevertheless."""
 
     index: Annotated[int, Field(description="In the batch's list `items`, from 0.")]
     status: Literal["registered", "known", "differs", "failed"]
@@ -263,7 +264,9 @@ def _synced(synced: Synced, warnings: Mapping[int, Sequence[FieldWarning]]) -> d
     return told
 
 
-def _failed(failed: Failed, warnings: Mapping[int, Sequence[FieldWarning]]) -> dict[str, Any]:
+def _failed(
+    failed: FailedElement, warnings: Mapping[int, Sequence[FieldWarning]]
+) -> dict[str, Any]:
     return {
         "index": failed.index,
         "localId": failed.local_id,

@@ -28,7 +28,7 @@ QUANTITY = 3
 OCCURRED_AT = datetime(2026, 1, 8, 0, 14, 3, tzinfo=UTC)
 DEVICE = "scanner-7"
 REFERENCE = "po:1182"
-FILLED = 10_000
+EVENTS_PER_COMMIT = 10_000
 """Events a commit, where a ledger is made large."""
 
 DETAILS = ItemDetails(name="An item like any other", unit="piece")
@@ -84,7 +84,7 @@ class Shop:
         """Until there are so many."""
         while (first := len(self.items)) < items:
             made: list[StockItemEvent] = []
-            for number in range(first, min(first + FILLED, items)):
+            for number in range(first, min(first + EVENTS_PER_COMMIT, items)):
                 item = StockItem.register(
                     "main", f"SKU-{number:05}", DETAILS, by=CALLER.actor, recorded_at=utc_now()
                 )
@@ -95,21 +95,21 @@ class Shop:
     def fill(self, events: int, items: list[UUID] | None = None) -> None:
         """Until the ledger has so many, on these items in turn, without deciding anything."""
         among = self.items if items is None else items
-        with self.ledger.recorder.transaction() as transaction:
-            loaded = self.ledger.load(transaction, among)
+        with self.ledger.recorder.unit_of_work() as unit_of_work:
+            loaded = self.ledger.load(unit_of_work, among)
         turns = cycle(among)
         while (missing := events - self.ledger.recorder.head()) > 0:
             now = utc_now()
             made: list[StockItemEvent] = []
-            for item_id in islice(turns, min(missing, FILLED)):
+            for item_id in islice(turns, min(missing, EVENTS_PER_COMMIT)):
                 item = loaded[item_id]
                 item.pending_events.clear()
                 made.append(item.record(_any(item_id), by=CALLER.actor, recorded_at=now))
             self._append(made)
 
     def _append(self, events: list[StockItemEvent]) -> None:
-        with self.ledger.recorder.transaction() as transaction:
-            self.ledger.append(transaction, events)
+        with self.ledger.recorder.unit_of_work() as unit_of_work:
+            self.ledger.append(unit_of_work, events)
 
     def batches(self, size: int, rounds: int, mix: Mix, first: int = 0) -> list[Batch]:
         """So many batches for one sender, each after the other."""

@@ -14,16 +14,10 @@ import pytest
 from application.items import ItemService
 from application.ledger.ledger import Ledger
 from application.ledger.retry import MAX_ATTEMPTS
-from application.persistence.unit_of_work import Latest, LedgerTransaction
+from application.persistence.unit_of_work import Latest, UnitOfWork
 from application.recording.sync import SyncService
-from tests.support.shop import (
-    CLERK,
-    Clock,
-    assert_read_models_equal_replay,
-    element,
-    on_hand,
-    register,
-)
+from tests.support.builders import CLERK, Clock, element, register
+from tests.support.ledger_checks import assert_read_models_equal_replay, on_hand
 
 Rival = Callable[[], object]
 
@@ -31,7 +25,7 @@ Rival = Callable[[], object]
 class StaleReads:
     """A unit of work that answers with what was read before it began."""
 
-    def __init__(self, inner: LedgerTransaction, early: LedgerTransaction) -> None:
+    def __init__(self, inner: UnitOfWork, early: UnitOfWork) -> None:
         self._inner = inner
         self._early = early
 
@@ -45,8 +39,8 @@ class StaleReads:
 class Remembered:
     """What one transaction read, kept for after its end."""
 
-    def __init__(self, transaction: LedgerTransaction, item_ids: Sequence[UUID]) -> None:
-        self._latest = {found.event.originator_id: found for found in transaction.latest(item_ids)}
+    def __init__(self, unit_of_work: UnitOfWork, item_ids: Sequence[UUID]) -> None:
+        self._latest = {found.event.originator_id: found for found in unit_of_work.latest(item_ids)}
 
     def latest(self, item_ids: Sequence[UUID]) -> Sequence[Latest]:
         return [self._latest[item_id] for item_id in item_ids]
@@ -55,13 +49,13 @@ class Remembered:
 @pytest.fixture
 def races(ledger: Ledger, monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
     """Lets each of these rivals commit, one an attempt, after the items were read."""
-    begin = ledger.recorder.transaction
+    begin = ledger.recorder.unit_of_work
 
     def against(item_ids: Sequence[UUID], rivals: list[Rival]) -> None:
         waiting = list(rivals)
 
         @contextmanager
-        def transaction() -> Iterator[LedgerTransaction]:
+        def unit_of_work_begun() -> Iterator[UnitOfWork]:
             if not waiting:
                 with begin() as inner:
                     yield inner
@@ -70,22 +64,22 @@ def races(ledger: Ledger, monkeypatch: pytest.MonkeyPatch) -> Callable[..., None
             with begin() as early:
                 remembered = Remembered(early, item_ids)
             with monkeypatch.context() as undisturbed:
-                undisturbed.setattr(ledger.recorder, "transaction", begin)
+                undisturbed.setattr(ledger.recorder, "unit_of_work", begin)
                 rival()
             with begin() as inner:
                 yield StaleReads(inner, remembered)  # type: ignore[arg-type,misc]
 
-        monkeypatch.setattr(ledger.recorder, "transaction", transaction)
+        monkeypatch.setattr(ledger.recorder, "unit_of_work", unit_of_work_begun)
 
     return against
 
 
 @pytest.fixture(autouse=True)
 def _no_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("application.ledger.retry.MAX_PAUSE", 0)
+    monkeypatch.setattr("application.ledger.retry.MAX_PAUSE_SECONDS", 0)
 
 
-def test_lost_race_is_judged_again_with_what_the_winner_left(
+def test_lost_race_is_decided_again_with_what_the_winner_left(
     ledger: Ledger, items: ItemService, clock: Clock, races: Callable[..., None]
 ) -> None:
     sync, rival = SyncService(ledger, clock), SyncService(ledger, clock)

@@ -1,4 +1,4 @@
-"""Whether the ledger can be written: told by a write, as nothing else can tell."""
+"""The probe: whether the ledger can be read and written. Only a write can tell that writes work."""
 
 import time
 from threading import Lock
@@ -6,16 +6,17 @@ from typing import Final
 
 from application.clock import Clock
 from application.persistence.errors import StoreUnavailable
+from application.persistence.filters import ItemFilter
 from application.persistence.recorder import LedgerRecorder
 from application.tables.properties import PROPERTIES, Property
 from application.tables.table import Upsert
 
-PROBE_SECONDS: Final = 5.0
+PROBE_INTERVAL_SECONDS: Final = 5.0
 """Between two writes, however often is asked."""
 
 
-class WriteProbe:
-    """Remembers what its last write has told."""
+class Probe:
+    """Reads each time; writes now and then, and remembers what that told."""
 
     def __init__(self, recorder: LedgerRecorder, clock: Clock) -> None:
         self._recorder = recorder
@@ -23,6 +24,11 @@ class WriteProbe:
         self._lock = Lock()
         self._began_at = float("-inf")
         self._failure: StoreUnavailable | None = None
+
+    def require_readable(self) -> None:
+        """Raises StoreUnavailable where events or read models can't be read."""
+        self._recorder.head()
+        self._recorder.select_items(ItemFilter(), after=None, limit=1)
 
     def require_writable(self) -> None:
         """Raises StoreUnavailable where the database can't be written: it is full, say, or no
@@ -32,21 +38,21 @@ class WriteProbe:
                 self._probe()
             finally:
                 self._lock.release()
-        elif time.monotonic() - self._began_at > PROBE_SECONDS:
+        elif time.monotonic() - self._began_at > PROBE_INTERVAL_SECONDS:
             raise StoreUnavailable("a write takes long")
         if self._failure is not None:
             raise self._failure
 
     def _probe(self) -> None:
-        if time.monotonic() - self._began_at > PROBE_SECONDS:
+        if time.monotonic() - self._began_at > PROBE_INTERVAL_SECONDS:
             self._began_at = time.monotonic()
             self._failure = self._write()
 
     def _write(self) -> StoreUnavailable | None:
         row = Property("probed_at", self._clock().isoformat())
         try:
-            with self._recorder.transaction() as transaction:
-                transaction.write(PROPERTIES, [Upsert([row])])
+            with self._recorder.unit_of_work() as unit_of_work:
+                unit_of_work.write(PROPERTIES, [Upsert([row])])
         except StoreUnavailable as error:
             return error
         return None

@@ -17,19 +17,9 @@ from application.persistence.filters import MovementFilter, RejectedFilter
 from application.recording.sync import SyncService
 from domain.errors import UnknownVersion
 from domain.stock_item import ItemDetails, StockItem
-from tests.support.shop import CLERK, Clock, element, execute, register
-
-ENDLESS = {
-    "sqlite": "WITH RECURSIVE n (x) AS (VALUES (1) UNION ALL SELECT x + 1 FROM n) "
-    "SELECT max(x) FROM n",
-    "postgres": "SELECT pg_sleep(3600)",
-}
-
-
-def endless(ledger: Ledger) -> None:
-    kind = "sqlite" if "sqlite" in type(ledger.recorder).__module__ else "postgres"
-    with ledger.recorder.reading() as run:  # type: ignore[attr-defined]
-        run(ENDLESS[kind], ())
+from tests.support.builders import CLERK, Clock, element, register
+from tests.support.endless import endless
+from tests.support.ledger_checks import execute
 
 
 def test_read_is_ended_from_another_thread(ledger: Ledger, items: ItemService) -> None:

@@ -1,61 +1,27 @@
-"""A small shop to test with: a clock, items, and elements of batches as devices write them."""
+"""What a ledger holds, and whether it is sound."""
 
-from datetime import UTC, datetime, timedelta
 from typing import Any
-from uuid import UUID, uuid4
+from uuid import UUID
 
-from application.access.principal import Principal
-from application.access.roles import Role
-from application.items import ItemService
 from application.ledger.ledger import Ledger
-from application.parsing.batch import Failed
+from application.parsing.batch import FailedElement
 from application.persistence.filters import ItemFilter, MovementFilter
 from application.projections import PROJECTIONS
 from application.projections.item_changes import ItemChange
 from application.projections.projection import Recorded
 from application.recording.sync import SyncResult
 from application.tables.table import Insert
-from domain.actor import Actor
 from domain.events import StockItemEvent
-from domain.stock_item import ItemDetails, StockItem
+from domain.stock_item import StockItem
 
-CLERK = Principal(Actor("clerk"), Role.ADMIN)
-"""A clerk of a shop so small that one does everything."""
 EVERYTHING = 1_000_000
-
-
-class Clock:
-    """A clock that moves by a second at each look."""
-
-    def __init__(self) -> None:
-        self.now = datetime(2026, 1, 8, 9, 0, tzinfo=UTC)
-
-    def __call__(self) -> datetime:
-        self.now += timedelta(seconds=1)
-        return self.now
-
-
-def register(items: ItemService, sku: str = "TEA-250", location: str = "main") -> UUID:
-    """The id of an item, registered where it is not."""
-    details = ItemDetails(name=f"Name of {sku}", unit="piece", safety_stock=5)
-    return items.register(location, sku, details, CLERK)[0].id
-
-
-def element(type: str, item_id: UUID, quantity: int, **more: Any) -> dict[str, Any]:
-    """One element of a batch, under a new `localId` unless one is given."""
-    return {
-        "localId": str(uuid4()),
-        "type": type,
-        "itemId": str(item_id),
-        "quantity": quantity,
-    } | more
 
 
 def codes(result: SyncResult) -> list[str]:
     return [failed.rejection.code for failed in result.failed]
 
 
-def only_failure(result: SyncResult) -> Failed:
+def only_failure(result: SyncResult) -> FailedElement:
     (failed,) = result.failed
     assert not result.synced
     return failed

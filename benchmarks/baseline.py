@@ -10,7 +10,7 @@ from application.parsing.transactions import read_element
 from application.projections import PROJECTIONS
 from application.projections.projection import Recorded
 from benchmarks.databases import Commit, Database
-from benchmarks.shop import CALLER, Shop, shop
+from benchmarks.workload import CALLER, Shop, shop
 from domain.stock_item import StockItem
 
 

@@ -15,13 +15,13 @@ import apsw
 import msgspec
 from eventsourcing.persistence import Notification, StoredEvent
 
-from application.persistence.errors import lost_race
+from application.persistence.errors import unique_violation
 from application.persistence.sql_tables import Statement
 from application.persistence.sqlite.bulk import in_bulk, values
 from application.persistence.sqlite.tables import sqlite_table
 from application.persistence.unit_of_work import Latest, LevelState
-from application.tables.rejected import REJECTED, RejectedTransaction, Standing
-from application.tables.table import Table, Write
+from application.tables.rejected import REJECTED, RejectedTransaction, RejectionStatus
+from application.tables.table import RowT, Table, Write
 from domain.actor import Actor
 
 STATE: Final = "e.state"
@@ -41,7 +41,7 @@ JOIN rejected_transactions AS r ON r.local_id = substr(?1, place.value, 16)
 OPEN_REJECTIONS = f"""
 SELECT count(*) FROM (
     SELECT 1 FROM rejected_transactions
-    WHERE actor = ? AND standing = '{Standing.OPEN}'
+    WHERE actor = ? AND status = '{RejectionStatus.OPEN}'
       AND key_id IS NOT DISTINCT FROM ? LIMIT ?
 ) AS found
 """  # noqa: S608
@@ -53,7 +53,7 @@ JOIN rejected_transactions AS r ON r.rejection_id = substr(?1, place.value, 16)
 """
 
 OPEN_MALFORMED = f"""
-malformed AND standing = '{Standing.OPEN}' AND local_id IN (
+malformed AND status = '{RejectionStatus.OPEN}' AND local_id IN (
     SELECT substr(?1, place.value, 16) FROM json_each(?2) AS place
 )
 """  # noqa: S608
@@ -105,14 +105,14 @@ SELECT EXISTS (
 """
 
 
-REMEMBERED_IDS: Final = 65_536
+CACHED_IDS: Final = 65_536
 
-LAST: Final = 2**63 - 1
+MAX_POSITION: Final = 2**63 - 1
 """No position and no version lies behind it."""
 
 
-class SQLiteLedgerTransaction:
-    """A `LedgerTransaction` on an open cursor."""
+class SQLiteUnitOfWork:
+    """A `UnitOfWork` on an open cursor."""
 
     def __init__(self, cursor: apsw.Cursor) -> None:
         self._cursor = cursor
@@ -144,7 +144,7 @@ class SQLiteLedgerTransaction:
         self, position: int, limit: int, topics: Sequence[str] = (), *, upto: int | None = None
     ) -> list[Notification]:
         among = f"AND topic IN ({', '.join('?' * len(topics))})" if topics else ""
-        last = LAST if upto is None else upto
+        last = MAX_POSITION if upto is None else upto
         statement = EVENTS_AFTER.format(among=among)
         return self._notifications(statement, [position, last, *topics, limit])
 
@@ -153,7 +153,11 @@ class SQLiteLedgerTransaction:
     ) -> list[StoredEvent]:
         """As the library's recorders do."""
         statement = SELECT_EVENTS.format(order="DESC" if desc else "ASC")
-        bounds = [gt or 0, LAST if lte is None else lte, LAST if limit is None else limit]
+        bounds = [
+            gt or 0,
+            MAX_POSITION if lte is None else lte,
+            MAX_POSITION if limit is None else limit,
+        ]
         return self._stored_events(statement, [item_id.bytes, *bounds])
 
     def last_event(self) -> StoredEvent | None:
@@ -173,7 +177,7 @@ class SQLiteLedgerTransaction:
         positions = [notification.id for notification in notifications]
         self._insert(positions, notifications, local_ids)
 
-    def write(self, table: Table, writes: Sequence[Write]) -> None:
+    def write(self, table: Table[Any], writes: Sequence[Write]) -> None:
         target = sqlite_table(table)
         for write in writes:
             self._execute_all(target.statements(write))
@@ -182,7 +186,7 @@ class SQLiteLedgerTransaction:
         target = sqlite_table(REJECTED)
         key = target.encode_value("local_id", name)
         rows = self._rows(target.select("local_id = ? OR rejection_id = ?"), (key, key))
-        return [RejectedTransaction(*target.decode(row)) for row in rows]
+        return [target.decode(row) for row in rows]
 
     def open_rejections(self, actor: Actor, at_most: int) -> int:
         ((number,),) = self._rows(OPEN_REJECTIONS, (actor.name, actor.key_id, at_most))
@@ -195,19 +199,25 @@ class SQLiteLedgerTransaction:
     def open_malformed(self, local_ids: Sequence[UUID]) -> list[RejectedTransaction]:
         target = sqlite_table(REJECTED)
         rows = self._rows(target.select(OPEN_MALFORMED), _ids(local_ids))
-        return [RejectedTransaction(*target.decode(row)) for row in rows]
+        return [target.decode(row) for row in rows]
 
-    def delete(self, table: Table, keys: Sequence[Any]) -> None:
+    def delete(self, table: Table[Any], keys: Sequence[Any]) -> None:
         target = sqlite_table(table)
         for key in keys:
             value = target.encode_value(table.key, key)
             self._cursor.execute(f"DELETE FROM {table.name} WHERE {table.key} = ?", (value,))  # noqa: S608
 
-    def delete_before(self, table: Table, column: str, instant: datetime) -> None:
+    def delete_before(self, table: Table[Any], column: str, instant: datetime) -> None:
         value = sqlite_table(table).encode_value(column, instant)
         self._cursor.execute(f"DELETE FROM {table.name} WHERE {column} < ?", (value,))  # noqa: S608
 
-    def rows(self, table: Table) -> list[tuple[Any, ...]]:
+    def row(self, table: Table[RowT], key: Any) -> RowT | None:
+        target = sqlite_table(table)
+        value = target.encode_value(table.key, key)
+        rows = self._rows(target.select(f"{table.key} = ?"), [value])
+        return next((target.decode(row) for row in rows), None)
+
+    def rows(self, table: Table[RowT]) -> list[RowT]:
         target = sqlite_table(table)
         rows = self._rows(f"SELECT {target.columns} FROM {table.name}")  # noqa: S608
         return [target.decode(row) for row in rows]
@@ -221,15 +231,15 @@ class SQLiteLedgerTransaction:
     def run(self, statement: str) -> None:
         self._cursor.execute(statement)
 
-    def create_table(self, table: Table) -> None:
+    def create_table(self, table: Table[Any]) -> None:
         if not self._rows("SELECT 1 FROM sqlite_schema WHERE name=?", (table.name,)):
             for statement in sqlite_table(table).create():
                 self._cursor.execute(statement)
 
-    def drop_table(self, table: Table) -> None:
+    def drop_table(self, table: Table[Any]) -> None:
         self._cursor.execute(f"DROP TABLE IF EXISTS {table.name}")
 
-    def replace_table(self, live: Table, shadow: Table) -> Table:
+    def replace_table(self, live: Table[Any], shadow: Table[Any]) -> Table[Any]:
         old = live.replaced()
         self.drop_table(old)
         self._cursor.execute(f"ALTER TABLE {live.name} RENAME TO {old.name}")
@@ -282,20 +292,22 @@ class SQLiteLedgerTransaction:
         try:
             self._execute_all(in_bulk(rows, insert_events))
         except apsw.ConstraintError as error:
-            raise lost_race(self._contended(rows, positions[0] - 1), error) from error
+            raise unique_violation(
+                self._conflicting_items(rows, positions[0] - 1), error
+            ) from error
 
     def _execute_all(self, statements: Iterable[Statement]) -> None:
         for statement, parameters in statements:
             self._cursor.execute(statement, parameters)
 
-    def _contended(self, rows: Sequence[tuple[Any, ...]], head: int) -> set[UUID]:
+    def _conflicting_items(self, rows: Sequence[tuple[Any, ...]], head: int) -> set[UUID]:
         """The items one of whose versions or `local_id`s is taken, up to the position `head`."""
-        contended = set()
+        conflicting = set()
         for _, item_id, version, _, _, local_id in rows:
             ((is_taken,),) = self._rows(TAKEN, (local_id, item_id, version, head))
             if is_taken:
-                contended.add(UUID(bytes=item_id))
-        return contended
+                conflicting.add(UUID(bytes=item_id))
+        return conflicting
 
 
 def insert_events(number: int) -> str:
@@ -309,7 +321,7 @@ def read_head(cursor: apsw.Cursor) -> int:
     return int(position)
 
 
-@lru_cache(REMEMBERED_IDS)
+@lru_cache(CACHED_IDS)
 def read_id(stored: bytes) -> UUID:
     """Remembered: who reads many events meets the same items again and again."""
     return UUID(bytes=stored)

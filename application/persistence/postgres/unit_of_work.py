@@ -1,4 +1,4 @@
-"""The unit of work on PostgreSQL. It locks the items that it judges, and nothing else."""
+"""The unit of work on PostgreSQL. It locks the items that it decides on, and nothing else."""
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime
@@ -11,14 +11,14 @@ from psycopg import Connection
 
 from application.persistence.postgres.datastore import execute
 from application.persistence.postgres.positions import (
-    ANNOUNCE_FLOOR,
+    ANNOUNCE_LOW_WATER_MARK,
     SET_POSITION,
     TAKE_POSITIONS,
 )
 from application.persistence.postgres.tables import postgres_table
 from application.persistence.unit_of_work import Latest, LevelState
-from application.tables.rejected import REJECTED, RejectedTransaction, Standing
-from application.tables.table import Table, Write
+from application.tables.rejected import REJECTED, RejectedTransaction, RejectionStatus
+from application.tables.table import RowT, Table, Write
 from domain.actor import Actor
 
 # In one order, so that two units of work can't wait for each other.
@@ -41,7 +41,7 @@ SELECT DISTINCT local_id FROM rejected_transactions WHERE local_id = ANY(%b)
 OPEN_REJECTIONS = f"""
 SELECT count(*) FROM (
     SELECT 1 FROM rejected_transactions
-    WHERE actor = %s AND standing = '{Standing.OPEN}'
+    WHERE actor = %s AND status = '{RejectionStatus.OPEN}'
       AND key_id IS NOT DISTINCT FROM %s::text LIMIT %s
 ) AS found
 """  # noqa: S608
@@ -51,7 +51,7 @@ SELECT rejection_id FROM rejected_transactions WHERE rejection_id = ANY(%b)
 """
 
 OPEN_MALFORMED = f"""
-malformed AND standing = '{Standing.OPEN}' AND local_id = ANY(%b)
+malformed AND status = '{RejectionStatus.OPEN}' AND local_id = ANY(%b)
 ORDER BY rejection_id FOR UPDATE
 """
 
@@ -112,7 +112,7 @@ SELECT EXISTS (SELECT FROM pg_tables WHERE schemaname = current_schema() AND tab
 """
 
 
-LAST: Final = 2**63 - 1
+MAX_POSITION: Final = 2**63 - 1
 """No position lies behind it."""
 
 
@@ -124,8 +124,8 @@ class Key(NamedTuple):
     local_id: UUID | None
 
 
-class PostgresLedgerTransaction:
-    """A `LedgerTransaction` on a connection that pipelines."""
+class PostgresUnitOfWork:
+    """A `UnitOfWork` on a connection that pipelines."""
 
     def __init__(self, connection: Connection[Any], appended: list[Key]) -> None:
         """`appended` takes the keys of what is appended, for the case that one is taken."""
@@ -156,7 +156,7 @@ class PostgresLedgerTransaction:
         return [StoredEvent(*row) for row in rows]
 
     def events_after(
-        self, position: int, limit: int, topics: Sequence[str] = (), *, upto: int = LAST
+        self, position: int, limit: int, topics: Sequence[str] = (), *, upto: int = MAX_POSITION
     ) -> list[Notification]:
         parameters = [position, upto, not topics, list(topics), limit]
         return [Notification(*row) for row in self._execute(EVENTS_AFTER, parameters)]
@@ -167,7 +167,7 @@ class PostgresLedgerTransaction:
     def append(
         self, events: Sequence[StoredEvent], local_ids: Sequence[UUID | None]
     ) -> Sequence[int]:
-        self._execute(ANNOUNCE_FLOOR)
+        self._execute(ANNOUNCE_LOW_WATER_MARK)
         positions = [position for (position,) in self._execute(TAKE_POSITIONS, [len(events)])]
         self._insert(positions, events, local_ids)
         return positions
@@ -176,11 +176,11 @@ class PostgresLedgerTransaction:
         self, notifications: Sequence[Notification], local_ids: Sequence[UUID | None]
     ) -> None:
         positions = [notification.id for notification in notifications]
-        self._execute(ANNOUNCE_FLOOR)
+        self._execute(ANNOUNCE_LOW_WATER_MARK)
         self._execute(SET_POSITION, [positions[-1]])
         self._insert(positions, notifications, local_ids)
 
-    def write(self, table: Table, writes: Sequence[Write]) -> None:
+    def write(self, table: Table[Any], writes: Sequence[Write]) -> None:
         target = postgres_table(table)
         for write in writes:
             for statement, parameters in target.statements(write):
@@ -190,7 +190,7 @@ class PostgresLedgerTransaction:
         target = postgres_table(REJECTED)
         condition = "local_id = %s OR rejection_id = %s ORDER BY rejection_id FOR UPDATE"
         rows = self._execute(target.select(condition), [name, name])
-        return [RejectedTransaction(*target.decode(row)) for row in rows]
+        return [target.decode(row) for row in rows]
 
     def open_rejections(self, actor: Actor, at_most: int) -> int:
         ((number,),) = self._execute(OPEN_REJECTIONS, [actor.name, actor.key_id, at_most])
@@ -203,15 +203,21 @@ class PostgresLedgerTransaction:
     def open_malformed(self, local_ids: Sequence[UUID]) -> list[RejectedTransaction]:
         target = postgres_table(REJECTED)
         rows = self._execute(target.select(OPEN_MALFORMED), [list(local_ids)])
-        return [RejectedTransaction(*target.decode(row)) for row in rows]
+        return [target.decode(row) for row in rows]
 
-    def delete(self, table: Table, keys: Sequence[Any]) -> None:
+    def delete(self, table: Table[Any], keys: Sequence[Any]) -> None:
         self._execute(f"DELETE FROM {table.name} WHERE {table.key} = ANY(%b)", [list(keys)])  # noqa: S608
 
-    def delete_before(self, table: Table, column: str, instant: datetime) -> None:
+    def delete_before(self, table: Table[Any], column: str, instant: datetime) -> None:
         self._execute(f"DELETE FROM {table.name} WHERE {column} < %s", [instant])  # noqa: S608
 
-    def rows(self, table: Table) -> list[tuple[Any, ...]]:
+    def row(self, table: Table[RowT], key: Any) -> RowT | None:
+        target = postgres_table(table)
+        value = target.encode_value(table.key, key)
+        rows = self._execute(target.select(f"{table.key} = %s"), [value])
+        return next((target.decode(row) for row in rows), None)
+
+    def rows(self, table: Table[RowT]) -> list[RowT]:
         target = postgres_table(table)
         rows = self._execute(f"SELECT {target.columns} FROM {table.name}")  # noqa: S608
         return [target.decode(row) for row in rows]
@@ -225,17 +231,17 @@ class PostgresLedgerTransaction:
     def run(self, statement: str) -> None:
         self._execute(statement)
 
-    def create_table(self, table: Table) -> None:
+    def create_table(self, table: Table[Any]) -> None:
         if not self._exists(table):
             self.lock_schema()
             if not self._exists(table):
                 for statement in postgres_table(table).create():
                     self._execute(statement)
 
-    def drop_table(self, table: Table) -> None:
+    def drop_table(self, table: Table[Any]) -> None:
         self._execute(f"DROP TABLE IF EXISTS {table.name}")
 
-    def replace_table(self, live: Table, shadow: Table) -> Table:
+    def replace_table(self, live: Table[Any], shadow: Table[Any]) -> Table[Any]:
         old = live.replaced()
         self.drop_table(old)
         self._execute(f"ALTER TABLE {live.name} RENAME TO {old.name}")
@@ -262,7 +268,7 @@ class PostgresLedgerTransaction:
         """What the caller does next, elsewhere, relies on the locks that were asked for."""
         self._execute("SELECT").fetchall()
 
-    def _exists(self, table: Table) -> bool:
+    def _exists(self, table: Table[Any]) -> bool:
         ((exists,),) = self._execute(TABLE_EXISTS, [table.name])
         return bool(exists)
 

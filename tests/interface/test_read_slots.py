@@ -13,11 +13,11 @@ import uvicorn
 from application.access.roles import Role
 from application.persistence.filters import ItemFilter
 from interface.api.app import create_app
-from interface.api.read_slots import READS_AT_ONCE, READS_OF_A_CALLER
+from interface.api.read_slots import MAX_CONCURRENT_READS, MAX_CONCURRENT_READS_PER_CALLER
 from interface.settings import Settings
-from tests.application.test_reads import endless
 from tests.support.access import new_key
-from tests.support.server import PATIENCE, free_port
+from tests.support.endless import endless
+from tests.support.server import TIMEOUT_SECONDS, free_port
 
 
 class Shop:
@@ -35,7 +35,7 @@ class Shop:
             time.sleep(0.01)
         services = self.app.state.services
         self.keys = [new_key(services.keys, Role.CLERK, "main") for _ in range(3)]
-        select = services.reader.select_items
+        select = services.ledger.recorder.select_items
         self.at_work = 0
         self.most = 0
         lock = threading.Lock()
@@ -52,9 +52,9 @@ class Shop:
                 with lock:
                     self.at_work -= 1
 
-        services.reader.select_items = select_items
+        services.ledger.recorder.select_items = select_items
 
-    def get(self, path: str, key: str, timeout: float = PATIENCE) -> httpx2.Response:
+    def get(self, path: str, key: str, timeout: float = TIMEOUT_SECONDS) -> httpx2.Response:
         headers = {"Authorization": f"Bearer {key}"}
         url = f"http://127.0.0.1:{self.port}{path}"
         return httpx2.get(url, headers=headers, timeout=timeout)
@@ -65,11 +65,11 @@ class Shop:
             f"http://127.0.0.1:{self.port}/sync/transactions",
             json={"transactions": []} | more,
             headers={"Authorization": f"Bearer {key}"},
-            timeout=PATIENCE,
+            timeout=TIMEOUT_SECONDS,
         )
 
     def wait_until_at_work(self, number: int) -> None:
-        deadline = time.monotonic() + PATIENCE
+        deadline = time.monotonic() + TIMEOUT_SECONDS
         while self.at_work != number:
             assert time.monotonic() < deadline, self.at_work
             time.sleep(0.01)
@@ -92,24 +92,24 @@ ENDLESS = "/items?sku=ENDLESS"
 def test_slow_reads_of_one_caller_keep_nobody_else_waiting(shop: Shop) -> None:
     with ThreadPoolExecutor(20) as pool:
         slow = [pool.submit(shop.get, ENDLESS, shop.keys[0]) for _ in range(20)]
-        shop.wait_until_at_work(READS_OF_A_CALLER)
+        shop.wait_until_at_work(MAX_CONCURRENT_READS_PER_CALLER)
         assert shop.get("/items", shop.keys[1]).is_success
         assert shop.get("/health/ready", shop.keys[1]).is_success
         assert shop.sync(shop.keys[2]).is_success
         answers = [one.result() for one in slow]
     assert {(one.status_code, one.json()["code"]) for one in answers} == {(503, "READ_TIMED_OUT")}
     assert all(int(one.headers["Retry-After"]) > 0 for one in answers)
-    assert shop.most == READS_OF_A_CALLER
+    assert shop.most == MAX_CONCURRENT_READS_PER_CALLER
     assert shop.get("/items", shop.keys[0]).is_success
 
 
 def test_slow_reads_of_many_callers_keep_no_writer_waiting(shop: Shop) -> None:
     with ThreadPoolExecutor(9) as pool:
         slow = [pool.submit(shop.get, ENDLESS, key) for key in shop.keys * 3]
-        shop.wait_until_at_work(READS_AT_ONCE)
+        shop.wait_until_at_work(MAX_CONCURRENT_READS)
         assert shop.get("/health/ready", shop.keys[1]).is_success
         assert shop.sync(shop.keys[2]).is_success
-        assert shop.most == READS_AT_ONCE
+        assert shop.most == MAX_CONCURRENT_READS
         assert {one.result().status_code for one in slow} == {503}
 
 
@@ -121,9 +121,12 @@ def test_read_that_nobody_waits_for_ends(shop: Shop, monkeypatch: pytest.MonkeyP
 
 
 def test_batch_is_answered_where_its_changes_can_not_be_read(shop: Shop) -> None:
-    with ThreadPoolExecutor(READS_OF_A_CALLER) as pool:
-        slow = [pool.submit(shop.get, ENDLESS, shop.keys[0]) for _ in range(READS_OF_A_CALLER)]
-        shop.wait_until_at_work(READS_OF_A_CALLER)
+    with ThreadPoolExecutor(MAX_CONCURRENT_READS_PER_CALLER) as pool:
+        slow = [
+            pool.submit(shop.get, ENDLESS, shop.keys[0])
+            for _ in range(MAX_CONCURRENT_READS_PER_CALLER)
+        ]
+        shop.wait_until_at_work(MAX_CONCURRENT_READS_PER_CALLER)
         shop.app.state.read_slots._timeout_seconds = 0.2
         answer = shop.sync(shop.keys[0], after="0")
         assert answer.status_code == 200

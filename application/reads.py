@@ -1,0 +1,86 @@
+"""Reads: the stock list, the journal and rejected transactions, at the caller's locations.
+
+The API reads through this service alone, so no endpoint can forget the scope of its caller.
+"""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import datetime
+from uuid import UUID
+
+from application.access.principal import Principal
+from application.persistence.filters import ItemFilter, MovementFilter, RejectedFilter
+from application.persistence.reader import Reader
+from application.projections.movements import Movement
+from application.projections.stock_levels import StockLevel
+from application.tables.rejected import RejectedTransaction
+
+
+class ReadService:
+    """Reads rows of read models, a page at a time.
+
+    Each list takes the caller and the `location` that is asked for, None for all of the caller's.
+    The `locations` of a filter are overwritten. Raises Forbidden for a location that is not the
+    caller's, StoreUnavailable, and ReadCancelled.
+    """
+
+    def __init__(self, reader: Reader) -> None:
+        self._reader = reader
+
+    def item(self, item_id: UUID, principal: Principal) -> StockLevel:
+        """The item's row in the stock list. Raises UnknownItem."""
+        return principal.require_item(item_id, self._reader.select_item(item_id))
+
+    def items(
+        self,
+        wanted: ItemFilter,
+        principal: Principal,
+        *,
+        location: str | None,
+        after: tuple[str, str, UUID] | None,
+        limit: int,
+    ) -> Sequence[StockLevel]:
+        """The stock list by location, SKU and id; `after` is such a key, exclusive."""
+        scoped = replace(wanted, locations=principal.scope(location))
+        return self._reader.select_items(scoped, after=after, limit=limit)
+
+    def movements(
+        self,
+        wanted: MovementFilter,
+        principal: Principal,
+        *,
+        location: str | None,
+        before: int | None,
+        limit: int,
+    ) -> Sequence[Movement]:
+        """The journal, newest first; `before` is a position, exclusive."""
+        scoped = replace(wanted, locations=principal.scope(location))
+        return self._reader.select_movements(scoped, before=before, limit=limit)
+
+    def movements_of(
+        self,
+        item_id: UUID,
+        wanted: MovementFilter,
+        principal: Principal,
+        *,
+        before: int | None,
+        limit: int,
+    ) -> Sequence[Movement]:
+        """One item's journal, newest first. Raises UnknownItem."""
+        self.item(item_id, principal)
+        scoped = replace(wanted, item_id=item_id, locations=None)
+        return self._reader.select_movements(scoped, before=before, limit=limit)
+
+    def rejected(
+        self,
+        wanted: RejectedFilter,
+        principal: Principal,
+        *,
+        location: str | None,
+        before: tuple[datetime, UUID] | None,
+        limit: int,
+    ) -> Sequence[RejectedTransaction]:
+        """Rejected transactions, newest first; `before` is the time of a first rejection and a
+        rejection's id, exclusive."""
+        scoped = replace(wanted, locations=principal.scope(location))
+        return self._reader.select_rejected(scoped, before=before, limit=limit)

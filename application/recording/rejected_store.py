@@ -1,0 +1,154 @@
+"""The rejected-transaction store: a repository of the rows of rejected transactions."""
+
+import json
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from datetime import datetime, timedelta
+from typing import Final, NamedTuple, cast
+from uuid import UUID
+
+from application.persistence.unit_of_work import UnitOfWork
+from application.tables.rejected import CLOSING, REJECTED, RejectedTransaction, RejectionStatus
+from application.tables.table import Update, Upsert
+from domain.actor import Actor
+from domain.errors import Unsupported
+from domain.events import MovementRecorded
+from domain.transaction import TransactionType
+
+DEFAULT_RETENTION: Final = timedelta(days=90)
+"""How long a rejection is kept after it was closed, unless the settings say otherwise."""
+
+DEFAULT_MAX_OPEN: Final = 10_000
+"""Open rejections of one sender that are kept, unless the settings say otherwise."""
+
+
+class NewRejection(NamedTuple):
+    """A row to store."""
+
+    row: RejectedTransaction
+    kept: tuple[str, ...]
+    """Columns that stay as they are where the row exists: the same was rejected before."""
+
+
+class RejectedTransactionStore:
+    """Stores rejected transactions, and closes them.
+
+    Args:
+        retention: how long a row is kept after it was closed.
+        max_open: how many rows of one sender may be open.
+    """
+
+    def __init__(
+        self, retention: timedelta = DEFAULT_RETENTION, max_open: int = DEFAULT_MAX_OPEN
+    ) -> None:
+        self._retention = retention
+        self.max_open = max_open
+
+    def add(
+        self,
+        unit_of_work: UnitOfWork,
+        rejections: Iterable[NewRejection],
+        sender: Actor,
+        now: datetime,
+        newest: datetime,
+    ) -> set[UUID]:
+        """Stores these, and deletes rows that were closed long ago.
+
+        Args:
+            unit_of_work: the commit that answers the sender.
+            rejections: what to store.
+            sender: whose they are.
+            now: the server's clock.
+            newest: when the ledger's last event was recorded. A clock that is ahead for a moment
+                must not delete anything.
+
+        Returns:
+            The ids of those that are not stored, as too many of the sender are open.
+        """
+        by_id = {new.row.rejection_id: new for new in rejections}
+        left_out = self._too_many(unit_of_work, list(by_id), sender)
+        rows: defaultdict[tuple[str, ...], list[RejectedTransaction]] = defaultdict(list)
+        # Sorted, so that two units of work seldom deadlock. Where they do, the database undoes one,
+        # which is then tried again.
+        for key in sorted(by_id.keys() - left_out):
+            rows[by_id[key].kept].append(by_id[key].row)
+        for kept, found in sorted(rows.items()):
+            unit_of_work.write(REJECTED, [Upsert(found, kept)])
+        if rows:
+            unit_of_work.delete_before(REJECTED, "closed_at", min(now, newest) - self._retention)
+        return left_out
+
+    def _too_many(self, unit_of_work: UnitOfWork, wanted: list[UUID], sender: Actor) -> set[UUID]:
+        """Those beyond the limit. A row that exists already does not count."""
+        if not wanted:
+            return set()
+        room = self.max_open - unit_of_work.open_rejections(sender, self.max_open)
+        if room >= len(wanted):
+            return set()
+        known = unit_of_work.rejections_among(wanted)
+        new = [rejection_id for rejection_id in wanted if rejection_id not in known]
+        return set(new[max(room, 0) :])
+
+    def resolve(
+        self,
+        unit_of_work: UnitOfWork,
+        rejection_ids: Iterable[UUID],
+        by: Actor,
+        now: datetime,
+    ) -> None:
+        """These are recorded: where one was rejected before, it waits no more."""
+        values = [
+            (RejectionStatus.RESOLVED.value, now, by.name, None, rejection_id)
+            for rejection_id in rejection_ids
+        ]
+        if values:
+            unit_of_work.write(REJECTED, [Update(CLOSING, values)])
+
+    def resolve_malformed(
+        self,
+        unit_of_work: UnitOfWork,
+        recorded: Mapping[UUID, MovementRecorded],
+        by: Actor,
+        now: datetime,
+    ) -> None:
+        """Under these `local_id`s something is recorded: what the same sender sent under them, or
+        somebody at the same location, and could not be understood, has been put right."""
+        rows = unit_of_work.open_malformed(list(recorded)) if recorded else []
+        chosen = [row.rejection_id for row in rows if _is_put_right(row, recorded)]
+        self.resolve(unit_of_work, sorted(chosen), by, now)
+
+    def rename(self, unit_of_work: UnitOfWork, before: UUID, now_called: UUID) -> None:
+        """An element that could not be understood is understood by now: its row bears the
+        transaction's id from here on."""
+        if not unit_of_work.rejections_among([now_called]):
+            unit_of_work.write(REJECTED, [Update(("rejection_id",), [(now_called, before)])])
+
+    def dismiss(
+        self,
+        unit_of_work: UnitOfWork,
+        rows: Iterable[RejectedTransaction],
+        reason: str,
+        by: Actor,
+        now: datetime,
+    ) -> None:
+        """Somebody decided that these need nothing more."""
+        closing = (RejectionStatus.DISMISSED.value, now, by.name, reason)
+        unit_of_work.write(
+            REJECTED, [Update(CLOSING, [(*closing, row.rejection_id) for row in rows])]
+        )
+
+
+def _is_put_right(row: RejectedTransaction, recorded: Mapping[UUID, MovementRecorded]) -> bool:
+    event = recorded[cast("UUID", row.local_id)]
+    if row.code == Unsupported.code and not _is_of_type(row, event.type):
+        return False  # It is another fact, which only a newer version understands.
+    same_sender = (row.key_id or row.actor) == (event.key_id or event.actor)
+    return same_sender or row.location == event.location
+
+
+def _is_of_type(row: RejectedTransaction, type: TransactionType) -> bool:
+    try:
+        element = json.loads(row.element)
+    except ValueError:
+        return False
+    return isinstance(element, dict) and str(element.get("type")).strip().upper() == type

@@ -1,0 +1,45 @@
+"""A clock, items, and elements of batches as devices write them."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from uuid import UUID, uuid4
+
+from application.access.principal import Principal
+from application.access.roles import Role
+from application.items import ItemService
+from domain.actor import Actor
+from domain.stock_item import ItemDetails
+
+CLERK = Principal(Actor("clerk"), Role.ADMIN)
+"""A clerk of a shop so small that one does everything."""
+
+
+class Clock:
+    """A clock that moves by a second at each look."""
+
+    def __init__(self) -> None:
+        self.now = datetime(2026, 1, 8, 9, 0, tzinfo=UTC)
+
+    def __call__(self) -> datetime:
+        self.now += timedelta(seconds=1)
+        return self.now
+
+
+def register(items: ItemService, sku: str = "TEA-250", location: str = "main") -> UUID:
+    """The id of an item, registered where it is not."""
+    details = ItemDetails(name=f"Name of {sku}", unit="piece", safety_stock=5)
+    return items.register(location, sku, details, CLERK)[0].id
+
+
+def element(type: str, item_id: UUID, quantity: int, **more: Any) -> dict[str, Any]:
+    """One element of a batch, under a new `localId` unless one is given."""
+    return {
+        "localId": str(uuid4()),
+        "type": type,
+        "itemId": str(item_id),
+        "quantity": quantity,
+    } | more
+
+
+def local_id_of(element: dict[str, Any]) -> UUID:
+    return UUID(element["localId"])

@@ -1,0 +1,65 @@
+"""Every route: what it needs, and a request that it takes."""
+
+from typing import Any
+from uuid import UUID
+
+from application.access.roles import Permission
+from tests.support.builders import element
+
+KEY_ID = "0123456789"
+"""An id that no key has."""
+
+
+ROUTES: dict[tuple[str, str], tuple[Permission, int]] = {
+    ("POST", "/sync/transactions"): (Permission.SYNC, 200),
+    ("GET", "/sync/changes"): (Permission.READ, 200),
+    ("GET", "/sync/stream"): (Permission.READ, 410),
+    ("POST", "/sync/status"): (Permission.READ, 200),
+    ("GET", "/sync/rejections"): (Permission.READ, 200),
+    ("POST", "/sync/rejections/dismiss"): (Permission.REVIEW_REJECTIONS, 200),
+    ("POST", "/sync/rejections/{local_id}/dismiss"): (Permission.REVIEW_REJECTIONS, 404),
+    ("POST", "/sync/rejections/{local_id}/retry"): (Permission.REVIEW_REJECTIONS, 404),
+    ("POST", "/items"): (Permission.MANAGE_ITEMS, 200),
+    ("GET", "/items"): (Permission.READ, 200),
+    ("GET", "/items/{item_id}"): (Permission.READ, 200),
+    ("PATCH", "/items/{item_id}"): (Permission.MANAGE_ITEMS, 200),
+    ("POST", "/items/{item_id}/discontinue"): (Permission.MANAGE_ITEMS, 200),
+    ("POST", "/items/{item_id}/reactivate"): (Permission.MANAGE_ITEMS, 200),
+    ("POST", "/items/{item_id}/movements"): (Permission.RECORD, 201),
+    ("GET", "/items/{item_id}/movements"): (Permission.READ, 200),
+    ("GET", "/movements"): (Permission.READ, 200),
+    ("GET", "/keys"): (Permission.MANAGE_KEYS, 200),
+    ("POST", "/keys"): (Permission.MANAGE_KEYS, 201),
+    ("GET", "/keys/{key_id}"): (Permission.MANAGE_KEYS, 404),
+    ("POST", "/keys/{key_id}/rotate"): (Permission.MANAGE_KEYS, 404),
+    ("POST", "/keys/{key_id}/revoke"): (Permission.MANAGE_KEYS, 404),
+    ("GET", "/audit"): (Permission.READ_AUDIT, 200),
+}
+"""What each route asks for, and what it answers to who has it."""
+
+
+NOWHERE = {"after": "9-0123456789ab"}
+"""Where no ledger ever was: with this, a stream ends before it begins."""
+
+
+ITEM = {"location": "main", "sku": "TEA", "name": "Tea", "unit": "box"}
+
+
+def body_for(method: str, path: str, item_id: UUID) -> dict[str, Any] | None:
+    movement = element("INBOUND", item_id, 1)
+    bodies: dict[tuple[str, str], dict[str, Any]] = {
+        ("POST", "/sync/transactions"): {"transactions": [movement]},
+        ("POST", "/sync/status"): {"localIds": [movement["localId"]]},
+        ("POST", "/sync/rejections/dismiss"): {"reason": "the scanner was broken", "filter": {}},
+        ("POST", "/sync/rejections/{local_id}/dismiss"): {"reason": "it was counted"},
+        ("POST", "/items"): ITEM,
+        ("PATCH", "/items/{item_id}"): {"name": "Tea"},
+        ("POST", "/items/{item_id}/movements"): movement,
+        ("POST", "/keys"): {"name": "k", "role": "admin"},
+        ("POST", "/keys/{key_id}/rotate"): {},
+    }
+    return bodies.get((method, path))
+
+
+def bearer(credential: str) -> dict[str, str]:
+    return {"Authorization": f"Bearer {credential}"}
