@@ -1,4 +1,4 @@
-# `make` lists the commands. Each sets up what it needs in .venv, on a machine with Python 3.11.
+# `make` lists the commands. Each command installs its packages in .venv. Needs Python 3.11.
 PYTHON ?= python3
 BIN := .venv/bin
 ARGS ?=
@@ -9,26 +9,26 @@ ARGS ?=
 help: ## List these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-demo: .venv/runtime ## Play two handhelds that went offline
+demo: .venv/runtime ## Simulate two handhelds that go offline
 	$(BIN)/stockledger demo
 
 serve: .venv/runtime ## Serve the API on http://127.0.0.1:8000
 	$(BIN)/stockledger serve
 
-test: lint ## Lint, types, import rules and all tests; ARGS="tests/… -k …" for some
+test: lint ## Lint, types, import rules and all tests; ARGS="tests/… -k …" selects tests
 	$(BIN)/pytest -n 3 --dist worksteal $(ARGS)
 
-test-fast: .venv/dev ## Lint and the pure tests, in seconds; ARGS as above
+test-fast: .venv/dev ## Lint and the pure tests (no database, no server), in seconds; ARGS as above
 	$(BIN)/ruff check .
 	$(BIN)/pytest -q -m pure $(ARGS)
 
-test-slow: .venv/dev ## Tests that take over 10 seconds each
+test-slow: .venv/dev ## Tests that take more than 10 seconds each
 	$(BIN)/pytest -m slow $(ARGS)
 
-test-ha: .venv/ha ## PostgreSQL under Patroni; needs etcd, on Debian the package etcd-server
+test-ha: .venv/ha ## Tests of PostgreSQL under Patroni; needs etcd (Debian package etcd-server)
 	$(BIN)/pytest -m high_availability $(ARGS)
 
-test-clients: .venv/clients ## Clients generated from openapi.json, in Python and on Node
+test-clients: .venv/clients ## Tests of clients generated from openapi.json, in Python and on Node
 	$(BIN)/pytest -m clients $(ARGS)
 
 format: .venv/dev ## Format the code, and fix what lint can fix
@@ -41,10 +41,10 @@ lint: .venv/dev ## Lint, format, types and import rules
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-contract: .venv/dev ## Write openapi.json, after an intended change of the API
+contract: .venv/dev ## Write openapi.json after an intended change of the API
 	$(BIN)/python -m tests.support.contract
 
-audit: .venv/dev ## Known vulnerabilities of pinned packages; asks pypi.org
+audit: .venv/dev ## List known vulnerabilities of the pinned packages; asks pypi.org
 	$(BIN)/pip-audit --require-hashes --requirement requirements-postgres.txt
 
 bench: .venv/dev ## Measure speed and growth

@@ -1,4 +1,4 @@
-"""What is done to one item besides moving it, and what it was at an earlier time."""
+"""Item operations other than movements, and the state of an item at an earlier time."""
 
 from bisect import bisect_left
 from collections.abc import Callable, Iterator
@@ -10,10 +10,10 @@ from uuid import UUID
 from eventsourcing.persistence import StoredEvent
 
 from application.access.principal import Principal
-from application.clock import Clock, utc_now
 from application.ledger.ledger import Ledger, replay
 from application.ledger.retry import retry_on_conflict
 from application.persistence.unit_of_work import UnitOfWork
+from application.server_clock import Clock, utc_now
 from domain.errors import Conflict, ItemDiffers, UnknownVersion
 from domain.events import (
     ItemDetailsChanged,
@@ -26,7 +26,7 @@ from domain.labels import label
 from domain.stock_item import ItemDetails, StockItem
 
 EVENTS_PER_REPLAY_READ: Final = 1_000
-"""Events that a look into the past holds in memory at a time."""
+"""Events that a replay holds in memory at a time."""
 
 
 DESCRIBING: Final = (ItemRegistered.TOPIC, ItemDetailsChanged.TOPIC)
@@ -34,7 +34,10 @@ ENDING_OR_RESUMING: Final = (ItemDiscontinued.TOPIC, ItemReactivated.TOPIC)
 
 
 class ItemService:
-    """Registers items, describes them, ends and resumes their movements."""
+    """Registers, describes, discontinues and reactivates items, and reads their past.
+
+    Every method may raise StoreUnavailable.
+    """
 
     def __init__(self, ledger: Ledger, clock: Clock = utc_now) -> None:
         self._ledger = ledger
@@ -43,13 +46,13 @@ class ItemService:
     def register(
         self, location: str, sku: str, details: ItemDetails, principal: Principal
     ) -> tuple[StockItem, bool]:
-        """The item, and whether it is new. The same registration twice changes nothing.
+        """Registers an item; returns it, and whether it is new. Idempotent.
 
         Raises:
-            Invalid: location or SKU lie outside their bounds.
+            Invalid: location or SKU are outside their bounds.
             Forbidden: the location is not one of the caller's.
-            ItemDiffers: the item is there already, with other details.
-            Conflict: another writer was faster, again and again.
+            ItemDiffers: the item is registered already, with other details.
+            Conflict: other writers were faster in every attempt.
         """
         location = label("location", location)
         principal.require_location(location)
@@ -65,12 +68,13 @@ class ItemService:
     def change_details(
         self, item_id: UUID, change: Callable[[ItemDetails], ItemDetails], principal: Principal
     ) -> StockItem:
-        """Describes the item anew, as `change` makes of its details.
+        """Changes the item's details. `change` takes the present ones and returns the new ones.
 
         Raises:
             UnknownItem: it is not registered, or not at a location of the caller's.
             ItemDiscontinued: it must be reactivated first.
-            Invalid: the new details lie outside their bounds.
+            Invalid: the new details are outside their bounds.
+            Conflict: other writers were faster in every attempt.
         """
         return self._change(
             item_id,
@@ -81,7 +85,7 @@ class ItemService:
         )
 
     def discontinue(self, item_id: UUID, principal: Principal) -> StockItem:
-        """Ends the item's movements. Raises UnknownItem."""
+        """Ends the item's movements. Idempotent. Raises UnknownItem, Conflict."""
         return self._change(
             item_id,
             principal,
@@ -89,7 +93,7 @@ class ItemService:
         )
 
     def reactivate(self, item_id: UUID, principal: Principal) -> StockItem:
-        """Lets the item move again. Raises UnknownItem."""
+        """Lets the item move again. Idempotent. Raises UnknownItem, Conflict."""
         return self._change(
             item_id,
             principal,
@@ -97,28 +101,28 @@ class ItemService:
         )
 
     def at_version(self, item_id: UUID, version: int, principal: Principal) -> StockItem:
-        """The item as its event number `version` left it. Raises UnknownItem,
+        """Returns the item as it was after its event `version`. Raises UnknownItem,
         UnknownVersion."""
         self._require_found(item_id, principal)
         stored = self._event(item_id, version)
         if stored is None:
             raise UnknownVersion(item_id, version)
-        return self._as_left_by(stored)
+        return self._rehydrate(stored)
 
     def as_of(self, item_id: UUID, time: datetime, principal: Principal) -> StockItem:
-        """The item as it was recorded at `time`. Raises UnknownItem, UnknownVersion."""
+        """Returns the item as it was recorded at `time`. Raises UnknownItem, UnknownVersion."""
         self._require_found(item_id, principal)
         stored = self._last_event_at(item_id, time)
         if stored is None:
             raise UnknownVersion(item_id, time)
-        return self._as_left_by(stored)
+        return self._rehydrate(stored)
 
     def _event(self, item_id: UUID, version: int) -> StoredEvent | None:
         found = self._ledger.recorder.select_events(item_id, gt=version - 1, lte=version)
         return found[0] if found else None
 
     def _last_event_at(self, item_id: UUID, time: datetime) -> StoredEvent | None:
-        """By binary search: an item's versions have no gaps, and its timestamps never fall."""
+        """A binary search: an item's versions have no gaps, and its timestamps never decrease."""
         newest = self._ledger.recorder.select_events(item_id, desc=True, limit=1)
         last = newest[0].originator_version if newest else 0
 
@@ -128,8 +132,9 @@ class ItemService:
 
         return self._event(item_id, bisect_left(range(1, last + 1), True, key=is_later))
 
-    def _as_left_by(self, stored: StoredEvent) -> StockItem:
-        """Its quantities by the event itself, how it was described then by its item changes."""
+    def _rehydrate(self, stored: StoredEvent) -> StockItem:
+        """Rehydrates the item after this event: quantities from the event, its description from
+        `item_changes`."""
         item_id = cast("UUID", stored.originator_id)
         version = stored.originator_version
         select = self._ledger.recorder.select_item_change
@@ -138,7 +143,7 @@ class ItemService:
             return cast("StockItem", replay(self._events(item_id, lte=version)))
         activity = select(item_id, ENDING_OR_RESUMING, upto_version=version)
         base = self._ledger.mapper.to_base(stored)
-        return StockItem.restore(
+        return StockItem.rehydrate(
             item_id,
             version,
             base.timestamp,
@@ -160,11 +165,11 @@ class ItemService:
         principal: Principal,
         conflicting: set[UUID],
     ) -> tuple[StockItem, bool]:
-        """One attempt. Raises WriteConflict."""
+        """Makes one attempt. Raises WriteConflict: another writer was faster."""
         new = StockItem.register(
             location, sku, details, by=principal.actor, recorded_at=self._clock()
         )
-        with self._alone_with(new.id, conflicting) as (unit_of_work, known):
+        with self._locked(new.id, conflicting) as (unit_of_work, known):
             if known is None:
                 self._append(unit_of_work, new)
         return (new, True) if known is None else (known, False)
@@ -173,7 +178,7 @@ class ItemService:
         self, item_id: UUID, principal: Principal, change: Callable[[StockItem, datetime], None]
     ) -> StockItem:
         def attempt(conflicting: set[UUID]) -> StockItem:
-            with self._alone_with(item_id, conflicting) as (unit_of_work, known):
+            with self._locked(item_id, conflicting) as (unit_of_work, known):
                 item = principal.require_item(item_id, known)
                 change(item, self._clock())
                 self._append(unit_of_work, item)
@@ -182,9 +187,10 @@ class ItemService:
         return retry_on_conflict(attempt)
 
     @contextmanager
-    def _alone_with(
+    def _locked(
         self, item_id: UUID, conflicting: set[UUID]
     ) -> Iterator[tuple[UnitOfWork, StockItem | None]]:
+        """Locks and loads the item in a unit of work. Raises Conflict: it must not be written."""
         if item_id in conflicting:
             raise Conflict(item_id)
         with self._ledger.recorder.unit_of_work() as unit_of_work:

@@ -1,6 +1,6 @@
 """Reads: the stock list, the journal and rejected transactions, at the caller's locations.
 
-The API reads through this service alone, so no endpoint can forget the scope of its caller.
+The API reads only through this service, so no endpoint can forget the scope of its caller.
 """
 
 from collections.abc import Sequence
@@ -19,16 +19,18 @@ from application.tables.rejected import RejectedTransaction
 class ReadService:
     """Reads rows of read models, a page at a time.
 
-    Each list takes the caller and the `location` that is asked for, None for all of the caller's.
-    The `locations` of a filter are overwritten. Raises Forbidden for a location that is not the
-    caller's, StoreUnavailable, and ReadCancelled.
+    Each list takes the caller and a `location`; None means all of the caller's locations. It
+    overwrites the `locations` of the filter.
+
+    Every method may raise StoreUnavailable and ReadCancelled. A list raises Forbidden: the location
+    is not one of the caller's.
     """
 
     def __init__(self, reader: Reader) -> None:
         self._reader = reader
 
     def item(self, item_id: UUID, principal: Principal) -> StockLevel:
-        """The item's row in the stock list. Raises UnknownItem."""
+        """Returns the item's row in the stock list. Raises UnknownItem."""
         return principal.require_item(item_id, self._reader.select_item(item_id))
 
     def items(
@@ -40,7 +42,7 @@ class ReadService:
         after: tuple[str, str, UUID] | None,
         limit: int,
     ) -> Sequence[StockLevel]:
-        """The stock list by location, SKU and id; `after` is such a key, exclusive."""
+        """Returns the stock list by location, SKU and id; `after` is such a key, exclusive."""
         scoped = replace(wanted, locations=principal.scope(location))
         return self._reader.select_items(scoped, after=after, limit=limit)
 
@@ -53,7 +55,7 @@ class ReadService:
         before: int | None,
         limit: int,
     ) -> Sequence[Movement]:
-        """The journal, newest first; `before` is a position, exclusive."""
+        """Returns the journal, newest first; `before` is a position, exclusive."""
         scoped = replace(wanted, locations=principal.scope(location))
         return self._reader.select_movements(scoped, before=before, limit=limit)
 
@@ -66,7 +68,7 @@ class ReadService:
         before: int | None,
         limit: int,
     ) -> Sequence[Movement]:
-        """One item's journal, newest first. Raises UnknownItem."""
+        """Returns one item's journal, newest first; `before` is a position. Raises UnknownItem."""
         self.item(item_id, principal)
         scoped = replace(wanted, item_id=item_id, locations=None)
         return self._reader.select_movements(scoped, before=before, limit=limit)
@@ -80,7 +82,7 @@ class ReadService:
         before: tuple[datetime, UUID] | None,
         limit: int,
     ) -> Sequence[RejectedTransaction]:
-        """Rejected transactions, newest first; `before` is the time of a first rejection and a
-        rejection's id, exclusive."""
+        """Returns rejected transactions, newest first. `before`, exclusive, is the time of a first
+        rejection, and the rejection's id."""
         scoped = replace(wanted, locations=principal.scope(location))
         return self._reader.select_rejected(scoped, before=before, limit=limit)

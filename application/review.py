@@ -1,4 +1,4 @@
-"""What people do with rejected transactions: look at them, try them again, dismiss them."""
+"""Review of rejected transactions: people retry or dismiss them."""
 
 import json
 from collections.abc import Iterable, Sequence
@@ -7,7 +7,6 @@ from uuid import UUID, uuid5
 
 from application.access.audit import Action, AuditTrail, Origin
 from application.access.principal import Principal
-from application.clock import Clock, utc_now
 from application.ledger.retry import retry_on_conflict
 from application.parsing.batch import moved_at
 from application.parsing.transactions import read_element
@@ -16,34 +15,35 @@ from application.persistence.recorder import LedgerRecorder
 from application.recording.errors import AlreadyRecorded, UnknownRejection
 from application.recording.rejected_store import RejectedTransactionStore
 from application.recording.sync import SyncResult, SyncService
+from application.server_clock import Clock, utc_now
 from application.tables.rejected import RejectedTransaction, RejectionStatus
 from domain.errors import Invalid, LocalIdReused
 from domain.labels import label
 from domain.transaction import Transaction, TransactionType
 
 MAX_DISMISSED_PER_CALL = 1_000
-"""Rejected transactions that one call closes."""
+"""Maximum number of rejected transactions that one call closes."""
 
 MAX_REJECTIONS_PER_ID = 1_000
-"""Rejected transactions that may have one `localId`, each with other content."""
+"""Maximum number of rejected transactions with one `localId`, each with other content."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Correction:
-    """An adjustment that is recorded, under an id of its own, before something is tried again."""
+    """An adjustment to record before a retry, under a `local_id` of its own."""
 
     local_id: UUID
     quantity: int
-    """The signed difference."""
+    """The signed difference, in whole units."""
     reason: str | None = None
     note: str | None = None
 
 
 class ReviewService:
-    """Lets people work through what was rejected at their locations.
+    """Lets people review the rejected transactions at their locations.
 
-    Rejected transactions go by their `local_id`, or by the rejection's own id, where the `local_id`
-    could not be read.
+    `name` is the `local_id` of a rejected transaction, or the rejection's own id if the `local_id`
+    could not be read. Every method may raise StoreUnavailable.
     """
 
     def __init__(
@@ -63,13 +63,13 @@ class ReviewService:
     def dismiss(
         self, name: UUID, reason: str, principal: Principal, origin: Origin
     ) -> RejectedTransaction:
-        """Closes what is open under that name, and returns what was rejected last. What is
-        dismissed already stays as it is.
+        """Dismisses the open rejections under this name; returns the latest one. Idempotent: one
+        that is dismissed already stays as it is.
 
         Raises:
             Invalid: the reason is blank or too long.
-            UnknownRejection: nothing that the caller may see was rejected under that name.
-            AlreadyRecorded: it was recorded after all.
+            UnknownRejection: the caller can see no rejection under this name.
+            AlreadyRecorded: the transaction is recorded already.
         """
         reason = label("reason", reason)
         return retry_on_conflict(lambda _: self._dismiss(name, reason, principal, origin))
@@ -82,8 +82,9 @@ class ReviewService:
         principal: Principal,
         origin: Origin,
     ) -> tuple[int, bool]:
-        """Closes what is open and matches, at one location or at all of the caller's, up to
-        `MAX_DISMISSED_PER_CALL`; returns how many, and whether there are more.
+        """Dismisses open rejections that match, at one location or at all of the caller's.
+
+        Closes at most `MAX_DISMISSED_PER_CALL`. Returns their number, and whether there are more.
 
         Raises:
             Forbidden: the location is not one of the caller's.
@@ -107,32 +108,33 @@ class ReviewService:
         correction: Correction | None = None,
         local_id: UUID | None = None,
     ) -> SyncResult:
-        """Sends it again, as it was sent; with a correction, both are recorded or neither.
+        """Retries a rejected transaction as it was sent. With a correction, it is atomic: both are
+        recorded, or neither.
 
         Args:
             name: the transaction's `local_id`, or the rejection's own id.
-            principal: who tries it again.
-            correction: what is to come before.
-            local_id: the new one of a transaction whose own is another one's, unless it shall be
-                the UUIDv5 of that and the rejection's id.
+            principal: the caller.
+            correction: an adjustment to record before the transaction.
+            local_id: a new one, for a transaction with the `local_id` of another transaction. The
+                default is the UUIDv5 of the old one and the rejection's id.
 
         Raises:
-            UnknownRejection: nothing that the caller may see was rejected under that name.
-            AlreadyRecorded: it was recorded after all.
-            Invalid: it can't be understood by this version either; or a `local_id` is not the
-                new one that it should be.
-            Unsupported: only a newer version than this one understands it.
+            UnknownRejection: the caller can see no rejection under this name.
+            AlreadyRecorded: the transaction is recorded already.
+            Invalid: this version can't read the transaction either; or a `local_id` must be new,
+                or must not be given.
+            Unsupported: only a newer version can read the transaction.
         """
         wanted = RejectedFilter(name=name, locations=principal.scope(None))
         found = self._recorder.select_rejected(wanted, before=None, limit=MAX_REJECTIONS_PER_ID)
         row = _latest(name, found)
         if row.status == RejectionStatus.RESOLVED:
             raise AlreadyRecorded(name)
-        transaction = _renamed(_understood(row), row, local_id)
+        transaction = _with_own_id(_parsed(row), row, local_id)
         if correction is None:
             return self._sync.retry(row, [transaction], principal)
         if correction.local_id in {row.local_id, transaction.local_id}:
-            raise Invalid("adjustment.localId", "must be one of its own")
+            raise Invalid("adjustment.localId", "must differ from that of the transaction")
         try:
             adjustment = _adjustment(correction, transaction.item_id)
         except Invalid as error:
@@ -163,7 +165,7 @@ class ReviewService:
         principal: Principal,
         origin: Origin,
     ) -> int:
-        """Those of them that are still open."""
+        """Dismisses the chosen rejections that are still open; returns their number."""
         now = self._clock()
         with self._recorder.unit_of_work() as unit_of_work:
             opened = [
@@ -186,14 +188,14 @@ def _visible(
 
 
 def _latest(name: UUID, found: Sequence[RejectedTransaction]) -> RejectedTransaction:
-    """What was rejected last, what is open first. Raises UnknownRejection."""
+    """Returns the latest rejection, an open one first. Raises UnknownRejection: there is none."""
     if not found:
         raise UnknownRejection(name)
     return max(found, key=lambda row: (row.status == RejectionStatus.OPEN, row.rejected_at))
 
 
-def _understood(row: RejectedTransaction) -> Transaction:
-    """The transaction, by what this version knows. Raises Invalid, Unsupported."""
+def _parsed(row: RejectedTransaction) -> Transaction:
+    """Parses the stored element with this version. Raises Invalid, Unsupported."""
     try:
         transaction = read_element(json.loads(row.element)).transaction
     except (ValueError, Invalid) as error:
@@ -202,18 +204,18 @@ def _understood(row: RejectedTransaction) -> Transaction:
     return transaction if row.moved_at is None else moved_at(transaction, row.moved_at)
 
 
-def _renamed(
+def _with_own_id(
     transaction: Transaction, row: RejectedTransaction, local_id: UUID | None
 ) -> Transaction:
-    """One whose `local_id` is another transaction's takes a new one, the same for every retry.
-    Raises Invalid."""
+    """Gives the transaction a new `local_id` if its own is that of another transaction. The default
+    is the same for every retry. Raises Invalid: the id is not new, or must not be given."""
     if row.code == LocalIdReused.code:
         new = local_id or uuid5(transaction.local_id, str(row.rejection_id))
         if new == transaction.local_id:
             raise Invalid("localId", "is recorded with other content: give a new one")
         return replace(transaction, local_id=new)
     if local_id is not None:
-        raise Invalid("localId", f"is changed only where it was rejected as {LocalIdReused.code}")
+        raise Invalid("localId", f"can only be changed after the rejection {LocalIdReused.code}")
     return transaction
 
 

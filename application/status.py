@@ -1,4 +1,4 @@
-"""What became of transactions: what a device asks whose answer got lost."""
+"""The status of transactions, for a device that lost the answer."""
 
 from collections.abc import Sequence
 from typing import cast
@@ -11,18 +11,21 @@ from application.tables.rejected import RejectedTransaction
 from domain.events import MovementRecorded
 
 Status = Recorded[MovementRecorded] | RejectedTransaction | None
-"""Recorded, rejected, or, as far as the caller may know, never seen."""
+"""Recorded, rejected, or None: unknown to the caller."""
 
 
 class StatusService:
-    """Tells what became of transactions."""
+    """Looks up the status of transactions."""
 
     def __init__(self, ledger: Ledger) -> None:
         self._ledger = ledger
 
     def statuses(self, local_ids: Sequence[UUID], principal: Principal) -> list[Status]:
-        """What became of each, in this order. What is elsewhere is as if it had never been seen."""
-        # In this order: what is recorded between the two look-ups is found by the second one.
+        """Returns the status of each transaction, in this order.
+
+        A transaction at another location counts as unknown. Raises StoreUnavailable.
+        """
+        # In this order: the second look-up finds what is recorded between the two.
         rejected = self._rejected(local_ids, principal)
         recorded = self._recorded(local_ids, principal)
         return [recorded.get(local_id) or rejected.get(local_id) for local_id in local_ids]
@@ -30,7 +33,7 @@ class StatusService:
     def _rejected(
         self, local_ids: Sequence[UUID], principal: Principal
     ) -> dict[UUID, RejectedTransaction]:
-        """Of each, the last rejection."""
+        """Returns the last rejection under each `local_id`."""
         found = self._ledger.recorder.select_rejected_of(local_ids, principal.scope(None))
         return {cast("UUID", row.local_id): row for row in found}
 

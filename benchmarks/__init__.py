@@ -1,1 +1,1 @@
-"""The project's own measurements, run by hand: python -m benchmarks."""
+"""Benchmarks, run by hand: python -m benchmarks."""

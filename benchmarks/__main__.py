@@ -1,7 +1,7 @@
-"""python -m benchmarks [--quick] [--only TABLE]: what the ledger does on this machine.
+"""Benchmarks of the ledger on this machine: python -m benchmarks [--quick] [--only TABLE].
 
-Prints tables, and writes them to benchmarks.json and benchmarks.svg. Machines are noisy: compare
-within one run, by the ratios to the baseline, which is the bare driver.
+Prints tables, and writes them to benchmarks.json and benchmarks.svg. Machines are noisy. So compare
+the ratios within one run: shares of the baseline, which is the bare driver.
 """
 
 import argparse
@@ -18,9 +18,18 @@ from benchmarks.workload import Mix
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
-    parser.add_argument("--quick", action="store_true", help="shorter streams, fewer rounds")
-    parser.add_argument("--only", choices=MEASUREMENTS, help="one of the tables")
-    parser.add_argument("--into", type=Path, default=Path(), help="the folder for the files")
+    parser.add_argument(
+        "--quick",
+        action="store_true",
+        help="shorter streams and fewer rounds, for a first impression",
+    )
+    parser.add_argument("--only", choices=MEASUREMENTS, help="measure only this table")
+    parser.add_argument(
+        "--into",
+        type=Path,
+        default=Path(),
+        help="folder of the JSON and SVG files; default: this folder",
+    )
     options = parser.parse_args()
     options.into.mkdir(parents=True, exist_ok=True)
     results = []
@@ -34,6 +43,7 @@ def main() -> None:
 
 
 def rates(measured: list[Database], *, quick: bool) -> Result:
+    """Service, HTTP and baseline, by database, batch size and number of clients."""
     columns = ("database", "batch", "clients", "service/s", "HTTP/s", "baseline/s",
                "of baseline", "of service")  # fmt: skip
     rows = []
@@ -41,12 +51,13 @@ def rates(measured: list[Database], *, quick: bool) -> Result:
         rounds = max(1, (4_000 if quick else 48_000) // max(size, 16))
         for database in measured:
             for clients in (n for n in (1, 8, 32) if n * size < MAX_WAITING_TRANSACTIONS):
-                turns = max(1, rounds // clients)
-                bare = baseline.rate(database, size, rounds)
-                alone = service.rate(database, size, clients, turns)
-                over = http.served(database, size, clients, turns).rate
+                rounds_per_client = max(1, rounds // clients)
+                of_baseline = baseline.rate(database, size, rounds)
+                of_service = service.rate(database, size, clients, rounds_per_client)
+                of_http = http.served(database, size, clients, rounds_per_client).rate
+                shares = (of_service / of_baseline, of_http / of_service)
                 rows.append(
-                    (database.name, size, clients, alone, over, bare, alone / bare, over / alone)
+                    (database.name, size, clients, of_service, of_http, of_baseline, *shares)
                 )
     with_8_clients = Curves(
         "batch", ("service/s", "HTTP/s", "baseline/s"), "database", {"clients": 8}
@@ -55,48 +66,53 @@ def rates(measured: list[Database], *, quick: bool) -> Result:
 
 
 def mixes(measured: list[Database], *, quick: bool) -> Result:
+    """Batches with a hot item or duplicates, against batches without."""
     rounds = 4 if quick else 16
     rows = [
         (database.name, str(mix), *_rates_of(database, rounds, mix))
         for database in measured
-        for mix in (Mix(hot, twice) for hot in (False, True) for twice in (False, True))
+        for mix in (Mix(hot, duplicates) for hot in (False, True) for duplicates in (False, True))
     ]
-    return Result("Batches of 1,000 by what is in them, one client",
+    return Result("Batches of 1,000 by content, one client",
                   ("database", "about", "service/s", "HTTP/s"), rows)  # fmt: skip
 
 
 def _rates_of(database: Database, rounds: int, mix: Mix) -> tuple[float, float]:
-    over = http.served(database, 1_000, 1, rounds, mix)
-    return service.rate(database, 1_000, 1, rounds, mix), over.rate
+    of_http = http.served(database, 1_000, 1, rounds, mix).rate
+    return service.rate(database, 1_000, 1, rounds, mix), of_http
 
 
 def singles(measured: list[Database], *, quick: bool) -> Result:
-    """What sharing commits is worth, and what of a request is HTTP."""
+    """Gain from group commit, and the share of HTTP in the time of a request.
+
+    `times`: the rate against the rate with one commit for each transaction.
+    """
     rounds = 60 if quick else 250
     rows: list[tuple[object, ...]] = []
     for database in measured:
-        alone = http.served(database, 1, 32, rounds, unshared=True)
-        found = {
-            "a commit each": alone,
+        unshared = http.served(database, 1, 32, rounds, unshared=True)
+        by_case = {
+            "a commit each": unshared,
             "commits shared": http.served(database, 1, 32, rounds),
             "nothing to record": http.answered(database, 32, rounds, by_empty_server=False),
             "a server that does nothing": http.answered(database, 32, rounds, by_empty_server=True),
         }
         rows += [
-            (database.name, what, *one, one.slowest / one.median, one.rate / alone.rate)
-            for what, one in found.items()
+            (database.name, case, *found, found.p99 / found.p50, found.rate / unshared.rate)
+            for case, found in by_case.items()
         ]
     columns = ("database", "what", "HTTP/s", "p50 ms", "p99 ms", "p99 : p50", "times")
     return Result("Single transactions, 32 clients, one process", columns, rows)
 
 
 def contention(measured: list[Database], *, quick: bool) -> Result:
+    """Several server processes on one database: each with its own items, or all with one item."""
     rounds = 10 if quick else 50
     rows = []
     for database in measured:
         for hot in (False, True):
-            found = [http.contention(database, n, rounds, hot=hot) for n in (1, 2, 4)]
-            rows.append((database.name, "one, hot" if hot else "each its own", *found))
+            by_processes = [http.contention(database, n, rounds, hot=hot) for n in (1, 2, 4)]
+            rows.append((database.name, "one, hot" if hot else "each its own", *by_processes))
     columns = ("database", "items", "1 process", "2 processes", "4 processes")
     return Result("Transactions a second by server processes, in batches of 100", columns, rows)
 
@@ -105,6 +121,7 @@ _COSTS = ("batch ms", "journal ms", "item's journal ms", "stock list ms", "chang
 
 
 def streams_grow(measured: list[Database], *, quick: bool) -> Result:
+    """Cost of a batch by the length of the item's stream."""
     lengths = [10, 1_000, 10_000] if quick else [10, 1_000, 100_000, 1_000_000]
     rows = [
         (database.name, length, cost.long, cost.short, cost.long / cost.short)
@@ -117,84 +134,96 @@ def streams_grow(measured: list[Database], *, quick: bool) -> Result:
 
 
 def items_grow(measured: list[Database], *, quick: bool) -> Result:
+    """Cost of batches and pages by the number of items."""
     numbers = [1_000, 10_000] if quick else [1_000, 10_000, 100_000, 1_000_000]
-    return _grown("A ledger, as its items grow in number", "items", (
+    return _cost_table("Cost by the number of items", "items", (
         (database.name, number, cost)
         for database in measured
         for number, cost in growth.by_items(database, numbers)
     ))  # fmt: skip
 
 
-def _grown(title: str, what: str, costs: Iterable[tuple[str, int, growth.Cost]]) -> Result:
-    """Milliseconds a batch of 100 transactions, and a page of 100 rows; `times`: a batch against
-    the first one."""
+def _cost_table(title: str, size: str, costs: Iterable[tuple[str, int, growth.Cost]]) -> Result:
+    """Milliseconds for a batch of 100 transactions, and for pages of 100 rows.
+
+    `times`: the batch against the batch in the smallest ledger of this database.
+    """
     rows: list[tuple[object, ...]] = []
-    first: dict[str, float] = {}
+    smallest: dict[str, float] = {}
     for name, number, cost in costs:
-        times = cost.batch / first.setdefault(name, cost.batch)
+        times = cost.batch / smallest.setdefault(name, cost.batch)
         rows.append((name, number, times, *cost))
-    return Result(title, ("database", what, "times", *_COSTS), rows,
-                  Curves(what, _COSTS, by="database"))  # fmt: skip
+    return Result(title, ("database", size, "times", *_COSTS), rows,
+                  Curves(size, _COSTS, by="database"))  # fmt: skip
 
 
 def events_grow(measured: list[Database], *, quick: bool) -> Result:
+    """Cost of batches, pages and a rebuild by the number of events."""
     numbers = [10_000, 100_000] if quick else [10_000, 100_000, 1_000_000, 10_000_000]
-    rebuilt = []
+    rebuilds = []
 
     def costs() -> Iterator[tuple[str, int, growth.Cost]]:
         for database in measured:
-            for number, cost, again in growth.by_events(database, numbers):
-                rebuilt.append(again)
+            for number, cost, rebuild in growth.by_events(database, numbers):
+                rebuilds.append(rebuild)
                 yield database.name, number, cost
 
-    grown = _grown("A ledger of 1,000 items, as its events grow in number", "events", costs())
-    rows = [(*row, *again) for row, again in zip(grown.rows, rebuilt, strict=True)]
-    return replace(grown, columns=(*grown.columns, "stock list rebuilt: events/s", "MB"), rows=rows)
+    table = _cost_table("Cost by the number of events, with 1,000 items", "events", costs())
+    rows = [(*row, *rebuild) for row, rebuild in zip(table.rows, rebuilds, strict=True)]
+    return replace(table, columns=(*table.columns, "stock list rebuilt: events/s", "MB"), rows=rows)
 
 
-def rebuilds(measured: list[Database], *, quick: bool) -> Result:
-    """Each in a process of its own."""
+def rebuild_rates(measured: list[Database], *, quick: bool) -> Result:
+    """A rebuild of each projection, in its own process."""
     events = 50_000 if quick else 500_000
     rows = [
-        (database.name, name, *found)
+        (database.name, name, *rebuild)
         for database in measured
-        for name, found in growth.rebuilds(database, events)
+        for name, rebuild in growth.rebuilds(database, events)
     ]
     return Result(f"Rebuild of {events:,} events", ("database", "projection", "events/s", "MB"),
                   rows)  # fmt: skip
 
 
 def authentication(measured: list[Database], *, quick: bool) -> Result:
+    """Cost of one authentication, by API key and by token."""
     rounds = 200 if quick else 2_000
     rows = []
     for database in measured:
         cost = access.costs(database, rounds)
-        rows.append((database.name, "key, cached", cost.remembered))
-        rows.append((database.name, "key, looked up", cost.looked_up))
-    rows.append(("", "token, its signature alone", access.token_cost(rounds)))
-    return Result("Knowing who is calling, a request", ("database", "what", "µs"), rows)
+        rows.append((database.name, "key, in the cache", cost.cached))
+        rows.append((database.name, "key, read from the database", cost.looked_up))
+    rows.append(("", "token, signature check only", access.token_cost(rounds)))
+    return Result("Authentication, for one request", ("database", "what", "µs"), rows)
 
 
-def following(measured: list[Database], *, quick: bool) -> Result:
+def live_streams(measured: list[Database], *, quick: bool) -> Result:
+    """Rate and delay of changes on live streams.
+
+    `ms` and `slow ms`: delay of a single transaction, the median and the slowest of twenty.
+    """
     rounds = 20 if quick else 100
     rows = []
     for database in measured:
         for number in (1, 50):
             found = streams.delivered(database, number, rounds)
             rows.append((database.name, number, found.rate, found.rate * number, found.written,
-                         found.median, found.slowest))  # fmt: skip
+                         found.median, found.p95))  # fmt: skip
     columns = ("database", "streams", "changes/s", "all/s", "written/s", "ms", "slow ms")
-    return Result("Live streams: changes a second to each, and to all; delay", columns, rows)
+    return Result(
+        "Live streams: changes a second to each stream and to all, and the delay", columns, rows
+    )
 
 
 def with_readers(measured: list[Database], *, quick: bool) -> Result:
+    """Cost of a batch with concurrent readers in the process. `times`: two readers against none."""
     rounds = 10 if quick else 40
     rows = []
     for database in measured:
-        alone, *beside = [readers.batch_ms(database, number, rounds) for number in (0, 1, 2)]
-        rows.append((database.name, alone, *beside, beside[-1] / alone))
-    columns = ("database", "no reader ms", "one ms", "two ms", "times")
-    return Result("A batch of 1,000, with threads that read the journal page by page", columns,
+        none, one, two = [readers.batch_ms(database, number, rounds) for number in (0, 1, 2)]
+        rows.append((database.name, none, one, two, two / none))
+    columns = ("database", "no reader ms", "one reader ms", "two readers ms", "times")
+    return Result("A batch of 1,000 with threads that read pages of the journal", columns,
                   rows)  # fmt: skip
 
 
@@ -206,10 +235,10 @@ MEASUREMENTS = {
     "streams-grow": streams_grow,
     "items-grow": items_grow,
     "events-grow": events_grow,
-    "rebuilds": rebuilds,
+    "rebuilds": rebuild_rates,
     "readers": with_readers,
     "authentication": authentication,
-    "streams": following,
+    "streams": live_streams,
 }
 
 

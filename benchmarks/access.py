@@ -1,4 +1,4 @@
-"""What it costs to know who is calling."""
+"""Cost of authentication."""
 
 import asyncio
 import time
@@ -11,25 +11,25 @@ from fastapi import FastAPI
 from starlette.types import Receive, Scope, Send
 
 from benchmarks.databases import Database
-from benchmarks.workload import shop
+from benchmarks.workload import new_workload
 from interface.api.middleware.authentication import AuthenticationMiddleware
 from interface.composition import compose
 from interface.settings import Settings
 
 
 class Costs(NamedTuple):
-    """Microseconds a request."""
+    """Microseconds per request."""
 
-    remembered: float
-    """The whole middleware, rate limit included, for a key that was seen a moment ago."""
+    cached: float
+    """The whole middleware with its rate limit, for a key in the cache."""
     looked_up: float
-    """A key that is read from the database."""
+    """The authenticator, for a key that it reads from the database."""
 
 
 def costs(database: Database, rounds: int) -> Costs:
-    with shop(database, items=1) as stock:
-        key = stock.key()
-        with compose(Settings(database_url=stock.database_url)) as services:
+    with new_workload(database, items=1) as workload:
+        key = workload.key()
+        with compose(Settings(database_url=workload.database_url)) as services:
             looked_up = _microseconds(lambda: services.authenticator.authenticate(key), rounds)
             app = FastAPI()
             app.state.services = services
@@ -37,7 +37,7 @@ def costs(database: Database, rounds: int) -> Costs:
 
 
 def token_cost(rounds: int) -> float:
-    """Microseconds to check the signature of a token, which is then remembered like a key."""
+    """Microseconds to check the signature of a token. The cache saves this, as for a key."""
     private = ec.generate_private_key(ec.SECP256R1())
     claims = {"exp": time.time() + 600, "iss": "i", "aud": "a", "sub": "s"}
     token = jwt.encode(claims, private, "ES256")
@@ -48,11 +48,11 @@ def token_cost(rounds: int) -> float:
 
 
 async def _middleware(app: FastAPI, key: str, rounds: int) -> float:
-    async def end(scope: Scope, receive: Receive, send: Send) -> None:
+    async def empty_app(scope: Scope, receive: Receive, send: Send) -> None:
         pass
 
-    door = AuthenticationMiddleware(
-        end, required=True, rate_limit="1000000/second", failure_limit="1/second"
+    middleware = AuthenticationMiddleware(
+        empty_app, required=True, rate_limit="1000000/second", failure_limit="1/second"
     )
     scope: Scope = {
         "type": "http",
@@ -66,7 +66,7 @@ async def _middleware(app: FastAPI, key: str, rounds: int) -> float:
     unused: Any = None
     started = time.perf_counter()
     for _ in range(rounds):
-        await door(scope, unused, unused)
+        await middleware(scope, unused, unused)
     return (time.perf_counter() - started) / rounds * 1e6
 
 

@@ -1,4 +1,4 @@
-"""The databases that are measured, with their defaults: every commit is on the disk."""
+"""Databases to measure, with their default durability: a commit is on the disk."""
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
@@ -11,13 +11,13 @@ import psycopg
 from eventsourcing.persistence import StoredEvent
 
 from application.persistence.postgres.datastore import execute
+from application.persistence.postgres.statements import INSERT_EVENTS
 from application.persistence.postgres.tables import postgres_table
-from application.persistence.postgres.unit_of_work import INSERT_EVENTS
 from application.persistence.sqlite.bulk import in_bulk
 from application.persistence.sqlite.datastore import WRITER_CACHE_KIB
 from application.persistence.sqlite.file import LedgerFile
+from application.persistence.sqlite.statements import insert_events
 from application.persistence.sqlite.tables import sqlite_table
-from application.persistence.sqlite.unit_of_work import insert_events
 from application.tables.table import Table, Write
 from harness import postgres
 
@@ -25,10 +25,10 @@ Statement = tuple[str, Sequence[Any]]
 
 
 class Commit(NamedTuple):
-    """What one batch writes."""
+    """Rows of one batch."""
 
     events: Sequence[tuple[int, StoredEvent, Any]]
-    """Position, event, `local_id`."""
+    """Position, event and `local_id`."""
     writes: Sequence[tuple[Table[Any], Write]]
 
 
@@ -39,12 +39,14 @@ class Database(Protocol):
         """The URL of an empty database."""
         ...
 
-    def bare(self, url: str) -> AbstractContextManager[Callable[[Sequence[Statement]], None]]:
-        """Runs statements in one commit, by the driver and nothing else."""
+    def bare_driver(
+        self, url: str
+    ) -> AbstractContextManager[Callable[[Sequence[Statement]], None]]:
+        """A function that runs statements in one commit, with the driver alone."""
         ...
 
     def statements(self, commit: Commit) -> list[Statement]:
-        """The bulk statements that write all of it."""
+        """The bulk statements for the rows of a commit."""
         ...
 
 
@@ -57,7 +59,7 @@ class SQLite:
             yield f"sqlite:///{Path(folder) / 'ledger.db'}"
 
     @contextmanager
-    def bare(self, url: str) -> Iterator[Callable[[Sequence[Statement]], None]]:
+    def bare_driver(self, url: str) -> Iterator[Callable[[Sequence[Statement]], None]]:
         file = LedgerFile(urlsplit(url).path[1:])
         connection = file.connect(busy_timeout_seconds=30, cache_kib=WRITER_CACHE_KIB)
 
@@ -91,7 +93,7 @@ class PostgreSQL:
         return self._server.database()
 
     @contextmanager
-    def bare(self, url: str) -> Iterator[Callable[[Sequence[Statement]], None]]:
+    def bare_driver(self, url: str) -> Iterator[Callable[[Sequence[Statement]], None]]:
         with psycopg.connect(url, autocommit=True, prepare_threshold=None) as connection:
 
             def run(statements: Sequence[Statement]) -> None:
@@ -119,6 +121,6 @@ class PostgreSQL:
 
 @contextmanager
 def databases() -> Iterator[list[Database]]:
-    """Each of them, as long as the block lasts."""
+    """SQLite, and PostgreSQL on a server that runs until the end of the block."""
     with postgres.server(durable=True) as server:
         yield [SQLite(), PostgreSQL(server)]

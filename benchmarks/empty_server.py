@@ -1,6 +1,6 @@
-"""What HTTP costs by itself: the same web server, which reads a request and answers at once.
+"""Empty ASGI application: uvicorn runs it in place of the API, to measure the cost of HTTP alone.
 
-Run by uvicorn; it stands where the API stands otherwise.
+It reads a request and answers at once.
 """
 
 from starlette.types import Receive, Scope, Send

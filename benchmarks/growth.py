@@ -1,4 +1,4 @@
-"""What a batch and a page cost as the ledger grows: in an item's stream, in items, in events."""
+"""Cost of a batch, a page and a rebuild by the size of the ledger."""
 
 import re
 import statistics
@@ -13,16 +13,17 @@ from application.persistence.filters import ItemFilter, MovementFilter
 from application.projections import PROJECTIONS
 from application.projections.stock_levels import StockLevels
 from benchmarks.databases import Database
-from benchmarks.workload import CALLER, Shop, shop
+from benchmarks.workload import CALLER, Workload, new_workload
 
 TRANSACTIONS_PER_BATCH = 100
-"""Transactions a batch, and rows a page."""
+"""Transactions per batch, and rows per page."""
 
 ROUNDS = 15
+"""Repetitions of each measurement."""
 
 
 class Cost(NamedTuple):
-    """Milliseconds, each the median of some tries."""
+    """Milliseconds, each the median of ROUNDS repetitions."""
 
     batch: float
     """A batch of 100 transactions."""
@@ -37,108 +38,111 @@ class Cost(NamedTuple):
 
 
 class Rebuilt(NamedTuple):
-    """A rebuild by the command, in a process of its own."""
+    """A rebuild by the command line, in its own process."""
 
     rate: float
     """Events a second."""
     megabytes: float
-    """Memory, at the most."""
+    """Peak memory of the process (VmHWM), in MiB."""
 
 
-class OnOneItem(NamedTuple):
-    """Milliseconds for a batch of 100 transactions on one item, in one ledger."""
+class StreamCost(NamedTuple):
+    """Milliseconds for a batch of 100 transactions on one item, in the same ledger."""
 
     long: float
-    """On the item with the long stream."""
+    """The item with the long stream."""
     short: float
-    """On items with a stream of 10."""
+    """Items with a stream of 10 events."""
 
 
-def by_stream(database: Database, lengths: list[int]) -> Iterator[tuple[int, OnOneItem]]:
-    """A ledger in which one item has a stream of each of these lengths."""
-    with shop(database, items=1) as stock:
-        long = stock.items[0]
+def by_stream(database: Database, lengths: list[int]) -> Iterator[tuple[int, StreamCost]]:
+    """Cost by stream length: one item grows to each of these lengths."""
+    with new_workload(database, items=1) as workload:
+        long = workload.items[0]
         for length in lengths:
-            stock.fill(length, [long])
-            stock.register(len(stock.items) + ROUNDS)
-            fresh = stock.items[-ROUNDS:]
-            stock.fill(stock.ledger.recorder.head() + 9 * ROUNDS, fresh)
-            pairs = [(_synced(stock, [long]), _synced(stock, [short])) for short in fresh]
-            yield length, OnOneItem(*map(statistics.median, zip(*pairs, strict=True)))
+            workload.fill(length, [long])
+            workload.register(len(workload.items) + ROUNDS)
+            fresh = workload.items[-ROUNDS:]
+            workload.fill(workload.ledger.recorder.head() + 9 * ROUNDS, fresh)
+            pairs = [(_sync_ms(workload, [long]), _sync_ms(workload, [short])) for short in fresh]
+            yield length, StreamCost(*map(statistics.median, zip(*pairs, strict=True)))
 
 
 def by_items(database: Database, numbers: list[int]) -> Iterator[tuple[int, Cost]]:
-    """A ledger of so many items that have hardly moved."""
-    with shop(database, items=1) as stock:
+    """Cost by number of items. The items have few events."""
+    with new_workload(database, items=1) as workload:
         for number in numbers:
-            stock.register(number)
-            yield number, _cost(stock)
+            workload.register(number)
+            yield number, _cost(workload)
 
 
 def by_events(database: Database, numbers: list[int]) -> Iterator[tuple[int, Cost, Rebuilt]]:
-    """A ledger of 1,000 items and so many events; its stock list is made anew there."""
-    with shop(database, items=1_000) as stock:
+    """Cost by number of events in a ledger of 1,000 items, with a rebuild of the stock list."""
+    with new_workload(database, items=1_000) as workload:
         for number in numbers:
-            stock.fill(number)
-            yield number, _cost(stock), _rebuilt(stock, StockLevels.table.name)
+            workload.fill(number)
+            yield number, _cost(workload), _rebuild(workload, StockLevels.table.name)
 
 
 def rebuilds(database: Database, events: int) -> Iterator[tuple[str, Rebuilt]]:
-    """Each projection made anew, in a ledger of so many events."""
-    with shop(database, items=1_000) as stock:
-        stock.fill(events)
+    """A rebuild of each projection, in a ledger of `events` events."""
+    with new_workload(database, items=1_000) as workload:
+        workload.fill(events)
         for projection in PROJECTIONS:
-            yield projection.table.name, _rebuilt(stock, projection.table.name)
+            yield projection.table.name, _rebuild(workload, projection.table.name)
 
 
-def _cost(stock: Shop) -> Cost:
-    reader = stock.ledger.recorder
+def _cost(workload: Workload) -> Cost:
+    reader = workload.ledger.recorder
     head = reader.head()
-    here = frozenset({"main"})
-    middle = len(stock.items) // 2
-    item, sku = stock.items[middle], f"SKU-{middle:05}"
+    locations = frozenset({"main"})
+    middle = len(workload.items) // 2
+    item, sku = workload.items[middle], f"SKU-{middle:05}"
     of_item = MovementFilter(item_id=item)
-    at_location = MovementFilter(locations=here)
+    at_location = MovementFilter(locations=locations)
     return Cost(
         statistics.median(
-            _synced(stock, stock.items, first=TRANSACTIONS_PER_BATCH * n) for n in range(ROUNDS)
+            _sync_ms(workload, workload.items, first=TRANSACTIONS_PER_BATCH * n)
+            for n in range(ROUNDS)
         ),
-        _read(
+        _median_ms(
             lambda: reader.select_movements(
                 at_location, before=head // 2, limit=TRANSACTIONS_PER_BATCH
             )
         ),
-        _read(lambda: reader.select_movements(of_item, before=None, limit=TRANSACTIONS_PER_BATCH)),
-        _read(
+        _median_ms(
+            lambda: reader.select_movements(of_item, before=None, limit=TRANSACTIONS_PER_BATCH)
+        ),
+        _median_ms(
             lambda: reader.select_items(
                 ItemFilter(), after=("main", sku, item), limit=TRANSACTIONS_PER_BATCH
             )
         ),
-        _read(
+        _median_ms(
             lambda: reader.select_changes(
-                here, after=head // 2, upto=head, limit=TRANSACTIONS_PER_BATCH
+                locations, after=head // 2, upto=head, limit=TRANSACTIONS_PER_BATCH
             )
         ),
     )
 
 
-def _synced(stock: Shop, items: list[UUID], first: int = 0) -> float:
-    batch = stock.batch(TRANSACTIONS_PER_BATCH, first, items)
-    return _milliseconds(lambda: stock.sync.sync(batch, CALLER))
+def _sync_ms(workload: Workload, items: list[UUID], first: int = 0) -> float:
+    batch = workload.batch(TRANSACTIONS_PER_BATCH, first, items)
+    return _milliseconds(lambda: workload.sync.sync(batch, CALLER))
 
 
-def _read(page: Callable[[], object]) -> float:
+def _median_ms(page: Callable[[], object]) -> float:
     return statistics.median(_milliseconds(page) for _ in range(ROUNDS))
 
 
-def _milliseconds(act: Callable[[], object]) -> float:
+def _milliseconds(call: Callable[[], object]) -> float:
     started = time.perf_counter()
-    act()
+    call()
     return (time.perf_counter() - started) * 1_000
 
 
-# Not by getrusage, whose peak begins with that of the process which started this one.
-_MEASURED = """
+# VmHWM, not getrusage: its peak would include the memory of the parent process.
+_COMMAND_WITH_STATUS = """
 import sys
 from pathlib import Path
 from interface.cli.main import app
@@ -149,10 +153,18 @@ finally:
 """
 
 
-def _rebuilt(stock: Shop, name: str) -> Rebuilt:
+def _rebuild(workload: Workload, name: str) -> Rebuilt:
     started = time.perf_counter()
-    command = [sys.executable, "-c", _MEASURED, "rebuild", name, "--database", stock.database_url]
+    command = [
+        sys.executable,
+        "-c",
+        _COMMAND_WITH_STATUS,
+        "rebuild",
+        name,
+        "--database",
+        workload.database_url,
+    ]
     done = subprocess.run(command, check=True, capture_output=True, text=True)
     seconds = time.perf_counter() - started
     kilobytes = int(re.findall(r"^VmHWM:\s+(\d+) kB$", done.stderr, re.MULTILINE)[0])
-    return Rebuilt(stock.ledger.recorder.head() / seconds, kilobytes / 1024)
+    return Rebuilt(workload.ledger.recorder.head() / seconds, kilobytes / 1024)

@@ -1,4 +1,4 @@
-"""The whole server over HTTP, in a process of its own."""
+"""The complete server over HTTP, in its own process."""
 
 import asyncio
 import json
@@ -18,7 +18,7 @@ import uvloop
 
 from application.persistence.filters import ItemFilter
 from benchmarks.databases import Database
-from benchmarks.workload import EVEN, QUANTITY, Batch, Mix, shop
+from benchmarks.workload import EVEN, QUANTITY, Batch, Mix, new_workload
 
 STOCKLEDGER = (str(Path(sys.executable).with_name("stockledger")), "serve")
 UNSHARED = (sys.executable, "-m", "benchmarks.unshared_commits", "serve")
@@ -27,14 +27,14 @@ EMPTY = (sys.executable, "-m", "uvicorn", "benchmarks.empty_server:app", "--life
 
 
 class Served(NamedTuple):
-    """How a server answered."""
+    """Rate and latency of a server."""
 
     rate: float
     """Transactions a second."""
-    median: float
-    """Milliseconds a request."""
-    slowest: float
-    """The same, of the slowest of a hundred."""
+    p50: float
+    """Median latency of a request, in milliseconds."""
+    p99: float
+    """99th percentile of the latency, in milliseconds."""
 
 
 def served(
@@ -46,58 +46,71 @@ def served(
     *,
     unshared: bool = False,
 ) -> Served:
-    """Batches of `size` from so many connections; `unshared`: each in a commit of its own."""
+    """Sends batches of `size` over `clients` connections. `unshared`: without group commit."""
     command = UNSHARED if unshared else STOCKLEDGER
-    with shop(database, items=1_000) as stock, serving(stock.database_url, command) as url:
-        work = [stock.batches(size, rounds, mix, first=n) for n in range(clients)]
-        warm_up = [[stock.batch(min(size, 100))] for _ in work]
-        key = stock.key()
+    with (
+        new_workload(database, items=1_000) as workload,
+        serving(workload.database_url, command) as url,
+    ):
+        batches = [workload.batches(size, rounds, mix, client=n) for n in range(clients)]
+        warm_up = [[workload.batch(min(size, 100))] for _ in range(clients)]
+        key = workload.key()
         uvloop.run(_send([url] * clients, warm_up, key))
-        return uvloop.run(_send([url] * clients, work, key))
+        return uvloop.run(_send([url] * clients, batches, key))
 
 
 def answered(database: Database, clients: int, rounds: int, *, by_empty_server: bool) -> Served:
-    """Empty batches, which record nothing; `by_empty_server`: by one that does not look at them."""
+    """Sends empty batches, to the server or to one that does not parse them (`by_empty_server`)."""
     command = EMPTY if by_empty_server else STOCKLEDGER
-    with shop(database, items=1) as stock, serving(stock.database_url, command) as url:
+    with (
+        new_workload(database, items=1) as workload,
+        serving(workload.database_url, command) as url,
+    ):
         empty: list[Batch] = [[]] * rounds
-        return uvloop.run(_send([url] * clients, [empty] * clients, stock.key()))
+        return uvloop.run(_send([url] * clients, [empty] * clients, workload.key()))
 
 
 def contention(database: Database, processes: int, rounds: int, *, hot: bool) -> float:
-    """Transactions a second, in batches of 100 through so many server processes: each has items of
-    its own, or all have one hot item. Everything must be recorded."""
-    with shop(database, items=1_000) as stock, ExitStack() as servers:
-        urls = [servers.enter_context(serving(stock.database_url)) for _ in range(processes)]
-        share = len(stock.items) // processes
-        work = [
+    """Transactions a second, in batches of 100, with one client for each server process.
+
+    Each client has its own items, or all clients have one hot item. Checks that every transaction
+    is recorded.
+    """
+    with new_workload(database, items=1_000) as workload, ExitStack() as servers:
+        urls = [servers.enter_context(serving(workload.database_url)) for _ in range(processes)]
+        share = len(workload.items) // processes
+        batches = [
             [
-                stock.batch(100, items=stock.items[:1] if hot else stock.items[n * share :][:share])
+                workload.batch(
+                    100, items=workload.items[:1] if hot else workload.items[n * share :][:share]
+                )
                 for _ in range(rounds)
             ]
             for n in range(processes)
         ]
-        found = uvloop.run(_send(urls, work, stock.key()))
-        levels = stock.ledger.recorder.select_items(ItemFilter(), after=None, limit=1_000)
+        found = uvloop.run(_send(urls, batches, workload.key()))
+        levels = workload.ledger.recorder.select_items(ItemFilter(), after=None, limit=1_000)
         assert sum(level.on_hand for level in levels) == processes * rounds * 100 * QUANTITY
         return found.rate
 
 
-async def _send(urls: Sequence[str], work: Sequence[Sequence[Batch]], key: str) -> Served:
-    """Each sender has a server and batches of its own, which are written out beforehand: what the
-    senders cost is the server's loss, on the same machine."""
-    bodies = [[json.dumps({"transactions": batch}).encode() for batch in mine] for mine in work]
+async def _send(urls: Sequence[str], batches: Sequence[Sequence[Batch]], key: str) -> Served:
+    """Sends the batches of each client to its server, all clients at once.
+
+    Bodies are encoded before the measurement, because clients and servers share the CPU.
+    """
+    bodies = [[json.dumps({"transactions": batch}).encode() for batch in own] for own in batches]
     started = time.perf_counter()
-    senders = (_sender(url, mine, key) for url, mine in zip(urls, bodies, strict=True))
-    seconds = [one for mine in await asyncio.gather(*senders) for one in mine]
+    senders = (_sender(url, own, key) for url, own in zip(urls, bodies, strict=True))
+    seconds = [one for own in await asyncio.gather(*senders) for one in own]
     elapsed = time.perf_counter() - started
-    transactions = sum(len(batch) or 1 for mine in work for batch in mine)
-    slowest = statistics.quantiles(seconds, n=100)[-1] if len(seconds) > 1 else seconds[0]
-    return Served(transactions / elapsed, statistics.median(seconds) * 1e3, slowest * 1e3)
+    transactions = sum(len(batch) or 1 for own in batches for batch in own)
+    p99 = statistics.quantiles(seconds, n=100)[-1] if len(seconds) > 1 else seconds[0]
+    return Served(transactions / elapsed, statistics.median(seconds) * 1e3, p99 * 1e3)
 
 
 async def _sender(url: str, bodies: Sequence[bytes], key: str) -> list[float]:
-    """How many seconds each of the requests took."""
+    """Sends the requests one after the other. Returns the seconds that each took."""
     host, port = url.removeprefix("http://").split(":")
     reader, writer = await asyncio.open_connection(host, int(port), limit=2**24)
     seconds = []
@@ -108,10 +121,10 @@ async def _sender(url: str, bodies: Sequence[bytes], key: str) -> list[float]:
             f"Content-Length: {len(body)}\r\n\r\n"
         )
         writer.write(head.encode() + body)
-        answered = (await reader.readuntil(b"\r\n\r\n")).lower()
-        length = int(answered.partition(b"content-length:")[2].split(b"\r\n")[0])
+        response_head = (await reader.readuntil(b"\r\n\r\n")).lower()
+        length = int(response_head.partition(b"content-length:")[2].split(b"\r\n")[0])
         content = await reader.readexactly(length)
-        assert answered.startswith(b"http/1.1 200"), content
+        assert response_head.startswith(b"http/1.1 200"), content
         assert b'"failed":[]' in content
         seconds.append(time.perf_counter() - started)
     writer.close()
@@ -122,7 +135,7 @@ async def _sender(url: str, bodies: Sequence[bytes], key: str) -> list[float]:
 def serving(
     database_url: str, command: Sequence[str] = STOCKLEDGER, **settings: str
 ) -> Iterator[str]:
-    """The URL of a server in a process of its own."""
+    """The URL of a server in its own process, once it is ready."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
@@ -137,7 +150,7 @@ def serving(
     url = f"http://127.0.0.1:{port}"
     try:
         while not _is_ready(url):
-            assert process.poll() is None, "the server ended"
+            assert process.poll() is None, "the server stopped"
             time.sleep(0.05)
         yield url
     finally:

@@ -1,4 +1,4 @@
-"""What readers in the same process cost a writer."""
+"""Cost of concurrent readers to a writer in the same process."""
 
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -8,28 +8,31 @@ from threading import Event
 from application.persistence.filters import MovementFilter
 from application.persistence.recorder import LedgerRecorder
 from benchmarks.databases import Database
-from benchmarks.workload import CALLER, shop
+from benchmarks.workload import CALLER, new_workload
 
 ROWS_PER_PAGE = 1_000
 
 
 def batch_ms(database: Database, readers: int, rounds: int) -> float:
-    """The median of a batch of 1,000 beside so many readers, which pause no moment."""
+    """Median milliseconds of a batch of 1,000, with `readers` threads that read without a pause."""
     done = Event()
-    with shop(database, items=1_000) as stock, ThreadPoolExecutor(max(readers, 1)) as pool:
+    with (
+        new_workload(database, items=1_000) as workload,
+        ThreadPoolExecutor(max(readers, 1)) as pool,
+    ):
         for _ in range(10):
-            stock.sync.sync(stock.batch(1_000), CALLER)
-        reading = [pool.submit(_read, stock.ledger.recorder, done) for _ in range(readers)]
-        took = []
+            workload.sync.sync(workload.batch(1_000), CALLER)
+        reading = [pool.submit(_read, workload.ledger.recorder, done) for _ in range(readers)]
+        seconds = []
         for _ in range(rounds):
-            batch = stock.batch(1_000)
+            batch = workload.batch(1_000)
             started = time.perf_counter()
-            assert not stock.sync.sync(batch, CALLER).failed
-            took.append(time.perf_counter() - started)
+            assert not workload.sync.sync(batch, CALLER).failed
+            seconds.append(time.perf_counter() - started)
         done.set()
         for future in reading:
             future.result()
-    return median(took) * 1_000
+    return median(seconds) * 1_000
 
 
 def _read(recorder: LedgerRecorder, done: Event) -> None:

@@ -1,4 +1,4 @@
-"""What was measured, as a table on the terminal, as JSON and as a chart."""
+"""Reports: a table on the terminal, a JSON file and a chart."""
 
 import json
 import os
@@ -17,19 +17,19 @@ from rich.table import Table
 
 
 class Curves(NamedTuple):
-    """How a table is drawn."""
+    """Chart of a table: `ys` against `x`, on logarithmic axes."""
 
     x: str
     ys: Sequence[str]
     by: str
-    """The column that tells the curves apart."""
+    """The column that groups rows into curves."""
     where: Mapping[str, Any] = MappingProxyType({})
-    """What columns must hold in the rows that are drawn."""
+    """Filter: values of columns in the rows to draw."""
 
 
 @dataclass(frozen=True)
 class Result:
-    """Rows of figures that were measured in one run, the ratios among them as fractions of one."""
+    """Table of one measurement. Ratios are fractions of 1."""
 
     title: str
     columns: Sequence[str]
@@ -41,15 +41,15 @@ class Result:
 
 
 def show(result: Result) -> None:
-    """On the terminal."""
+    """Prints the table."""
     table = Table(*result.columns, title=result.title)
     for row in result.rows:
-        table.add_row(*map(_shown, result.columns, row))
+        table.add_row(*map(_formatted, result.columns, row))
     Console().print(table)
 
 
 def write_json(results: Sequence[Result], file: Path) -> None:
-    """All of a run, with the machine that it was made on."""
+    """Writes all tables of a run, with a description of the machine."""
     content = {
         "machine": machine(),
         "results": [
@@ -73,7 +73,7 @@ def machine() -> dict[str, Any]:
 
 
 def write_chart(results: Sequence[Result], file: Path) -> None:
-    """The curves, a panel for each table that has one."""
+    """Writes an SVG file with one panel for each table that has curves."""
     drawn = [result for result in results if result.curves]
     if drawn:
         figure, panels = plt.subplots(
@@ -98,7 +98,7 @@ def _draw(result: Result, panel: Axes) -> None:
     panel.legend(loc="center left", bbox_to_anchor=(1, 0.5), fontsize="small")
 
 
-def _shown(column: str, value: Any) -> str:
+def _formatted(column: str, value: Any) -> str:
     if isinstance(value, int):
         return f"{value:,}"
     if not isinstance(value, float):

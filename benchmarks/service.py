@@ -1,26 +1,26 @@
-"""The service alone."""
+"""The sync service in this process, without HTTP."""
 
 import gc
 import time
 from concurrent.futures import ThreadPoolExecutor
 
 from benchmarks.databases import Database
-from benchmarks.workload import CALLER, EVEN, Batch, Mix, shop
+from benchmarks.workload import CALLER, EVEN, Batch, Mix, new_workload
 
 
 def rate(database: Database, size: int, clients: int, rounds: int, mix: Mix = EVEN) -> float:
-    """Transactions a second, in batches of `size` from so many threads."""
-    with shop(database, items=1_000) as stock:
-        work = [stock.batches(size, rounds, mix, first=n) for n in range(clients)]
-        stock.sync.sync(stock.batch(size), CALLER)
+    """Transactions a second, in batches of `size` from `clients` threads."""
+    with new_workload(database, items=1_000) as workload:
+        batches = [workload.batches(size, rounds, mix, client=n) for n in range(clients)]
+        workload.sync.sync(workload.batch(size), CALLER)
 
-        def send(mine: list[Batch]) -> None:
-            for batch in mine:
-                assert not stock.sync.sync(batch, CALLER).failed
+        def send(own: list[Batch]) -> None:
+            for batch in own:
+                assert not workload.sync.sync(batch, CALLER).failed
 
-        gc.freeze()  # As the server does: what is there by now stays.
+        gc.freeze()  # As in the server: objects that exist now are never collected.
         started = time.perf_counter()
         with ThreadPoolExecutor(clients) as pool:
-            for future in [pool.submit(send, mine) for mine in work]:
+            for future in [pool.submit(send, own) for own in batches]:
                 future.result()
         return rounds * clients * size / (time.perf_counter() - started)

@@ -1,4 +1,4 @@
-"""What followers get: changes a second to one and to many live streams, and how soon."""
+"""Rate and delay of changes on live streams."""
 
 import asyncio
 import statistics
@@ -9,28 +9,27 @@ import httpx2
 
 from benchmarks.databases import Database
 from benchmarks.http import serving
-from benchmarks.workload import Batch, shop
+from benchmarks.workload import Batch, new_workload
 
 TRANSACTIONS_PER_BATCH = 100
 MAX_EVENT_BYTES = 2**24
-"""Bytes."""
 
 
 class Delivered(NamedTuple):
-    """How changes reached the streams."""
+    """Delivery of changes to the streams."""
 
     rate: float
-    """Changes a second to each of them, from the first request to the last delivery."""
+    """Changes a second to each stream, from the first request to the last delivery."""
     written: float
-    """Changes a second that were written meanwhile."""
+    """Changes a second that were written in the same time."""
     median: float
-    """Milliseconds from the answer to a single transaction until all streams have it."""
-    slowest: float
-    """The same, of the slowest of twenty."""
+    """Median delay in milliseconds: from the answer to a transaction until all streams have it."""
+    p95: float
+    """95th percentile of this delay, in milliseconds."""
 
 
 class Reader:
-    """Counts what comes."""
+    """A client of a live stream, which counts the changes."""
 
     def __init__(self) -> None:
         self.seen = 0
@@ -48,16 +47,17 @@ class Reader:
 
 
 def delivered(database: Database, streams: int, rounds: int) -> Delivered:
+    """Sends `rounds` batches, then 40 single transactions, to a server with `streams` streams."""
     with (
-        shop(database, items=100) as stock,
-        serving(stock.database_url, STOCKLEDGER_MAX_STREAMS=str(streams)) as url,
+        new_workload(database, items=100) as workload,
+        serving(workload.database_url, STOCKLEDGER_MAX_STREAMS=str(streams)) as url,
     ):
         batches = [
-            stock.batch(TRANSACTIONS_PER_BATCH, first=n * TRANSACTIONS_PER_BATCH)
+            workload.batch(TRANSACTIONS_PER_BATCH, first=n * TRANSACTIONS_PER_BATCH)
             for n in range(rounds)
         ]
-        singles = [stock.batch(1, first=n) for n in range(40)]
-        return asyncio.run(_measure(url, stock.key(), streams, batches, singles))
+        singles = [workload.batch(1, first=n) for n in range(40)]
+        return asyncio.run(_measure(url, workload.key(), streams, batches, singles))
 
 
 async def _measure(
@@ -80,11 +80,11 @@ async def _measure(
         started = time.perf_counter()
         for batch in batches:
             written = await asyncio.to_thread(send, batch)
-        finished = await _delivered(readers, changes)
+        finished = await _all_have_read(readers, changes)
         delays = []
         for number, single in enumerate(singles, start=1):
             answered = await asyncio.to_thread(send, single)
-            delays.append((await _delivered(readers, changes + number) - answered) * 1_000)
+            delays.append((await _all_have_read(readers, changes + number) - answered) * 1_000)
         for task in reading:
             task.cancel()
     return Delivered(
@@ -95,8 +95,8 @@ async def _measure(
     )
 
 
-async def _delivered(readers: list[Reader], changes: int) -> float:
-    """When all of them had so many."""
+async def _all_have_read(readers: list[Reader], changes: int) -> float:
+    """Waits until every reader has that number of changes. Returns the time."""
     while any(reader.seen < changes for reader in readers):
         await asyncio.sleep(0.0005)
     return time.perf_counter()

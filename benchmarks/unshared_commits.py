@@ -1,5 +1,4 @@
-"""The same server with one commit a request, to tell what sharing commits is worth: run as the
-`stockledger` command is."""
+"""The `stockledger` command without group commit, to measure the gain from group commit."""
 
 from application.recording import group_commit
 from interface.cli.main import app

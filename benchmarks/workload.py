@@ -1,4 +1,4 @@
-"""A ledger to measure: items with streams of a given length, and batches for them."""
+"""Workload: a ledger with items and events, and batches of transactions for it."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -9,13 +9,13 @@ from typing import Any, NamedTuple, cast
 from uuid import UUID, uuid4
 
 from application.access.audit import AuditTrail, Origin
-from application.access.keys import Grant, KeyService
+from application.access.key_management import Grant, KeyService
 from application.access.principal import Principal
 from application.access.roles import Role
-from application.clock import utc_now
 from application.ledger.ledger import Ledger
 from application.persistence import environment
 from application.recording.sync import SyncService
+from application.server_clock import utc_now
 from benchmarks.databases import Database
 from domain.actor import Actor
 from domain.events import StockItemEvent
@@ -29,19 +29,19 @@ OCCURRED_AT = datetime(2026, 1, 8, 0, 14, 3, tzinfo=UTC)
 DEVICE = "scanner-7"
 REFERENCE = "po:1182"
 EVENTS_PER_COMMIT = 10_000
-"""Events a commit, where a ledger is made large."""
+"""Events per commit when a ledger is filled."""
 
 DETAILS = ItemDetails(name="An item like any other", unit="piece")
 CALLER = Principal(Actor("benchmark"), Role.ADMIN)
 
 
 class Mix(NamedTuple):
-    """What batches are made of."""
+    """Content of the batches."""
 
     hot: bool = False
-    """All of them about one item."""
+    """All transactions are about one item."""
     duplicates: bool = False
-    """Every second transaction is one that was sent before."""
+    """Every second transaction is a duplicate of one in the batch before."""
 
     def __str__(self) -> str:
         about = "one hot item" if self.hot else "1,000 items"
@@ -49,10 +49,13 @@ class Mix(NamedTuple):
 
 
 EVEN = Mix()
+"""All items in turn, without duplicates."""
 
 
 @dataclass(frozen=True)
-class Shop:
+class Workload:
+    """A ledger with items, and the batches to send to it."""
+
     ledger: Ledger
     sync: SyncService
     items: list[UUID]
@@ -65,13 +68,13 @@ class Shop:
         return keys.create(grant, Origin(CALLER.actor)).secret
 
     def batch(self, size: int, first: int = 0, items: list[UUID] | None = None) -> Batch:
-        """As many transactions on as many of the items, as far as there are so many."""
-        among = self.items if items is None else items
+        """`size` new transactions on these items in turn (default: all), from index `first` on."""
+        targets = self.items if items is None else items
         return [
             {
                 "localId": str(uuid4()),
                 "type": "INBOUND",
-                "itemId": str(among[(first + n) % len(among)]),
+                "itemId": str(targets[(first + n) % len(targets)]),
                 "quantity": QUANTITY,
                 "occurredAt": OCCURRED_AT.isoformat(),
                 "device": DEVICE,
@@ -81,50 +84,55 @@ class Shop:
         ]
 
     def register(self, items: int) -> None:
-        """Until there are so many."""
+        """Registers items until the ledger has that number."""
         while (first := len(self.items)) < items:
-            made: list[StockItemEvent] = []
+            new_events: list[StockItemEvent] = []
             for number in range(first, min(first + EVENTS_PER_COMMIT, items)):
                 item = StockItem.register(
                     "main", f"SKU-{number:05}", DETAILS, by=CALLER.actor, recorded_at=utc_now()
                 )
-                made += cast("list[StockItemEvent]", item.collect_events())
+                new_events += cast("list[StockItemEvent]", item.collect_events())
                 self.items.append(item.id)
-            self._append(made)
+            self._append(new_events)
 
     def fill(self, events: int, items: list[UUID] | None = None) -> None:
-        """Until the ledger has so many, on these items in turn, without deciding anything."""
-        among = self.items if items is None else items
+        """Appends movements until the ledger has that number of events, on these items in turn.
+
+        It skips the decisions of the sync service.
+        """
+        targets = self.items if items is None else items
         with self.ledger.recorder.unit_of_work() as unit_of_work:
-            loaded = self.ledger.load(unit_of_work, among)
-        turns = cycle(among)
+            loaded = self.ledger.load(unit_of_work, targets)
+        turns = cycle(targets)
         while (missing := events - self.ledger.recorder.head()) > 0:
             now = utc_now()
-            made: list[StockItemEvent] = []
+            new_events: list[StockItemEvent] = []
             for item_id in islice(turns, min(missing, EVENTS_PER_COMMIT)):
                 item = loaded[item_id]
                 item.pending_events.clear()
-                made.append(item.record(_any(item_id), by=CALLER.actor, recorded_at=now))
-            self._append(made)
+                new_events.append(
+                    item.record(_transaction(item_id), by=CALLER.actor, recorded_at=now)
+                )
+            self._append(new_events)
 
     def _append(self, events: list[StockItemEvent]) -> None:
         with self.ledger.recorder.unit_of_work() as unit_of_work:
             self.ledger.append(unit_of_work, events)
 
-    def batches(self, size: int, rounds: int, mix: Mix, first: int = 0) -> list[Batch]:
-        """So many batches for one sender, each after the other."""
+    def batches(self, size: int, rounds: int, mix: Mix, client: int) -> list[Batch]:
+        """`rounds` batches for one client. Clients with other numbers start at other items."""
         items = self.items[:1] if mix.hot else None
-        found: list[Batch] = []
+        batches: list[Batch] = []
         for number in range(rounds):
-            batch = self.batch(size, first=(first * rounds + number) * size, items=items)
-            if mix.duplicates and found:
-                batch[::2] = found[-1][::2]
-            found.append(batch)
-        return found
+            batch = self.batch(size, first=(client * rounds + number) * size, items=items)
+            if mix.duplicates and batches:
+                batch[::2] = batches[-1][::2]
+            batches.append(batch)
+        return batches
 
 
-def _any(item_id: UUID) -> Transaction:
-    """As those of a batch."""
+def _transaction(item_id: UUID) -> Transaction:
+    """A transaction with the values of those in a batch."""
     return Transaction(
         local_id=uuid4(),
         type=TransactionType.INBOUND,
@@ -137,9 +145,9 @@ def _any(item_id: UUID) -> Transaction:
 
 
 @contextmanager
-def shop(database: Database, items: int) -> Iterator[Shop]:
-    """A shop with so many items in a new database."""
+def new_workload(database: Database, items: int) -> Iterator[Workload]:
+    """A workload with that number of items, in a new database."""
     with database.new() as url, Ledger(environment(url, lock_timeout=60)) as ledger:
-        stock = Shop(ledger, SyncService(ledger), [], url)
-        stock.register(items)
-        yield stock
+        workload = Workload(ledger, SyncService(ledger), [], url)
+        workload.register(items)
+        yield workload

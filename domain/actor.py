@@ -1,4 +1,4 @@
-"""Who did something, as events name it."""
+"""The actor: the person, device or program that events name."""
 
 from typing import NamedTuple
 
@@ -8,4 +8,4 @@ class Actor(NamedTuple):
 
     name: str
     key_id: str | None = None
-    """The API key that was shown, where it was one."""
+    """The id of the API key; None for another credential."""

@@ -1,16 +1,17 @@
-"""Why a request was not recorded: one class a reason, each with a stable code.
+"""Why a request was not recorded: one class for each reason, each with a stable code.
 
     Rejection
-      Invalid                the request breaks the contract, whatever the stock is
-      Unsupported            it needs what only a newer version of this server knows
+      Invalid                the request breaks the contract, independent of the stock
+      Unsupported            it needs something that only a newer version of this server knows
       UnknownItem            no such item is registered
       UnknownVersion         the item has no such version, or did not exist at that time
       ItemDiscontinued       the item takes no more movements
       ItemDiffers            the item is registered already, with other details
       InsufficientStock      more was asked for than is on hand
-      StockLimitExceeded     more would be on hand than can be counted exactly
+      StockLimitExceeded     more would be on hand than JSON readers can hold exactly
       LocalIdReused          the `local_id` is recorded with other content
-      Conflict               other writers won every race; the same request may succeed later
+      Conflict               other writers were faster; the same request may succeed later
+      LedgerDamaged          a stored event that it depends on can't be read
 
 The code is for programs and never changes; the message is for people and may.
 """
@@ -23,7 +24,7 @@ Detail = str | int | None
 
 
 class Rejection(Exception):
-    """A reason why something was not recorded. Two are equal when code and details are."""
+    """A reason why something was not recorded. Two are equal if code, message and details are."""
 
     code: ClassVar[str]
     retryable: ClassVar[bool] = False
@@ -57,18 +58,18 @@ class Unsupported(Rejection):
     code = "UNSUPPORTED"
 
     def __init__(self, **unknown: str) -> None:
-        """`unknown`: the field that names it, and its name."""
+        """`unknown`: one keyword, the field, with the unknown name in it."""
         ((field, name),) = unknown.items()
         super().__init__(
-            f"{field}: this version of the server does not know {name}; it is kept, and can be "
-            "retried after an upgrade",
+            f"{field}: this version of the server does not know {name}; the transaction is kept, "
+            "and can be retried after an upgrade",
             field=field,
             unknown=name,
         )
 
 
 class UnknownItem(Rejection):
-    """No such item is registered, as far as the caller may know."""
+    """No such item is registered, or it is not at one of the caller's locations."""
 
     code = "UNKNOWN_ITEM"
 
@@ -125,7 +126,7 @@ class InsufficientStock(Rejection):
 
 
 class StockLimitExceeded(Rejection):
-    """More would be on hand than every JSON reader can hold exactly."""
+    """More would be on hand than `limit`, which every JSON reader can hold exactly."""
 
     code = "STOCK_LIMIT_EXCEEDED"
 
@@ -163,20 +164,20 @@ class LocalIdReused(Rejection):
 
     @classmethod
     def undisclosed(cls) -> Self:
-        """For a caller who may not know of the other transaction."""
+        """Returns the rejection without details, for a caller who may not see the other one."""
         rejection = cls.__new__(cls)
         Rejection.__init__(rejection, "this local_id is recorded for another transaction")
         return rejection
 
 
 class Conflict(Rejection):
-    """Other writers won every race for this item. The same request may succeed later."""
+    """Other writers were faster in every attempt. The same request may succeed later."""
 
     code = "CONFLICT"
     retryable = True
 
     def __init__(self, item_id: UUID) -> None:
-        super().__init__(f"item {item_id} is busy, send this again", item_id=str(item_id))
+        super().__init__(f"item {item_id} is busy: send this again later", item_id=str(item_id))
 
 
 class LedgerDamaged(Rejection):

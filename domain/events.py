@@ -16,12 +16,12 @@ from uuid import UUID
 
 from eventsourcing.domain import Aggregate
 
-from domain.moments import happened_at
+from domain.device_clock import happened_at
 from domain.transaction import Content, TransactionType, sent_time
 
 
 class ItemState(Protocol):
-    """What an event may change of its item. All else of an item never changes."""
+    """The part of an item that events may change. The rest of an item never changes."""
 
     name: str
     unit: str
@@ -32,7 +32,7 @@ class ItemState(Protocol):
 
 
 class StockItemEvent(Aggregate.Event):
-    """What every event of a stock item carries."""
+    """The fields of every event of a stock item."""
 
     location: str
     sku: str
@@ -41,15 +41,16 @@ class StockItemEvent(Aggregate.Event):
     actor: str
     _: KW_ONLY
     key_id: str | None = None
-    """The API key that the actor showed, where it was one."""
+    """The id of the actor's API key; None for another credential."""
     counted_at: datetime | None = None
     """The moment of the item's latest stock-take so far, by the order in which goods moved."""
 
     @classmethod
     def of(cls, values: dict[str, Any]) -> Self:
-        """The event that says this, and must say all that has no default. As the constructor's,
-        without the call that a frozen dataclass spends on each field (docs/decisions/0014). The
-        event keeps `values`.
+        """Makes an event of these fields; those without a default must be there.
+
+        As the constructor, but without the call that a frozen dataclass makes for each field
+        (docs/decisions/0014). The event keeps `values`.
         """
         event = object.__new__(cls)
         object.__setattr__(event, "__dict__", values)
@@ -57,7 +58,7 @@ class StockItemEvent(Aggregate.Event):
 
 
 class ItemRegistered(StockItemEvent, Aggregate.Created):
-    """The item came under the ledger's care, with nothing on hand."""
+    """The item was registered, with nothing on hand."""
 
     TOPIC = "ItemRegistered"
 
@@ -103,16 +104,16 @@ class MovementRecorded(StockItemEvent):
     local_id: UUID
     _: KW_ONLY
     occurred_at: datetime | None = None
-    """When goods moved by the client's clock, put right where that was known to be wrong."""
+    """When goods moved, by the client's clock. Corrected if that was known to be wrong."""
     device_time: str | None = None
-    """What the client sent for it, where that is something else (see `Transaction`)."""
+    """What the client sent for it, if that is something else (see `Transaction`)."""
     device: str | None = None
     reason: str | None = None
     note: str | None = None
     reference: str | None = None
     covered_at: datetime | None = None
-    """The moment of the stock-take that had seen this movement before it was recorded, where there
-    was one: then it changed nothing on hand."""
+    """The moment of the stock-take that covers this movement; None if none does. A covered movement
+    changed nothing on hand."""
 
     if TYPE_CHECKING:
 
@@ -126,16 +127,16 @@ class MovementRecorded(StockItemEvent):
 
         @property
         def delta(self) -> int:
-            """How many more or, below zero, fewer there were, or were found."""
+            """The signed difference, in whole units: what came, went, or was found."""
 
     @property
     def happened_at(self) -> datetime:
-        """When the goods moved, as far as one can tell."""
+        """When the goods moved, as far as is known."""
         return happened_at(self.occurred_at, self.timestamp)
 
     @property
     def content(self) -> Content:
-        """What a repetition under the same `local_id` is compared by."""
+        """The fields that a duplicate under the same `local_id` must share."""
         return Content(
             self.type,
             self.originator_id,
@@ -175,18 +176,18 @@ class OutboundRecorded(MovementRecorded):
 
 
 class Adjusted(MovementRecorded):
-    """The quantity on hand was put right, by a difference or by a count."""
+    """The quantity on hand was corrected, by a difference or by a count."""
 
     TOPIC = "Adjusted"
 
     delta: int
     """The difference that was given, or that a stock-take found."""
     counted: int | None = None
-    """What a stock-take found; None where a difference was given."""
+    """What a stock-take found; None if a difference was given."""
 
     @property
     def expected(self) -> int | None:
-        """What was on hand at the moment of the stock-take, as far as the ledger knew then."""
+        """On hand at the moment of the stock-take, as far as the ledger knew then."""
         return None if self.counted is None else self.counted - self.delta
 
     @property

@@ -1,12 +1,12 @@
 """Stock-takes and time: what was on hand at a moment, when transactions arrive late, in any order.
 
-A device tells when goods moved, and the ledger learns of it later. So an item has two orders: the
-one in which its events were recorded, by which it is an aggregate, and the one in which its goods
-moved, which is what a stock-take saw. Two rules keep both true:
+A device tells when goods moved, and the ledger learns of it later. So an item has two orders: that
+in which its events were recorded, and that in which its goods moved. The aggregate goes by the
+first, a stock-take by the second. Two rules keep both true:
 
 - A stock-take is compared with what was on hand at its own moment.
-- A movement from before a stock-take that is recorded already changes nothing on hand: whoever
-  counted has seen its effect. The stock-take covers it.
+- A movement from before a stock-take that is recorded already changes nothing on hand: the count
+  has seen its effect. The stock-take covers it.
 
 With exact clocks, the order of arrival does not matter to what is on hand in the end. Examples are
 in docs/stock-takes.md.
@@ -32,8 +32,8 @@ class History:
     ) -> None:
         """`movements` are those recorded after some moment, in any order.
 
-        Where not all that was asked for could be read, `reaches_back_to` is that moment, and
-        `counted_before` the latest one of the stock-takes that were not read.
+        If a read limit cut them off, `reaches_back_to` is the moment from which they are complete,
+        and `counted_before` that of the latest stock-take that was not read.
         """
         self._counted_before = counted_before
         self._reaches_back_to = reaches_back_to
@@ -44,15 +44,15 @@ class History:
         self._counts = sorted(filter(None, map(_count, recorded)))
 
     def __len__(self) -> int:
-        """How many changes it tells."""
+        """The number of changes in it."""
         return len(self._moments)
 
     def covers(self, moment: datetime) -> bool:
-        """Whether it tells all that happened since."""
+        """Whether it holds all movements since `moment`."""
         return self._reaches_back_to is None or self._reaches_back_to <= moment
 
     def add(self, movement: MovementRecorded) -> None:
-        """One that was recorded just now."""
+        """Adds a movement that was recorded just now."""
         for moment, delta in _changes(movement):
             place = bisect_right(self._moments, moment)
             self._moments.insert(place, moment)
@@ -62,14 +62,14 @@ class History:
             insort(self._counts, counted_at)
 
     def change_after(self, moment: datetime) -> int:
-        """By how much the quantity on hand has changed since."""
+        """Returns by how much the quantity on hand has changed since, in whole units."""
         return sum(self._deltas[bisect_right(self._moments, moment) :])
 
     def next_count_after(self, moment: datetime) -> datetime | None:
-        """When the first stock-take behind that moment was, if there was one.
+        """Returns the moment of the first stock-take after `moment`; None if there was none.
 
-        Where earlier ones were not read, the latest of them stands for the first: no stock-take
-        from before it can be compared any more, so to all that can it makes no difference.
+        If earlier ones were not read, the latest of them stands for the first. It makes no
+        difference: a stock-take from before it can no longer be compared.
         """
         if self._counted_before is not None and self._counted_before > moment:
             return self._counted_before
@@ -78,10 +78,10 @@ class History:
 
 
 def _changes(movement: MovementRecorded) -> Iterator[tuple[datetime, int]]:
-    """When the movement changed what was on hand, and by how much."""
+    """Yields the moments at which the movement changed the quantity on hand, and by how much."""
     yield movement.happened_at, movement.delta
     if movement.covered_at is not None:
-        # What the stock-take found to differ was, in part, this movement.
+        # A part of the difference that the stock-take found was this movement.
         yield movement.covered_at, -movement.delta
 
 

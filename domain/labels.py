@@ -1,8 +1,9 @@
-"""Labels: the short texts by which people know a place, an item, a key.
+"""Labels: the short texts by which people know a location, an item or a key.
 
 A label is compared, hashed and kept in one form: Unicode spaces as U+0020, then NFC (Unicode
-Standard Annex 15). "Zürich" typed on a phone, as u and a combining diaeresis, and on a till, as one
-letter, is one place. Case and leading zeros are significant. Test vectors are in docs/sync.md.
+Standard Annex 15). A phone may write the "ü" of "Zürich" as u and a combining diaeresis, a till as
+one letter. Both name one location. Case and leading zeros are significant. Test vectors are in
+docs/sync.md.
 """
 
 from functools import lru_cache
@@ -13,10 +14,10 @@ from domain.errors import Invalid
 from domain.limits import MAX_TEXT_LENGTH, require_text
 
 CACHED_LABELS: Final = 4_096
-"""Labels whose kept form is remembered."""
+"""Size of the LRU cache of kept forms."""
 
 _FORBIDDEN: Final = frozenset({"Cc", "Zl", "Zp"})
-"""Categories: control characters, and what ends a line."""
+"""Unicode categories of control characters and line ends."""
 
 _INVISIBLE: Final = frozenset({"Zs", "Cf"})
 
@@ -27,7 +28,7 @@ _OPENED_BY: Final = {"\u202c": _OPENING_EMBEDDINGS, "\u2069": _OPENING_ISOLATES}
 
 
 def label(field: str, value: str) -> str:
-    """The label in its kept form.
+    """Returns the label in its kept form.
 
     Raises:
         Invalid: it is blank, has outer spaces, is longer than 200 characters, or has control
@@ -45,14 +46,14 @@ def label(field: str, value: str) -> str:
 
 
 def kept_form(text: str) -> str:
-    """The form in which labels are compared, hashed and kept."""
+    """Returns the form in which labels are compared, hashed and kept."""
     if text.isascii():
         return text
     return _kept_form(text) if len(text) <= MAX_TEXT_LENGTH else _kept_form.__wrapped__(text)
 
 
 def folded(text: str) -> str:
-    """The form in which texts are searched: letters in any case are the same."""
+    """Returns the form in which texts are searched: upper and lower case are the same."""
     return normalize("NFC", kept_form(text).casefold())
 
 

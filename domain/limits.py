@@ -15,13 +15,13 @@ MAX_TIME_LENGTH: Final = 64
 
 
 def require_quantity(field: str, value: int, *, at_least: int) -> None:
-    """Raises `Invalid` unless `value` lies between `at_least` and `MAX_QUANTITY`."""
+    """Raises Invalid: `value` is not between `at_least` and `MAX_QUANTITY`."""
     if not at_least <= value <= MAX_QUANTITY:
         raise Invalid(field, f"must be a whole number from {at_least} to {MAX_QUANTITY}")
 
 
 def require_text(field: str, value: str, *, at_most: int = MAX_TEXT_LENGTH) -> None:
-    """Raises `Invalid` for a text that is too long, or that some database can't store."""
+    """Raises Invalid: the text is too long, or a database can't store it."""
     if len(value) > at_most:
         raise Invalid(field, f"must have at most {at_most} characters")
     if "\0" in value or not _is_unicode(value):
@@ -29,7 +29,7 @@ def require_text(field: str, value: str, *, at_most: int = MAX_TEXT_LENGTH) -> N
 
 
 def _is_unicode(value: str) -> bool:
-    """JSON can escape half a surrogate pair, which is no character and has no UTF-8."""
+    """JSON can escape half a surrogate pair, which is not a character and has no UTF-8 form."""
     try:
         value.encode()
     except UnicodeEncodeError:
@@ -38,8 +38,8 @@ def _is_unicode(value: str) -> bool:
 
 
 def printable(text: str) -> str:
-    """The text as one line that harms no terminal, log or database: what can't be printed is
-    written as its escape."""
+    """Returns the text as one line that is safe for terminals, logs and databases. Characters that
+    can't be printed become escapes."""
     if text.isprintable():
         return text
     return "".join(

@@ -1,4 +1,4 @@
-"""The stock item: one SKU at one location, and the rules that its movements keep."""
+"""The stock item: one SKU at one location, and the rules for its movements."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from eventsourcing.domain import Aggregate
 
 from domain import events
 from domain.actor import Actor
+from domain.device_clock import happened_at, require_credible_moment
 from domain.errors import InsufficientStock, Invalid, ItemDiscontinued, StockLimitExceeded
 from domain.history import History
 from domain.labels import kept_form, label
 from domain.limits import MAX_QUANTITY, require_quantity
-from domain.moments import happened_at, require_credible_moment
 from domain.transaction import Transaction, TransactionType
 
 AnyEvent = TypeVar("AnyEvent", bound=events.StockItemEvent)
@@ -27,17 +27,17 @@ NAMESPACE: Final = UUID("6d1f3c52-7f0a-5b0e-9c3e-0f6b3a1d2e47")
 
 
 def item_id(location: str, sku: str) -> UUID:
-    """The item's id: the UUIDv5 of location and SKU in their kept form, so that a device can make
-    it offline."""
+    """Returns the item's id: the UUIDv5 (RFC 9562) of location and SKU in their kept form. So a
+    device can make it offline."""
     return uuid5(NAMESPACE, f"{kept_form(location)}\x1f{kept_form(sku)}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ItemDetails:
-    """How people know the item, and the quantity below which it should be restocked.
+    """The description of an item, and its safety stock in whole units.
 
     Raises:
-        Invalid: a text or the quantity lies outside its bounds.
+        Invalid: a text or the quantity is outside its bounds.
     """
 
     name: str
@@ -53,7 +53,7 @@ class ItemDetails:
 class StockItem(Aggregate, created_event_name="ItemRegistered"):
     """One SKU at one location: the unit of consistency.
 
-    Public methods judge and may refuse; events, once made, are applied without question.
+    Public methods decide, and may refuse. Events are facts, and are applied without a check.
     """
 
     TOPIC = "StockItem"
@@ -83,7 +83,7 @@ class StockItem(Aggregate, created_event_name="ItemRegistered"):
     def register(
         cls, location: str, sku: str, details: ItemDetails, *, by: Actor, recorded_at: datetime
     ) -> Self:
-        """Brings an item under the ledger's care. Raises Invalid."""
+        """Registers an item. Raises Invalid: location or SKU are not labels."""
         location, sku = label("location", location), label("sku", sku)
         return cls._create(
             events.ItemRegistered,
@@ -100,8 +100,8 @@ class StockItem(Aggregate, created_event_name="ItemRegistered"):
         )
 
     @classmethod
-    def restore(cls, item_id: UUID, version: int, modified_on: datetime, **state: Any) -> Self:
-        """The item in a known state, without the events that led there."""
+    def rehydrate(cls, item_id: UUID, version: int, modified_on: datetime, **state: Any) -> Self:
+        """Rehydrates an item from a known state, without the events before it."""
         item = cls.__new__(cls)
         item.__base_init__(item_id, version, modified_on)
         item.__init__(**state)  # type: ignore[misc]
@@ -109,11 +109,11 @@ class StockItem(Aggregate, created_event_name="ItemRegistered"):
 
     @property
     def details(self) -> ItemDetails:
-        """How people know the item."""
+        """The description of the item, and its safety stock."""
         return ItemDetails(name=self.name, unit=self.unit, safety_stock=self.safety_stock)
 
     def change_details(self, details: ItemDetails, *, by: Actor, recorded_at: datetime) -> None:
-        """Describes the item anew; the same details change nothing. Raises ItemDiscontinued."""
+        """Changes the details; the same ones change nothing. Raises ItemDiscontinued."""
         self._require_active()
         if details != self.details:
             self._trigger(
@@ -127,18 +127,18 @@ class StockItem(Aggregate, created_event_name="ItemRegistered"):
             )
 
     def discontinue(self, *, by: Actor, recorded_at: datetime) -> None:
-        """Ends the item's movements. Nothing changes where they ended already."""
+        """Ends the item's movements. Idempotent."""
         if self.active:
             self._trigger(events.ItemDiscontinued, self.on_hand, by, recorded_at)
 
     def reactivate(self, *, by: Actor, recorded_at: datetime) -> None:
-        """Lets the item move again. Nothing changes where it may already."""
+        """Lets the item move again. Idempotent."""
         if not self.active:
             self._trigger(events.ItemReactivated, self.on_hand, by, recorded_at)
 
     def needs_history(self, transaction: Transaction, recorded_at: datetime) -> bool:
-        """Whether the transaction can be decided only by who knows what was recorded after its
-        moment: it is a stock-take, or from before one."""
+        """Whether `record` needs the movements recorded after the transaction's moment. True for a
+        late stock-take, and for a transaction from before a stock-take."""
         is_count = transaction.type is TransactionType.COUNT
         if self.counted_at is None and not is_count:
             return False
@@ -155,20 +155,20 @@ class StockItem(Aggregate, created_event_name="ItemRegistered"):
         recorded_at: datetime,
         history: History | None = None,
     ) -> events.MovementRecorded:
-        """Judges the transaction, and makes its event.
+        """Decides the transaction, and makes its event.
 
         Args:
-            transaction: what is asked for.
-            by: who asks.
+            transaction: the request.
+            by: its actor.
             recorded_at: the server's clock.
-            history: what was recorded after the transaction's moment, at the least; it may be left
-                out where `needs_history` says so.
+            history: at least the movements recorded after the transaction's moment. Needed only if
+                `needs_history` is true.
 
         Raises:
-            Invalid: a stock-take tells a moment that can't be, or that the history does not reach.
+            Invalid: a stock-take has an impossible moment, or one before the history.
             ItemDiscontinued: the item takes no movements.
-            InsufficientStock: less than nothing would be left on hand.
-            StockLimitExceeded: more would be on hand than can be counted exactly.
+            InsufficientStock: the quantity on hand would be below zero.
+            StockLimitExceeded: more than MAX_QUANTITY would be on hand.
         """
         require_credible_moment(transaction, recorded_at)
         self._require_active()
@@ -198,8 +198,8 @@ class StockItem(Aggregate, created_event_name="ItemRegistered"):
     def _movement(
         self, transaction: Transaction, moment: datetime, past: History
     ) -> tuple[type[events.MovementRecorded], int, dict[str, int]]:
-        """The event that the transaction makes, how many more or fewer it says there are, and what
-        the event says of that."""
+        """Returns the event's class, the signed difference in whole units, and the event's fields
+        for it."""
         quantity = transaction.quantity
         match transaction.type:
             case TransactionType.INBOUND:
@@ -210,7 +210,7 @@ class StockItem(Aggregate, created_event_name="ItemRegistered"):
                 return events.Adjusted, quantity, {"delta": quantity}
             case TransactionType.COUNT:
                 if not past.covers(moment):
-                    raise Invalid("occurredAt", "lies too many movements back: count again")
+                    raise Invalid("occurredAt", "is too many movements back: count again")
                 expected = self.on_hand - past.change_after(moment)
                 delta = quantity - expected
                 if max(abs(expected), abs(delta)) > MAX_QUANTITY:
@@ -228,7 +228,7 @@ class StockItem(Aggregate, created_event_name="ItemRegistered"):
         return moment if self.counted_at is None else max(self.counted_at, moment)
 
     def _in_order(self, recorded_at: datetime) -> datetime:
-        """A server's clock may be set back; the order of an item's events may not."""
+        """Returns a timestamp that never decreases for the item, even if the clock is set back."""
         return max(recorded_at, self.modified_on)
 
     def _require_active(self) -> None:
@@ -249,7 +249,7 @@ class StockItem(Aggregate, created_event_name="ItemRegistered"):
         recorded_at: datetime,
         **facts: Any,
     ) -> AnyEvent:
-        """As the library's `trigger_event`, at a third of its cost."""
+        """Makes and applies an event, as the library's `trigger_event`, at a third of its cost."""
         values = {
             "originator_id": self.id,
             "originator_version": self.version + 1,

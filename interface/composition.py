@@ -7,9 +7,8 @@ from datetime import timedelta
 
 from application.access.audit import AuditTrail
 from application.access.authentication import Authenticator
-from application.access.keys import KeyService
+from application.access.key_management import KeyService
 from application.access.tokens import TokenRules, TokenVerifier
-from application.clock import Clock, SteadyClock
 from application.following.follower import Follower
 from application.items import ItemService
 from application.ledger.ledger import Ledger
@@ -19,6 +18,7 @@ from application.reads import ReadService
 from application.recording.rejected_store import RejectedTransactionStore
 from application.recording.sync import SyncService
 from application.review import ReviewService
+from application.server_clock import Clock, SteadyClock
 from application.status import StatusService
 from interface.identity_provider import fetch_from
 from interface.settings import Settings

@@ -1,4 +1,4 @@
-"""The identity provider's published keys, over HTTP."""
+"""Key set (JWKS, RFC 7517) of the identity provider, fetched over HTTP."""
 
 from collections.abc import Mapping
 from typing import Any, Final
@@ -8,10 +8,13 @@ import httpx2
 from application.access.tokens import FetchKeys, IdentityProviderUnavailable
 
 TIMEOUT_SECONDS: Final = 5
+"""Timeout of the request, which a caller may be waiting for."""
 
 
 def fetch_from(url: str) -> FetchKeys:
-    """Fetches the JWKS document at `url`."""
+    """A function that fetches the JWKS document at `url`. It raises IdentityProviderUnavailable if
+    the request fails, or the answer is not a JSON object.
+    """
 
     def fetch() -> Mapping[str, Any]:
         try:
@@ -20,7 +23,7 @@ def fetch_from(url: str) -> FetchKeys:
         except (httpx2.HTTPError, ValueError) as error:
             raise IdentityProviderUnavailable(f"{url}: {error}") from error
         if not isinstance(document, dict):
-            raise IdentityProviderUnavailable(f"{url}: this is no JWKS document")
+            raise IdentityProviderUnavailable(f"{url}: not a JWKS document")
         return document
 
     return fetch

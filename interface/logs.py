@@ -1,15 +1,15 @@
-"""What the server writes to its log: lines for people, or JSON for programs."""
+"""Log format of the server: text for people, or JSON for programs."""
 
 import logging
 from typing import Any, Literal
 
-# Nobody reads these in an entry, and each request's would be asked for them (logging HOWTO,
+# Thread and process are in no log line. Looking them up costs time at each request (logging HOWTO,
 # "Optimization").
 logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False
 
 
 def log_config(format: Literal["text", "json"]) -> dict[str, Any]:
-    """For `logging.config.dictConfig`, as uvicorn takes it."""
+    """The configuration for `logging.config.dictConfig`, which uvicorn applies."""
     return {
         "version": 1,
         "disable_existing_loggers": False,

@@ -1,4 +1,4 @@
-"""The ledger under test, on every backend; the API in this process, and a client to it."""
+"""Fixtures: the ledger on every backend, and the API in this process with its client."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -20,7 +20,7 @@ DOMAIN_TESTS = Path(__file__).parent / "domain"
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """All tests of the domain are pure."""
+    """Marks all tests of the domain as pure."""
     for item in items:
         if item.path.is_relative_to(DOMAIN_TESTS):
             item.add_marker(pytest.mark.pure)
@@ -34,7 +34,7 @@ def postgres_server() -> Iterator[postgres.Server]:
 
 @pytest.fixture(params=BACKENDS)
 def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
-    """A database of the test's own, empty."""
+    """The URL of an empty database for one test."""
     if request.param == "sqlite":
         yield f"sqlite:///{tmp_path / 'ledger.db'}"
         return

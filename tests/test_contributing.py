@@ -1,4 +1,4 @@
-"""Every place that CONTRIBUTING.md lists: a test fails where one is forgotten."""
+"""Completeness: a test fails if one of the places listed in CONTRIBUTING.md is forgotten."""
 
 import json
 import re
@@ -61,7 +61,7 @@ def modules_of(package: Any) -> list[Any]:
 
 
 def events(root: type[StockItemEvent] = StockItemEvent) -> Iterator[type[StockItemEvent]]:
-    """Every class of event that is stored."""
+    """All stored event classes."""
     for event in root.__subclasses__():
         if "TOPIC" in vars(event) and event.__module__ == root.__module__:
             yield event
@@ -69,7 +69,7 @@ def events(root: type[StockItemEvent] = StockItemEvent) -> Iterator[type[StockIt
 
 
 def available_on_a_device(type: TransactionType, *, on_hand: int, quantity: int) -> int:
-    """What the reference client shows before it has synced."""
+    """The quantity that the reference client shows before its sync."""
     pending = PendingTransaction(
         local_id=uuid4(), type=type.value, item_id=uuid4(), quantity=quantity, occurred_at=NOON
     )
@@ -204,6 +204,11 @@ class TestCommand:
 def test_test_modules_share_helpers_by_way_of_support() -> None:
     shared = re.compile(r"^from tests\.(?!support|conftest)", re.MULTILINE)
     files = [path for path in (ROOT / "tests").rglob("*.py") if shared.search(path.read_text())]
+    assert files == []
+
+
+def test_benchmarks_need_no_tests() -> None:
+    files = [path for path in (ROOT / "benchmarks").glob("*.py") if "tests." in path.read_text()]
     assert files == []
 
 

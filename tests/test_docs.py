@@ -1,4 +1,4 @@
-"""What documents, docstrings and comments name exists."""
+"""Every file, test and module named in documents, docstrings and comments exists."""
 
 import ast
 import re

@@ -1,4 +1,4 @@
-"""The README does what it says."""
+"""The commands of the README work when pasted."""
 
 import json
 import os

@@ -1,1 +1,1 @@
-"""Who may do what: roles, API keys, tokens, and the audit trail."""
+"""Access control: roles, API keys, tokens, and the audit trail."""

@@ -1,4 +1,4 @@
-"""The audit trail: who was turned away, what was dismissed, and what was done to keys."""
+"""The audit trail: refused requests, dismissed rejections, and changes of API keys."""
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime
@@ -8,10 +8,10 @@ from typing import Final, NamedTuple
 from uuid import UUID
 
 from application.access.errors import Forbidden, ItemElsewhere
-from application.clock import Clock, utc_now
 from application.persistence.filters import AuditFilter
 from application.persistence.recorder import LedgerRecorder
 from application.persistence.unit_of_work import UnitOfWork
+from application.server_clock import Clock, utc_now
 from application.tables.access import AUDIT_LOG, AuditEntry
 from application.tables.table import Insert
 from domain.actor import Actor
@@ -19,7 +19,7 @@ from domain.errors import Rejection
 from domain.limits import printable
 
 MAX_DETAIL_LENGTH: Final = 1_000
-"""Characters of an entry's text."""
+"""Maximum number of characters of an entry's text."""
 
 
 class Action(StrEnum):
@@ -34,7 +34,7 @@ class Action(StrEnum):
 
 
 class Origin(NamedTuple):
-    """Where a request, or a command, came from."""
+    """The origin of a request or a command."""
 
     actor: Actor | None
     address: str | None = None
@@ -42,29 +42,29 @@ class Origin(NamedTuple):
 
 
 def refusals(rejections: Iterable[Rejection]) -> list[Rejection]:
-    """Those that say what the caller may not do, or where."""
+    """Returns the rejections that refuse access to an action or a location."""
     return [one for one in rejections if isinstance(one, Forbidden | ItemElsewhere)]
 
 
 class AuditTrail:
-    """Writes the trail, and reads it."""
+    """Writes and reads the trail. Every method may raise StoreUnavailable."""
 
     def __init__(self, recorder: LedgerRecorder, clock: Clock = utc_now) -> None:
         self._recorder = recorder
         self._clock = clock
 
     def record(self, action: Action, origin: Origin, detail: str) -> None:
-        """An entry of its own."""
+        """Writes an entry in a commit of its own."""
         with self._recorder.unit_of_work() as unit_of_work:
             self.append(unit_of_work, action, origin, detail)
 
     def record_refusals(self, origin: Origin, refused: Sequence[Rejection]) -> None:
-        """One entry for all elements of a batch that the caller may not have recorded."""
-        detail = f"{len(refused)} elements of a batch, the first because {refused[0].message}"
+        """Writes one entry for all elements of a batch that the caller may not record."""
+        detail = f"{len(refused)} elements of a batch were refused, the first: {refused[0].message}"
         self.record(Action.WRITE_REFUSED, origin, detail)
 
     def append(self, unit_of_work: UnitOfWork, action: Action, origin: Origin, detail: str) -> None:
-        """An entry that stands or falls with what else the unit of work does."""
+        """Adds an entry to a unit of work: atomic with its other writes."""
         actor = origin.actor
         now = self._clock()
         entry = AuditEntry(
@@ -82,11 +82,11 @@ class AuditTrail:
     def entries(
         self, wanted: AuditFilter, *, before: UUID | None, limit: int
     ) -> Sequence[AuditEntry]:
-        """The trail, newest first, from before that entry."""
+        """Returns entries, newest first. `before` is the id of an entry, exclusive."""
         return self._recorder.select_audit(wanted, before=before, limit=limit)
 
 
 def _time_ordered_id(now: datetime) -> UUID:
-    """A UUIDv7 (RFC 9562, section 5.7), so that the trail can be read in order by its key."""
+    """Returns a UUIDv7 (RFC 9562, section 5.7), so that the order of keys is that of time."""
     milliseconds = int(now.timestamp() * 1000)
     return UUID(int=milliseconds << 80 | 7 << 76 | randbits(12) << 64 | 2 << 62 | randbits(62))

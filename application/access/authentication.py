@@ -1,4 +1,4 @@
-"""From the credential that a request shows to who is calling."""
+"""Authentication: finds the principal of a request's credential."""
 
 import hmac
 from datetime import datetime
@@ -13,27 +13,27 @@ from application.access.key_format import PREFIX, digest, read_id
 from application.access.principal import Principal
 from application.access.roles import Role
 from application.access.tokens import TokenVerifier
-from application.clock import Clock, utc_now
 from application.persistence.recorder import LedgerRecorder
+from application.server_clock import Clock, utc_now
 from application.tables.access import ApiKey
 from domain.actor import Actor
 
 MAX_CACHED_CREDENTIALS: Final = 10_000
-"""Credentials that a process remembers at a time."""
+"""Maximum number of credentials in a process's cache."""
 
 
 class Authenticated(NamedTuple):
-    """Who is calling, and until when the credential is good: None for ever."""
+    """The caller, and the expiry of the credential; None if it never expires."""
 
     principal: Principal
     until: datetime | None
 
 
 class Authenticator:
-    """Checks API keys, and tokens where an identity provider is set up.
+    """Checks API keys, and tokens if an identity provider is set up.
 
-    What it found good it remembers for `remember` seconds: a key that was revoked, here or by any
-    other process, is refused after that time at the latest.
+    A valid credential is cached for `remember` seconds. A key that was revoked, by this process or
+    another one, is refused after that time at the latest.
     """
 
     def __init__(
@@ -51,7 +51,7 @@ class Authenticator:
         self._known: TTLCache[bytes, Authenticated] = TTLCache(MAX_CACHED_CREDENTIALS, remember)
 
     def remembered(self, credential: str) -> Principal | None:
-        """Who showed this a moment ago; None where it must be looked up. Does no I/O."""
+        """Returns the cached principal; None if the credential must be looked up. Does no I/O."""
         with self._lock:
             found = self._known.get(_fingerprint(credential))
         if found is None or (found.until is not None and found.until <= self._clock()):
@@ -59,12 +59,12 @@ class Authenticator:
         return found.principal
 
     def authenticate(self, credential: str) -> Principal:
-        """Who shows this credential.
+        """Returns the principal of this credential.
 
         Raises:
             Unauthenticated: it is malformed, unknown, revoked or expired.
-            Forbidden: it is good, and gives no role here.
-            IdentityProviderUnavailable: the provider's keys can't be had.
+            Forbidden: it is valid, but gives no role here.
+            IdentityProviderUnavailable: the provider's keys can't be fetched.
             StoreUnavailable: the database can't be reached.
         """
         if credential.startswith(PREFIX):
@@ -72,7 +72,7 @@ class Authenticator:
         elif self._tokens is not None:
             found = Authenticated(*self._tokens.verify(credential))
         else:
-            raise Unauthenticated("malformed", "this is no API key")
+            raise Unauthenticated("malformed", "this is not an API key")
         with self._lock:
             self._known[_fingerprint(credential)] = found
         return found.principal
@@ -80,9 +80,9 @@ class Authenticator:
     def _by_key(self, credential: str) -> Authenticated:
         key_id = read_id(credential)
         if key_id is None:
-            raise Unauthenticated("malformed", "this is no API key: is it whole?")
+            raise Unauthenticated("malformed", "this is not an API key: is it complete?")
         key = self._recorder.select_key(key_id)
-        # Something is compared in any case, so that the time tells nothing of which ids there are.
+        # Always compares, so that the response time does not reveal which ids exist.
         expected = key.digest if key is not None else digest("")
         if not hmac.compare_digest(digest(credential), expected) or key is None:
             raise Unauthenticated("unknown", "there is no such API key")

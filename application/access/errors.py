@@ -1,12 +1,12 @@
-"""Why a caller was turned away: one class a reason, each with a stable code.
+"""Errors of access control: one class for each reason, each with a stable code.
 
 Rejection
-Forbidden          the caller may not do this, or not here
-ItemElsewhere      an UnknownItem that is registered, where the caller may not be
-UnknownKey         there is no such API key
-KeyNotActive       the API key is revoked or has expired
+  Forbidden          the caller may not do this, or not here
+  ItemElsewhere      an UnknownItem that exists, but not at the caller's locations
+  UnknownKey         there is no such API key
+  KeyNotActive       the API key is revoked or has expired
 
-Unauthenticated      nobody knows who is calling; no rejection, because no request was read
+Unauthenticated      the caller is unknown; no Rejection, because no request was read
 """
 
 from typing import Self
@@ -15,7 +15,7 @@ from domain.errors import Rejection, UnknownItem
 
 
 class Unauthenticated(Exception):
-    """The caller showed no credential that counts. `reason` is for programs and stable."""
+    """The request has no valid credential. `reason` is for programs, and stable."""
 
     def __init__(self, reason: str, message: str) -> None:
         super().__init__(message)
@@ -29,16 +29,18 @@ class Forbidden(Rejection):
 
     @classmethod
     def to_do(cls, role: str, action: str) -> Self:
+        """The role does not grant this action."""
         return cls(f"the role {role} may not {action}", role=role)
 
     @classmethod
     def at(cls, location: str) -> Self:
+        """The location is not one of the caller's."""
         return cls(f"location {location} is not one of yours", location=location)
 
 
 class ItemElsewhere(UnknownItem):
-    """The item is at no location of the caller's. They are told the same as of one that is not
-    registered; the audit trail knows."""
+    """The item is not at one of the caller's locations. The caller gets the same answer as for an
+    item that is not registered. Only the audit trail tells the difference."""
 
 
 class UnknownKey(Rejection):

@@ -1,7 +1,7 @@
-"""What an API key looks like: slk_<id>_<secret><checksum>.
+"""The format of an API key: slk_<id>_<secret><checksum>.
 
-The prefix lets secret scanners find keys that leaked; the checksum (CRC-32 of the rest)
-tells them, and us, a key from something that only looks like one, without asking the database.
+Secret scanners find leaked keys by the prefix. The checksum (CRC-32 of the rest) tells a key from a
+text that only looks like one, without a query to the database.
 """
 
 import re
@@ -20,25 +20,25 @@ _CHECKSUM_LENGTH: Final = 6
 PATTERN: Final = re.compile(
     rf"{PREFIX}([0-9A-Za-z]{{{_ID_LENGTH}}})_[0-9A-Za-z]{{{_SECRET_LENGTH + _CHECKSUM_LENGTH}}}"
 )
-"""For secret scanners too."""
+"""The pattern of a key, for secret scanners too."""
 
 
 class Minted(NamedTuple):
-    """A new key, whole, and the id by which it is found."""
+    """A new key in full, and its id."""
 
     key_id: str
     key: str
 
 
 def mint() -> Minted:
-    """A key that nobody has seen."""
+    """Makes a new key from a secure random source."""
     key_id = _random(_ID_LENGTH)
     unchecked = f"{PREFIX}{key_id}_{_random(_SECRET_LENGTH)}"
     return Minted(key_id, unchecked + _checksum(unchecked))
 
 
 def read_id(key: str) -> str | None:
-    """The id in a key; None for what is no key."""
+    """Returns the id in a key; None if the text is not a key."""
     match = PATTERN.fullmatch(key)
     if match is None or _checksum(key[:-_CHECKSUM_LENGTH]) != key[-_CHECKSUM_LENGTH:]:
         return None
@@ -46,7 +46,7 @@ def read_id(key: str) -> str | None:
 
 
 def digest(key: str) -> str:
-    """What is stored of a key."""
+    """Returns the SHA-256 of a key, in hexadecimal. Only this is stored."""
     return sha256(key.encode()).hexdigest()
 
 

@@ -1,4 +1,4 @@
-"""Who is calling, and what they may do where."""
+"""The principal: the authenticated caller, and what they may do at which location."""
 
 from dataclasses import dataclass
 from typing import Protocol, TypeVar
@@ -11,7 +11,7 @@ from domain.errors import UnknownItem
 
 
 class Located(Protocol):
-    """What is kept at a location."""
+    """A thing at a location."""
 
     @property
     def location(self) -> str: ...
@@ -22,47 +22,56 @@ Found = TypeVar("Found", bound=Located)
 
 @dataclass(frozen=True, slots=True)
 class Principal:
-    """The caller, as they were authenticated."""
+    """The authenticated caller."""
 
     actor: Actor
     role: Role
     locations: frozenset[str] = frozenset()
-    """The caller's own; they do not matter to a role that may act everywhere."""
+    """The caller's own locations; ignored for a role with Permission.EVERYWHERE."""
     device: str | None = None
 
     @property
     def limit_key(self) -> str:
-        """By what limits know the caller: the API key, or else the name."""
+        """The caller's key for limits: the id of the API key, otherwise the name."""
         return self.actor.key_id or self.actor.name
 
     def may(self, permission: Permission) -> bool:
+        """Whether the caller's role grants the permission."""
         return permission in GRANTS[self.role]
 
     def require(self, permission: Permission) -> None:
-        """Raises Forbidden."""
+        """Raises Forbidden: the caller's role does not grant the permission."""
         if not self.may(permission):
             raise Forbidden.to_do(self.role, permission.name.lower().replace("_", " "))
 
     def can_access(self, location: str | None) -> bool:
-        """A place that nobody knows is entered by those alone who may be everywhere."""
+        """Whether the caller may act at the location. None (location unknown) is accessible only
+        with Permission.EVERYWHERE."""
         return self.may(Permission.EVERYWHERE) or location in self.locations
 
     def require_location(self, location: str) -> None:
-        """Raises Forbidden."""
+        """Raises Forbidden: the location is not one of the caller's."""
         if not self.can_access(location):
             raise Forbidden.at(location)
 
     def scope(self, location: str | None) -> frozenset[str] | None:
-        """Where to look when this location is asked for, or none; None for everywhere. Raises
-        Forbidden."""
+        """Returns the locations that a read may see; None for all.
+
+        `location` limits them to one. Raises Forbidden: it is not one of the caller's.
+        """
         if location is not None:
             self.require_location(location)
             return frozenset({location})
         return None if self.may(Permission.EVERYWHERE) else self.locations
 
     def authorize(self, item_id: UUID, item: Located | None) -> None:
-        """Raises UnknownItem for an item elsewhere, and in the same words for one that does not
-        exist: a caller must not learn which it is."""
+        """Checks that the caller may access the item.
+
+        Raises:
+            UnknownItem: the item does not exist, or is at another location. The message is the
+                same, so that a caller does not learn which it is. Never raised for a role with
+                Permission.EVERYWHERE.
+        """
         if self.may(Permission.EVERYWHERE):
             return
         if item is None:
@@ -71,16 +80,17 @@ class Principal:
             raise ItemElsewhere(item_id)
 
     def require_item(self, item_id: UUID, item: Found | None) -> Found:
-        """The item, if it exists and the caller may reach it. Raises UnknownItem."""
+        """Returns the item. Raises UnknownItem: it is None, or the caller may not access it."""
         self.authorize(item_id, item)
         if item is None:
             raise UnknownItem(item_id)
         return item
 
     def device_for(self, named: str | None) -> str | None:
-        """The device that a transaction was recorded on, where its element names one."""
+        """Returns the device of a transaction: `named`, if the caller may relay for other devices,
+        otherwise the caller's own."""
         return named if named is not None and self.may(Permission.RELAY) else self.device
 
 
 ANONYMOUS = Principal(Actor("anonymous"), Role.ADMIN)
-"""Whoever reaches a server that asks nobody who they are."""
+"""Every caller of a server without authentication."""

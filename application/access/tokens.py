@@ -1,5 +1,6 @@
-"""Bearer tokens (JWT, RFC 7519) of the user's own identity provider, checked by its published keys
-(JWKS, RFC 7517).
+"""Bearer tokens (JWT, RFC 7519) of the user's own identity provider.
+
+They are checked with the provider's published keys (JWKS, RFC 7517).
 """
 
 import logging
@@ -23,35 +24,35 @@ from domain.labels import label
 ALGORITHMS: Final = frozenset(
     {"RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA"}
 )
-"""What may be allowed: signatures by a private key. A secret that both sides know is none."""
+"""Algorithms that may be allowed: signatures with a private key, no shared secrets."""
 
 KEY_SET_TTL_SECONDS: Final = 300
-"""So long the provider's keys are used before they are fetched anew."""
+"""TTL of the provider's key set."""
 
 REFETCH_SECONDS: Final = 30
-"""So long a token with an unknown key waits for the next fetch: made-up ones must not make us
-call the provider for each."""
+"""Minimum seconds between two fetches of the key set. Otherwise each token with an invented key
+would cause a call to the provider."""
 
 LEEWAY_SECONDS: Final = 30
-"""By how much the provider's clock may differ."""
+"""Tolerance for the provider's clock."""
 
 _UNREADABLE = (jwt.PyJWTError, ValueError, TypeError, OverflowError, OSError, RecursionError)
-"""What reading a token that means harm may raise."""
+"""Errors that a hostile token may cause while it is read."""
 
 _LOG = logging.getLogger("stockledger")
 
 FetchKeys = Callable[[], Mapping[str, Any]]
-"""The provider's JWKS document. Raises IdentityProviderUnavailable."""
+"""Fetches the provider's JWKS document. Raises IdentityProviderUnavailable."""
 
 
 class IdentityProviderUnavailable(Exception):
-    """The provider's keys can't be had now."""
+    """The provider's keys can't be fetched now."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class TokenRules:
-    """What a token must say, and how it says who its bearer is. A claim within a claim is named
-    with dots, as in `realm_access.roles`."""
+    """Rules for tokens: the required values, and the claims that describe the bearer. A claim
+    within a claim is named with dots, as in `realm_access.roles`."""
 
     issuer: str
     audience: str
@@ -60,26 +61,31 @@ class TokenRules:
     role_claim: str = "roles"
     location_claim: str = "locations"
     roles: Mapping[str, Role] = field(default_factory=lambda: {role.value: role for role in Role})
-    """The provider's words for our roles."""
+    """Our roles, by the provider's names for them."""
 
 
 class TokenVerifier:
-    """Checks tokens by rules and keys."""
+    """Checks tokens against the rules and the provider's keys."""
 
     def __init__(self, rules: TokenRules, fetch_keys: FetchKeys) -> None:
         self._rules = rules
         self._keys = _ProviderKeys(fetch_keys)
 
     def verify(self, token: str) -> tuple[Principal, datetime]:
-        """Who bears the token, and until when. Raises Unauthenticated, Forbidden,
-        IdentityProviderUnavailable."""
+        """Returns the bearer of the token, and its expiry.
+
+        Raises:
+            Unauthenticated: the token is not valid, or has expired.
+            Forbidden: it gives no role here.
+            IdentityProviderUnavailable: the provider's keys can't be fetched.
+        """
         try:
             claims = self._claims(token)
             until = datetime.fromtimestamp(claims["exp"], UTC)
         except jwt.ExpiredSignatureError as error:
             raise Unauthenticated("expired", "this token has expired") from error
         except _UNREADABLE as error:
-            raise Unauthenticated("invalid", "this token is not good here") from error
+            raise Unauthenticated("invalid", "this token is not valid here") from error
         return self._principal(claims), until
 
     def _claims(self, token: str) -> dict[str, Any]:
@@ -100,17 +106,17 @@ class TokenVerifier:
         rules = self._rules
         name = next(_labels(_claim(claims, rules.actor_claim)), None)
         if name is None:
-            raise Unauthenticated("invalid", f"the token names nobody in {rules.actor_claim}")
+            raise Unauthenticated("invalid", f"the token has no name in {rules.actor_claim}")
         held = {rules.roles.get(word) for word in _texts(_claim(claims, rules.role_claim))}
         role = next((role for role in Role if role in held), None)
         if role is None:
-            raise Forbidden(f"the token gives no role here in {rules.role_claim}")
+            raise Forbidden(f"the token has no known role in {rules.role_claim}")
         locations = frozenset(_labels(_claim(claims, rules.location_claim)))
         return Principal(Actor(name), role, locations)
 
 
 class _ProviderKeys:
-    """The provider's keys, fetched when they are old, or when a token names an unknown one."""
+    """A cache of the provider's keys. It fetches them if they are old, or if a key is unknown."""
 
     def __init__(self, fetch: FetchKeys) -> None:
         self._fetch = fetch
@@ -120,26 +126,31 @@ class _ProviderKeys:
         self._tried_at = float("-inf")
 
     def get(self, key_id: str | None) -> jwt.PyJWK:
-        """Raises jwt.PyJWTError where there is no such key."""
+        """Returns a key.
+
+        Raises:
+            jwt.PyJWTError: the provider has no such key.
+            IdentityProviderUnavailable: there are no keys at all.
+        """
         with self._lock:
             now = time.monotonic()
             is_old = now - self._fetched_at > KEY_SET_TTL_SECONDS
             if (is_old or key_id not in self._keys) and now - self._tried_at > REFETCH_SECONDS:
                 self._refresh(now)
             if not self._keys:
-                raise IdentityProviderUnavailable("the provider's keys can't be had")
+                raise IdentityProviderUnavailable("the provider's keys can't be fetched")
             key = self._keys.get(key_id)
         if key is None:
             raise jwt.InvalidKeyError("the token names a key that the provider does not have")
         return key
 
     def _refresh(self, now: float) -> None:
-        """Keys that were good go on being good while the provider can't be reached."""
+        """Fetches the keys. The old ones stay valid while the provider can't be reached."""
         self._tried_at = now
         try:
             found = jwt.PyJWKSet.from_dict(dict(self._fetch()))
         except (IdentityProviderUnavailable, jwt.PyJWTError) as error:
-            _LOG.warning("the identity provider's keys can't be had: %s", error)
+            _LOG.warning("the identity provider's keys can't be fetched: %s", error)
             return
         self._keys = {
             key.key_id: key
@@ -150,7 +161,8 @@ class _ProviderKeys:
 
 
 def _claim(claims: Mapping[str, Any], path: str) -> object:
-    """A name with dots in it may be a claim's own, too: a URL, as some providers have it."""
+    """Returns the claim with this name, or at this path. Some providers use URLs, with dots, as
+    names."""
     if path in claims:
         return claims[path]
     value: object = claims
@@ -160,13 +172,13 @@ def _claim(claims: Mapping[str, Any], path: str) -> object:
 
 
 def _labels(value: object) -> Iterator[str]:
-    """Those of the texts that are labels, in their kept form."""
+    """Yields the texts that are labels, in their kept form."""
     for text in _texts(value):
         with suppress(Invalid):
             yield label("claim", text)
 
 
 def _texts(value: object) -> list[str]:
-    """One text, or a list of them."""
+    """Returns the texts of a claim: one text, or a list of them."""
     values = value if isinstance(value, list) else [value]
     return [text for text in values if isinstance(text, str)]

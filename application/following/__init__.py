@@ -1,1 +1,1 @@
-"""Following the ledger: pages of changes behind a bookmark, and changes as they happen."""
+"""Following the ledger: pages of changes after a bookmark, and live changes."""

@@ -1,8 +1,8 @@
-"""Following the ledger live: one look at the database for all who wait in this process.
+"""The live follower: reads each change once for all listeners of the process.
 
-A thread is told when something was recorded, by whatever process, reads it once, and keeps the
-newest changes in memory, from where any number of listeners take theirs. Each pulls at its own
-pace, so a slow one costs nobody anything; one that falls behind reads from the database.
+A thread is notified of every commit, of any process. It reads the new changes once, and keeps the
+newest in memory. Any number of listeners pull them from there, each at its own pace, so a slow one
+delays no other. A listener that falls behind reads from the database.
 """
 
 import logging
@@ -21,20 +21,20 @@ from application.persistence.recorder import LedgerRecorder
 from application.projections import Change
 
 MIN_CHANGES_IN_MEMORY: Final = 10_000
-"""Changes kept in memory, at the least, as far as there were so many since somebody listens."""
+"""Minimum number of changes kept in memory, once there were as many since the first listener."""
 
 CHANGES_PER_READ: Final = 1_000
 """Changes read from the database at a time."""
 
 WAIT_SECONDS: Final = 0.2
-"""How long the thread waits for news before it looks whether anybody still listens."""
+"""Longest wait for a notification. After it, the thread checks for remaining listeners."""
 
 POLL_SECONDS: Final = 1.0
-"""How long the thread relies on being told: a process that is killed after its commit tells nobody,
-and some poolers pass nothing on."""
+"""Poll interval without a notification. A process that is killed after its commit sends none, and
+some poolers do not pass them on."""
 
 RETRY_SECONDS: Final = 0.5
-"""Between two attempts to reach a database that is away."""
+"""Pause between two attempts to reach an unavailable database."""
 
 _LOG = logging.getLogger("stockledger")
 
@@ -42,7 +42,7 @@ Wake = Callable[[], object]
 
 
 class Recent:
-    """The newest changes: all behind the place `start`, up to `head`."""
+    """A buffer of the newest changes: all after `_start`, up to `head`."""
 
     def __init__(self, head: Bookmark, key: bytes) -> None:
         self.head = head
@@ -52,24 +52,22 @@ class Recent:
         self._lock = Lock()
 
     def extend(self, changes: Sequence[Change]) -> None:
-        """What followed."""
+        """Appends the changes that followed, in order. Drops the oldest."""
         with self._lock:
             self._changes += changes
-            self.head = Bookmark.behind(changes[-1], self._key)
+            self.head = Bookmark.at(changes[-1], self._key)
             if len(self._changes) > 2 * MIN_CHANGES_IN_MEMORY:
-                self._start = Bookmark.behind(self._changes[-MIN_CHANGES_IN_MEMORY - 1], self._key)
+                self._start = Bookmark.at(self._changes[-MIN_CHANGES_IN_MEMORY - 1], self._key)
                 del self._changes[:-MIN_CHANGES_IN_MEMORY]
 
     def page(
         self, after: Bookmark, locations: frozenset[str] | None, limit: int
     ) -> ChangePage | None:
-        """As the feed's; None where this does not reach back so far, or the place is another
-        ledger's."""
+        """As `ChangeFeed.page`. None if the buffer does not reach back so far, or the bookmark is
+        from another ledger."""
         with self._lock:
             first = bisect_right(self._changes, after.position, key=lambda change: change.position)
-            last = (
-                self._start if not first else Bookmark.behind(self._changes[first - 1], self._key)
-            )
+            last = self._start if not first else Bookmark.at(self._changes[first - 1], self._key)
             if after != last:
                 return None
             found: list[Change] = []
@@ -82,7 +80,7 @@ class Recent:
 
 
 class Follower:
-    """Wakes listeners when there is something new. Reads only while there are some."""
+    """Wakes listeners when there are changes. Reads only while there are listeners."""
 
     def __init__(self, recorder: LedgerRecorder, key: bytes) -> None:
         self.feed = ChangeFeed(recorder, key)
@@ -95,8 +93,8 @@ class Follower:
 
     @contextmanager
     def listener(self, wake: Wake) -> Iterator[None]:
-        """Until the end of the block, calls `wake`, in another thread, whenever there is something
-        new, and when the follower is stopped."""
+        """Registers `wake` until the end of the block. Another thread calls it at every change, and
+        when the follower stops."""
         with self._changed:
             self._listeners.add(wake)
             if self._thread is None and not self.stopped:
@@ -110,19 +108,20 @@ class Follower:
                 self._listeners.discard(wake)
 
     def subscribe(self, principal: Principal, location: str | None = None) -> "Subscription":
-        """The changes at one location, or at all of the caller's. Raises Forbidden."""
+        """Subscribes to one location, or to all of the caller's. Raises Forbidden: the location is
+        not one of the caller's."""
         return Subscription(self, principal.scope(location))
 
     def page(
         self, after: Bookmark, locations: frozenset[str] | None, limit: int
     ) -> ChangePage | None:
-        """What changed at these locations behind that place; None where memory does not reach back
-        so far. Does no I/O."""
+        """Returns the page after a bookmark from memory, for these locations. None if memory does
+        not reach back so far. Does no I/O."""
         recent = self._recent
         return None if recent is None else recent.page(after, locations, limit)
 
     def stop(self) -> None:
-        """Wakes all listeners for the last time. A signal handler may call this."""
+        """Stops, and wakes all listeners a last time. A signal handler may call this."""
         self.stopped = True
         with self._changed:
             self._changed.notify_all()
@@ -131,7 +130,7 @@ class Follower:
             wake()
 
     def close(self) -> None:
-        """Stops, and waits until the thread is done with the database."""
+        """Stops, and waits for the end of the thread."""
         self.stop()
         if self._thread is not None:
             self._thread.join()
@@ -144,18 +143,18 @@ class Follower:
             except StoreUnavailable as error:
                 _LOG.warning("changes can't be followed now: %s", error)
                 time.sleep(RETRY_SECONDS)
-            except Exception:  # noqa: BLE001 -- without this thread, all would wait for nothing
+            except Exception:  # noqa: BLE001 -- without this thread, no listener wakes
                 _LOG.exception("changes can't be followed now")
                 time.sleep(RETRY_SECONDS)
 
     def _somebody_listens(self) -> bool:
-        """Waits until somebody does. False when the follower is stopped."""
+        """Waits for a listener. False when the follower is stopped."""
         with self._changed:
             self._changed.wait_for(lambda: self.stopped or self._listeners)
             return not self.stopped
 
     def _follow(self, notices: Notices) -> None:
-        """Until nobody listens. Begins with nothing: others may have written meanwhile."""
+        """Follows while there are listeners. Starts with no buffer: it may have missed changes."""
         self._recent = None
         looked = 0.0
         while self._listeners and not self.stopped:
@@ -187,26 +186,25 @@ class Follower:
 
 
 class Subscription:
-    """One caller's part of the changes: those at their locations."""
+    """One caller's view of the changes, limited to their locations."""
 
     def __init__(self, follower: Follower, locations: frozenset[str] | None) -> None:
         self.follower = follower
         self._locations = locations
 
     def known(self, token: str | None) -> Bookmark:
-        """The place that a client names; without a name, the beginning. Raises Invalid,
-        UnknownPosition."""
+        """As `ChangeFeed.known`. Raises Invalid, UnknownPosition."""
         return self.follower.feed.known(token)
 
     def page(self, after: Bookmark, limit: int) -> ChangePage:
-        """The page behind a place that is known, from the database."""
+        """Returns the page after a known bookmark, from the database."""
         return self.follower.feed.page(after, self._locations, limit)
 
     def recent(self, after: Bookmark, limit: int) -> ChangePage | None:
-        """The same from memory; None where memory does not reach back so far. Does no I/O."""
+        """The same page from memory; None if memory does not reach back so far. Does no I/O."""
         return self.follower.page(after, self._locations, limit)
 
     def follow(self, after: Bookmark, limit: int) -> ChangePage:
-        """The page behind a place that was known some time ago, from the database. Raises
-        UnknownPosition: another database is in the ledger's place by now."""
+        """Checks a bookmark again that was known earlier, and returns the page after it, from the
+        database. Raises UnknownPosition: another database has replaced the ledger."""
         return self.follower.feed.follow(after, self._locations, limit)

@@ -1,6 +1,6 @@
-"""How events are stored: compact JSON that a person can read, under topics that never change.
+"""Event encoding: compact JSON that a person can read, under topics that never change.
 
-What it costs, against other ways, is in docs/decisions/0004-event-encoding.md.
+docs/decisions/0004-event-encoding.md compares its cost with other encodings.
 """
 
 from collections.abc import Callable, Iterator
@@ -24,7 +24,7 @@ from domain.events import StockItemEvent
 from domain.labels import kept_form
 
 _COLUMNS = ("originator_id", "originator_version")
-"""Stored beside the state."""
+"""Fields with a column of their own. They are not part of the state."""
 
 
 class JSONTranscoder(Transcoder):
@@ -42,7 +42,7 @@ class JSONTranscoder(Transcoder):
 
 
 class EventBase(msgspec.Struct):
-    """What every event says, in every version of its class: enough to judge a movement by."""
+    """Common base of all events, in every version of their classes: enough to decide a movement."""
 
     timestamp: datetime
     location: str
@@ -52,16 +52,19 @@ class EventBase(msgspec.Struct):
 
 
 class EventMapper(Mapper[UUID]):
-    """Leaves out what an event does not say, and gives every field its type back.
+    """Maps events to stored events and back. Omits fields that are None, restores all types.
 
-    Upcasting is the library's: an event class with `class_version` N has static methods
-    `upcast_v1_v2` … that bring an old state up to date.
+    Upcasting follows the library: an event class with `class_version` N has static methods
+    `upcast_v1_v2` … that convert an old state to the next version.
     """
 
     _base_decoder = msgspec.json.Decoder(EventBase)
 
     def to_base(self, stored_event: StoredEvent) -> EventBase:
-        """The event's base alone, at half the cost of the event."""
+        """Decodes only the common base, at half the cost of the whole event.
+
+        Raises MapperDeserialisationError: the state can't be read.
+        """
         try:
             base = self._base_decoder.decode(stored_event.state)
         except msgspec.MsgspecError as error:
@@ -71,12 +74,12 @@ class EventMapper(Mapper[UUID]):
 
     def to_stored_event(self, domain_event: DomainEventProtocol[UUID]) -> StoredEvent:
         event_class = type(domain_event)
-        said = {name: value for name, value in vars(domain_event).items() if value is not None}
-        item_id = said.pop("originator_id")
-        version = said.pop("originator_version")
+        state = {name: value for name, value in vars(domain_event).items() if value is not None}
+        item_id = state.pop("originator_id")
+        version = state.pop("originator_version")
         if (class_version := _class_version(event_class)) > 1:
-            said["class_version"] = class_version
-        return StoredEvent(item_id, version, get_topic(event_class), self.transcoder.encode(said))
+            state["class_version"] = class_version
+        return StoredEvent(item_id, version, get_topic(event_class), self.transcoder.encode(state))
 
     def to_domain_event(self, stored_event: StoredEvent) -> DomainEventProtocol[UUID]:
         event_class: type[StockItemEvent] = resolve_topic(stored_event.topic)
@@ -84,7 +87,7 @@ class EventMapper(Mapper[UUID]):
             values = msgspec.structs.asdict(_state_reader(event_class)(stored_event.state))
         except (msgspec.MsgspecError, AttributeError, TypeError) as error:
             raise _unreadable(stored_event, error) from error
-        # What was recorded before labels had one form is read in it.
+        # Older events may have their labels in another Unicode form.
         values["location"] = kept_form(values["location"])
         values["sku"] = kept_form(values["sku"])
         values["originator_id"] = stored_event.originator_id
@@ -94,7 +97,7 @@ class EventMapper(Mapper[UUID]):
 
 @cache
 def _state_reader(event_class: type[StockItemEvent]) -> Callable[[bytes], msgspec.Struct]:
-    """Reads a state as it was stored with any version of the class."""
+    """Decoder of states stored by any version of the class."""
     state_type = _state_type(event_class)
     if _class_version(event_class) == 1:
         return msgspec.json.Decoder(state_type).decode
@@ -116,7 +119,7 @@ def _class_version(event_class: type) -> int:
 
 
 def _state_type(event_class: type[StockItemEvent]) -> type[msgspec.Struct]:
-    """What is stored of such an event, as msgspec reads it in one go."""
+    """A msgspec struct with the stored fields of an event, decoded in one pass."""
     return msgspec.defstruct(event_class.__name__, _stored_fields(event_class), kw_only=True)
 
 

@@ -1,4 +1,4 @@
-"""The ledger: items are loaded from it and events are appended to it, one commit at a time."""
+"""The ledger: a repository that loads items from their events and appends new events."""
 
 import logging
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -29,30 +29,30 @@ from domain.history import History
 from domain.stock_item import StockItem
 
 EVENTS_PER_HISTORY_READ: Final = 200
-"""Events of an item's past that are read at a time."""
+"""Maximum number of events in one read of an item's history."""
 
 
 _LOG = logging.getLogger("stockledger")
 
 
 class Known(NamedTuple):
-    """What the ledger knows of some `local_id`s and items."""
+    """Look-up result for the `local_id`s and items of a batch."""
 
     recorded: dict[UUID, Recorded[MovementRecorded]]
-    """What is recorded under those `local_id`s."""
+    """Recorded movements by `local_id`."""
     items: dict[UUID, StockItem]
-    """Those that exist, as the last commit left them."""
+    """Existing items by id, as of the last commit."""
     rejected: set[UUID]
-    """Those `local_id`s under which something was rejected."""
+    """`local_id`s with a rejected transaction."""
     damaged: set[UUID]
-    """Those `local_id`s and items whose events can't be read."""
+    """`local_id`s and item ids whose events can't be read."""
 
 
 class Ledger(Application[UUID]):
     """The eventsourcing application of stock items.
 
-    Events reach the store through `append` alone, which writes the read models in the same
-    commit; the library's `save` comes that way too.
+    Only `append` stores events. It writes the read models in the same commit (inline projection).
+    The library's `save` uses it, too.
     """
 
     name = "stockledger"
@@ -60,10 +60,11 @@ class Ledger(Application[UUID]):
     mapper: EventMapper
 
     def __init__(self, env: EnvType, *, may_upgrade: bool = False) -> None:
-        """Opens the ledger, or makes a new one.
+        """Opens the ledger, or creates a new one.
 
         Raises:
-            SchemaMismatch: it has another schema than this code, and may not be upgraded.
+            SchemaMismatch: its schema is not the one of this code, and an upgrade is not allowed or
+                not possible.
             StoreUnavailable: the database can't be opened.
         """
         super().__init__(env)
@@ -75,7 +76,7 @@ class Ledger(Application[UUID]):
         self.bookmark_key = bytes.fromhex(properties[BOOKMARK_KEY])
 
     def construct_env(self, name: str, env: EnvType | None = None) -> Environment:
-        """Takes nothing from the process's environment: what is passed in is all there is."""
+        """Uses only the settings in `env`, never the environment of the process."""
         return Environment(name, env)
 
     def construct_transcoder(self) -> Transcoder:
@@ -85,18 +86,25 @@ class Ledger(Application[UUID]):
         return EventMapper(self.construct_transcoder())
 
     def load(self, unit_of_work: UnitOfWork, item_ids: Sequence[UUID]) -> dict[UUID, StockItem]:
-        """Those of the items that exist, as the last commit left them. Raises
-        MapperDeserialisationError where an event can't be read."""
+        """Loads the existing items, by id, as of the last commit.
+
+        Raises MapperDeserialisationError: an event can't be read.
+        """
         return {
             item.id: item
-            for item in (self._restore(unit_of_work, one) for one in unit_of_work.latest(item_ids))
+            for item in (
+                self._rehydrate(unit_of_work, one) for one in unit_of_work.latest(item_ids)
+            )
         }
 
     def look_up(
         self, unit_of_work: UnitOfWork, local_ids: Sequence[UUID], item_ids: Sequence[UUID]
     ) -> Known:
-        """All that a batch is decided by. Everything is asked for before any of it is awaited. What
-        can't be read is told, and keeps nothing else from being decided."""
+        """Looks up everything that the decision on a batch needs.
+
+        Sends all queries before it reads the first answer. Events that can't be read are listed in
+        `damaged`. They do not stop the decision on the others.
+        """
         recorded = unit_of_work.recorded(local_ids)
         rejected = unit_of_work.rejected_among(local_ids)
         latest = unit_of_work.latest(item_ids)
@@ -104,13 +112,13 @@ class Ledger(Application[UUID]):
         try:
             known.recorded.update(self._by_local_id(recorded))
         except MapperDeserialisationError:
-            found, damaged = self._readable(unit_of_work.recorded, local_ids)
+            found, damaged = self._skip_damaged(unit_of_work.recorded, local_ids)
             known.recorded.update(found)
             known.damaged.update(damaged)
         for one in list(latest):
             item_id = cast("UUID", one.event.originator_id)
             try:
-                known.items[item_id] = self._restore(unit_of_work, one)
+                known.items[item_id] = self._rehydrate(unit_of_work, one)
             except MapperDeserialisationError as error:
                 _LOG.error("%s", error)
                 known.damaged.add(item_id)
@@ -118,15 +126,20 @@ class Ledger(Application[UUID]):
         return known
 
     def recorded_under(self, local_ids: Sequence[UUID]) -> dict[UUID, Recorded[MovementRecorded]]:
-        """What is recorded under these, as far as it can be read."""
-        found, _ = self._readable(self.recorder.select_recorded, local_ids)
+        """Recorded movements by `local_id`, without those that can't be read.
+
+        Raises StoreUnavailable.
+        """
+        found, _ = self._skip_damaged(self.recorder.select_recorded, local_ids)
         return found
 
-    def _readable(
+    def _skip_damaged(
         self, find: Callable[[Sequence[UUID]], Iterable[Notification]], local_ids: Sequence[UUID]
     ) -> tuple[dict[UUID, Recorded[MovementRecorded]], set[UUID]]:
-        """What `find` gives that can be read, and the `local_id`s of the rest, found by halves: a
-        damaged event does not tell its own."""
+        """Returns the readable movements, and the `local_id`s of the damaged ones.
+
+        Finds damaged ones by bisection, because a damaged event can't tell its `local_id`.
+        """
         try:
             return self._by_local_id(find(local_ids)), set()
         except MapperDeserialisationError as error:
@@ -134,9 +147,9 @@ class Ledger(Application[UUID]):
                 _LOG.error("%s", error)
                 return {}, set(local_ids)
         half = len(local_ids) // 2
-        found, damaged = self._readable(find, local_ids[:half])
-        more, others = self._readable(find, local_ids[half:])
-        return found | more, damaged | others
+        found, damaged = self._skip_damaged(find, local_ids[:half])
+        more_found, more_damaged = self._skip_damaged(find, local_ids[half:])
+        return found | more_found, damaged | more_damaged
 
     def _by_local_id(self, found: Iterable[Notification]) -> dict[UUID, Recorded[MovementRecorded]]:
         recorded = (cast("Recorded[MovementRecorded]", self.to_recorded(one)) for one in found)
@@ -145,8 +158,11 @@ class Ledger(Application[UUID]):
     def history(
         self, unit_of_work: UnitOfWork, item: StockItem, since: datetime, limit: int
     ) -> History:
-        """The item's movements that were recorded after that moment, pending ones included; of
-        stored events the last `limit` alone."""
+        """The item's movements recorded after `since`, pending ones included.
+
+        Reads at most the last `limit` stored events. Raises MapperDeserialisationError: an event
+        can't be read.
+        """
         found = [*item.pending_events]
         version = item.version - len(item.pending_events) + 1
         while limit > 0 and (
@@ -169,7 +185,7 @@ class Ledger(Application[UUID]):
         )
 
     def newest_timestamp(self, unit_of_work: UnitOfWork) -> datetime | None:
-        """When the last event was recorded that can be read; None where there is none."""
+        """Time of the last event; None if there is none, or if it can't be read."""
         last = unit_of_work.last_event()
         try:
             return None if last is None else self.mapper.to_base(last).timestamp
@@ -191,20 +207,26 @@ class Ledger(Application[UUID]):
         return recorded
 
     def to_recorded(self, notification: Notification) -> Recorded[StockItemEvent]:
-        """The event in a notification, with its position."""
+        """Decodes a notification into its event and position.
+
+        Raises MapperDeserialisationError: the event can't be read.
+        """
         event = cast("StockItemEvent", self.mapper.to_domain_event(notification))
         return Recorded(notification.id, event)
 
-    def _restore(self, unit_of_work: UnitOfWork, latest: Latest) -> StockItem:
-        """The event store decides: the stock list's row serves only where it agrees with the
-        item's last event, and an item whose row is damaged is replayed."""
+    def _rehydrate(self, unit_of_work: UnitOfWork, latest: Latest) -> StockItem:
+        """Rehydrates an item from its last event and its row in the stock list.
+
+        The event store is the truth. If the row disagrees with the last event, the item is replayed
+        from its events.
+        """
         stored, level = latest
         item_id = cast("UUID", stored.originator_id)
         base = self.mapper.to_base(stored)
         if level is None or not _agree(level, stored, base):
             events = map(self.mapper.to_domain_event, unit_of_work.events_of(item_id))
             return cast("StockItem", replay(cast("Iterator[StockItemEvent]", events)))
-        return StockItem.restore(
+        return StockItem.rehydrate(
             item_id,
             stored.originator_version,
             base.timestamp,
@@ -229,7 +251,7 @@ class Ledger(Application[UUID]):
 
 
 def replay(events: Iterator[StockItemEvent]) -> StockItem | None:
-    """The item as these events, from its first one on, have left it; None without any."""
+    """Replays an item from all its events, first to last; None without events."""
     item: StockItem | None = project_aggregate(None, events)
     return item
 
@@ -239,7 +261,7 @@ def _movements(events: Iterable[object]) -> Iterator[MovementRecorded]:
 
 
 def _agree(level: LevelState, stored: StoredEvent, base: EventBase) -> bool:
-    # Nothing but a reactivation follows on a discontinuation, so the last event tells.
+    # Only a reactivation can follow a discontinuation: the last event tells if the item is active.
     active = stored.topic != ItemDiscontinued.TOPIC
     return (level.version, level.on_hand, level.active) == (
         stored.originator_version,
@@ -254,5 +276,5 @@ def _notification(mapper: Mapper[UUID], position: int, event: StockItemEvent) ->
 
 
 def local_id(event: StockItemEvent) -> UUID | None:
-    """The `local_id` that the event takes, if it takes one."""
+    """The idempotency key of a movement; None for any other event."""
     return event.local_id if isinstance(event, MovementRecorded) else None

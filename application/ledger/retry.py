@@ -1,4 +1,4 @@
-"""Trying again when another writer was faster."""
+"""Retry with jitter after a write conflict."""
 
 import random
 import time
@@ -10,26 +10,26 @@ from uuid import UUID
 from application.persistence.errors import WriteConflict
 
 MAX_ATTEMPTS: Final = 8
-"""How often a unit of work is tried before the conflicting items are given up."""
+"""Attempts of a unit of work before conflicting items are excluded from it."""
 
 MAX_PAUSE_SECONDS: Final = 0.05
-"""Seconds; the pause after a lost race is drawn at random below this."""
+"""Maximum pause after a write conflict, in seconds. The pause is random (jitter)."""
 
 Result = TypeVar("Result")
 
 
 def retry_on_conflict(attempt: Callable[[set[UUID]], Result]) -> Result:
-    """Calls `attempt` until it loses no race, each time with the items to be given up.
+    """Calls `attempt` until it has no write conflict, each time with the conflicting items.
 
-    An attempt that writes none of the items given up ends at last, for every attempt lost from then
-    on gives up more of them.
+    Terminates: from MAX_ATTEMPTS on, each conflict adds its items to the conflicting set, which the
+    attempt must not write. Errors of `attempt` other than WriteConflict are raised at once.
     """
     conflicting: set[UUID] = set()
     for number in count(1):
         try:
             return attempt(conflicting)
-        except WriteConflict as race:
+        except WriteConflict as conflict:
             if number >= MAX_ATTEMPTS:
-                conflicting |= race.item_ids
+                conflicting |= conflict.item_ids
             time.sleep(random.uniform(0, MAX_PAUSE_SECONDS))  # noqa: S311 -- jitter, no secret
     raise AssertionError("unreachable")

@@ -1,10 +1,11 @@
-"""Moving the ledger to another database, event for event.
+"""The copy: moves the ledger to another database, event for event.
 
-The events are copied in chunks, a commit each, at the positions that they have in the source. A new
-target's read models are made from them in the end; later ones are brought up to date with each
-chunk. All of it is compared. API keys, the audit trail and rejected transactions come along. The
-source may go on being written. A copy that was killed goes on where it ended, and one that is done
-takes up what is new.
+The events are copied in chunks, one commit each, and keep their positions. The first copy builds
+the target's read models at its end. A later copy updates them with each chunk. Then the target is
+compared with the source. API keys, the audit trail and rejected transactions are copied too.
+
+The source may be written during the copy. A copy that was killed continues where it ended. A new
+run after a complete copy adds only what is new.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -36,44 +37,46 @@ ITEMS_PER_PAGE: Final = 1_000
 """Rows of the stock list read at a time."""
 
 Progress = Callable[[str, int, int], None]
-"""Told what is being done, the position that it has reached, and the one that it will end at."""
+"""Progress callback: the current step, the position reached, and the position of its end."""
 
 
 class NotACopy(Exception):
-    """The target holds something else than the source."""
+    """The target is not a copy of the source."""
 
 
 class Copied(NamedTuple):
-    """What the target holds, compared with the source."""
+    """Totals of the target after a copy, compared with the source."""
 
     new: int
-    """Events that were not there before."""
+    """Events that this copy added."""
     events: int
     position: int
-    """That of the last event."""
+    """The position of the last event."""
     items: int
     on_hand: int
-    """The sum over all items."""
+    """Whole units, the sum over all items."""
     digest: str
-    """SHA-256 over the events, in hexadecimal: for each, in order, its position, item, version and
-    topic with a space behind each, its state as it is stored, and a line feed."""
+    """SHA-256 over the events in order, in hexadecimal. For each event: its position, item, version
+    and topic, each followed by a space, then its state as stored, and a line feed."""
 
 
 def copy(source: Ledger, target: Ledger, progress: Progress, *, mirror: bool = False) -> Copied:
-    """Brings the target to where the source is.
+    """Copies to the target what it lacks, and compares the target with the source.
 
     Args:
-        source: where events come from.
-        target: a ledger that is empty, or a part of the source from its first event on.
-        progress: is told how far it is.
-        mirror: whether what is kept beside the events shall be as in the source, as in a backup.
-            Otherwise what the target has closed stays closed, and what it alone has stays.
+        source: the ledger to copy.
+        target: an empty ledger, or a copy of the source's first events.
+        progress: called after each chunk.
+        mirror: whether the target's other tables become the same as in the source, as in a backup.
+            Otherwise the rows that only the target has stay, and those that it has closed stay
+            closed.
 
     Raises:
-        NotACopy: the target holds an event that the source does not have in this place, before the
-            copy (then nothing is written), amid it, or after it.
-        RebuildRunning: a rebuild of the target is at work.
-        StoreUnavailable: one of the databases can't be reached. The copy is to be run again.
+        NotACopy: the target has an event that the source does not have at this position, or API
+            keys of its own. This is checked before the copy (then nothing is written), during it
+            and after it.
+        RebuildRunning: a rebuild of the target is running.
+        StoreUnavailable: one of the databases can't be reached. Run the copy again.
     """
     return _Copy(source, target, progress, mirror=mirror).run()
 
@@ -91,7 +94,7 @@ class _Copy:
         start = self._compare()
         if self._mirror and start == 0:
             self._require_no_keys()
-        if start == 0:  # Filling them in one go is faster, and a killed copy leaves them marked.
+        if start == 0:  # One rebuild at the end is faster. A killed copy leaves the marks.
             with self._target.recorder.unit_of_work() as unit_of_work:
                 mark_as_outdated(unit_of_work)
         to_be_rebuilt = outdated(self._target.recorder)
@@ -100,28 +103,28 @@ class _Copy:
         for projection in to_be_rebuilt:
             rebuild(self._target, projection, partial(self._progress, projection.table.name))
         for table in KEPT_TABLES:
-            self._bring(table)
-        self._bring_bookmark_key()
+            self._copy_table(table)
+        self._copy_bookmark_key()
         return self._verify(new)
 
     def _compare(self) -> int:
-        """The position up to which the target is a copy already."""
+        """Returns the position up to which the target is a copy already. Raises NotACopy."""
         position = 0
         for chunk in self._equal_chunks("compare"):
             position = chunk[-1].id
         return position
 
     def _require_no_keys(self) -> None:
-        """A ledger without events may have keys of its own, which a mirror would remove."""
+        """Raises NotACopy: the target has API keys of its own, which a mirror would remove."""
         with self._target.recorder.unit_of_work() as unit_of_work:
-            there = {row.key_id for row in unit_of_work.rows(API_KEYS)}
+            target_keys = {row.key_id for row in unit_of_work.rows(API_KEYS)}
         with self._source.recorder.unit_of_work() as unit_of_work:
-            here = {row.key_id for row in unit_of_work.rows(API_KEYS)}
-        if there - here:
+            source_keys = {row.key_id for row in unit_of_work.rows(API_KEYS)}
+        if target_keys - source_keys:
             raise NotACopy("the target is a ledger of its own: it has API keys")
 
     def _append_from(self, position: int) -> int:
-        """How many events the target lacked."""
+        """Copies the events after a position; returns their number."""
         new = 0
         while chunk := _chunk(self._source, position, EVENTS_PER_CHUNK):
             self._append(chunk, position)
@@ -136,37 +139,37 @@ class _Copy:
         with self._target.recorder.unit_of_work() as unit_of_work:
             unit_of_work.exclude_writers()
             if unit_of_work.events_after(position, 1):
-                raise NotACopy("the target is being written by someone else")
-            unit_of_work.restore(chunk, local_ids)
+                raise NotACopy("another process is writing to the target")
+            unit_of_work.import_events(chunk, local_ids)
             for projection in self._current:
                 unit_of_work.write(projection.table, projection.project(recorded))
 
-    def _bring(self, table: Table[Any]) -> None:
-        """What the target lacks is added; what differs is as in the source, but, unless the target
-        is a mirror, for what it has closed."""
+    def _copy_table(self, table: Table[Any]) -> None:
+        """Adds the rows that the target lacks, and overwrites or merges those that differ. A mirror
+        loses the rows that only it has."""
         key = list(table.columns).index(table.key)
         with self._source.recorder.unit_of_work() as unit_of_work:
-            here = {row[key]: row for row in unit_of_work.rows(table)}
+            source = {row[key]: row for row in unit_of_work.rows(table)}
         with self._target.recorder.unit_of_work() as unit_of_work:
-            there = {row[key]: row for row in unit_of_work.rows(table)}
-            new = [row for found, row in here.items() if found not in there]
-            both = here.keys() & there.keys()
+            target = {row[key]: row for row in unit_of_work.rows(table)}
+            new = [row for found, row in source.items() if found not in target]
+            both = source.keys() & target.keys()
             merged = {
-                found: here[found] if self._mirror else _merged(here[found], there[found])
+                found: source[found] if self._mirror else _merged(source[found], target[found])
                 for found in both
             }
-            changed = [row for found, row in merged.items() if row != there[found]]
+            changed = [row for found, row in merged.items() if row != target[found]]
             if new:
                 unit_of_work.write(table, [Insert(new)])
             if self._mirror:
-                unit_of_work.delete(table, sorted(there.keys() - here.keys()))
+                unit_of_work.delete(table, sorted(target.keys() - source.keys()))
             if changed:
                 columns = tuple(column for column in table.columns if column != table.key)
                 values = [(*row[:key], *row[key + 1 :], row[key]) for row in changed]
                 unit_of_work.write(table, [Update(columns, values)])
 
-    def _bring_bookmark_key(self) -> None:
-        """Bookmarks of the source are good at the target."""
+    def _copy_bookmark_key(self) -> None:
+        """Copies the key of the bookmarks, so that those of the source are valid at the target."""
         if self._target.bookmark_key != self._source.bookmark_key:
             with self._target.recorder.unit_of_work() as unit_of_work:
                 value = self._source.bookmark_key.hex()
@@ -190,25 +193,26 @@ class _Copy:
         return Copied(new, events, position, len(on_hand), total, digest.hexdigest())
 
     def _equal_chunks(self, doing: str) -> Iterator[Sequence[Notification]]:
-        """All of the target's events, each found to be the same in the source. Raises NotACopy."""
+        """Yields the target's events in chunks. Raises NotACopy: one differs from the source."""
         position = 0
-        while there := _chunk(self._target, position, EVENTS_PER_CHUNK):
-            here = _chunk(self._source, position, len(there))
-            if list(here) != list(there):
-                raise NotACopy(_first_difference(here, there))
-            yield there
-            position = there[-1].id
+        while target := _chunk(self._target, position, EVENTS_PER_CHUNK):
+            source = _chunk(self._source, position, len(target))
+            if list(source) != list(target):
+                raise NotACopy(_first_difference(source, target))
+            yield target
+            position = target[-1].id
             self._progress(doing, position, max(position, self._target.recorder.head()))
 
     def _require_local_ids(self, recorded: Sequence[Recorded[StockItemEvent]]) -> None:
-        """The `local_id`s must be taken, each by its own event: that is what bars duplicates."""
+        """Raises NotACopy: the unique `local_id`s, which prevent duplicates, are not those of the
+        events."""
         wanted = {position: local_id(event) for position, event in recorded}
         taken = {position: key for position, key in wanted.items() if key is not None}
         with self._target.recorder.unit_of_work() as unit_of_work:
             found = {event.id for event in unit_of_work.recorded(list(taken.values()))}
         if found != taken.keys():
             first = min(found ^ taken.keys())
-            raise NotACopy(f"the localId of the target's event at position {first} is not taken")
+            raise NotACopy(f"the target does not hold the localId of its event at position {first}")
 
     def _require_stock(self, on_hand: dict[UUID, int]) -> None:
         listed = {level.item_id: level.on_hand for level in _stock_list(self._target)}
@@ -221,25 +225,27 @@ class _Copy:
 
 
 @singledispatch
-def _merged(here: Any, there: Any) -> Any:
-    """A row that is in both databases; the target may have gone on since the last copy."""
-    del there
-    return here
+def _merged(source: Any, target: Any) -> Any:
+    """Merges a row of both databases. The target may have changed it since the last copy."""
+    del target
+    return source
 
 
 @_merged.register
-def _merged_key(here: ApiKey, there: ApiKey) -> ApiKey:
-    """Ended as soon as either says."""
-    return here._replace(
-        revoked_at=_earlier(here.revoked_at, there.revoked_at),
-        expires_at=_earlier(here.expires_at, there.expires_at),
+def _merged_key(source: ApiKey, target: ApiKey) -> ApiKey:
+    """Ends the key at the earlier of both times."""
+    return source._replace(
+        revoked_at=_earlier(source.revoked_at, target.revoked_at),
+        expires_at=_earlier(source.expires_at, target.expires_at),
     )
 
 
 @_merged.register
-def _merged_rejection(here: RejectedTransaction, there: RejectedTransaction) -> RejectedTransaction:
-    """Closed where either has closed it."""
-    return there if here.closed_at is None and there.closed_at is not None else here
+def _merged_rejection(
+    source: RejectedTransaction, target: RejectedTransaction
+) -> RejectedTransaction:
+    """Keeps it closed if either database has closed it."""
+    return target if source.closed_at is None and target.closed_at is not None else source
 
 
 def _earlier(one: datetime | None, other: datetime | None) -> datetime | None:
@@ -262,7 +268,7 @@ def _digested(event: Notification) -> bytes:
     return head.encode() + event.state + b"\n"
 
 
-def _first_difference(here: Sequence[Notification], there: Sequence[Notification]) -> str:
-    pairs = zip(here, there, strict=False)
-    position = next((two.id for one, two in pairs if one != two), there[-1].id)
+def _first_difference(source: Sequence[Notification], target: Sequence[Notification]) -> str:
+    pairs = zip(source, target, strict=False)
+    position = next((two.id for one, two in pairs if one != two), target[-1].id)
     return f"the target's event at position {position} is not in the source"

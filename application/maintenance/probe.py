@@ -1,22 +1,22 @@
-"""The probe: whether the ledger can be read and written. Only a write can tell that writes work."""
+"""The health probe: can the ledger be read and written? Only a write shows that writes work."""
 
 import time
 from threading import Lock
 from typing import Final
 
-from application.clock import Clock
 from application.persistence.errors import StoreUnavailable
 from application.persistence.filters import ItemFilter
 from application.persistence.recorder import LedgerRecorder
+from application.server_clock import Clock
 from application.tables.properties import PROPERTIES, Property
 from application.tables.table import Upsert
 
 PROBE_INTERVAL_SECONDS: Final = 5.0
-"""Between two writes, however often is asked."""
+"""Minimum pause between two test writes."""
 
 
 class Probe:
-    """Reads each time; writes now and then, and remembers what that told."""
+    """Reads at each call. Writes at most once per interval, and keeps the result in between."""
 
     def __init__(self, recorder: LedgerRecorder, clock: Clock) -> None:
         self._recorder = recorder
@@ -26,20 +26,20 @@ class Probe:
         self._failure: StoreUnavailable | None = None
 
     def require_readable(self) -> None:
-        """Raises StoreUnavailable where events or read models can't be read."""
+        """Raises StoreUnavailable: events or read models cannot be read."""
         self._recorder.head()
         self._recorder.select_items(ItemFilter(), after=None, limit=1)
 
     def require_writable(self) -> None:
-        """Raises StoreUnavailable where the database can't be written: it is full, say, or no
-        standby confirms a commit. One caller writes; the others don't wait for it."""
+        """Raises StoreUnavailable: the database cannot be written. It is full, say, or no standby
+        confirms a commit. One caller writes; the others do not wait for it."""
         if self._lock.acquire(blocking=False):
             try:
                 self._probe()
             finally:
                 self._lock.release()
         elif time.monotonic() - self._began_at > PROBE_INTERVAL_SECONDS:
-            raise StoreUnavailable("a write takes long")
+            raise StoreUnavailable("a test write takes too long")
         if self._failure is not None:
             raise self._failure
 

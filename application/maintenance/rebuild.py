@@ -1,8 +1,8 @@
-"""Making a read model anew from the events, while the ledger goes on being written.
+"""Online rebuild of a read model from the events. The ledger can be written meanwhile.
 
-A shadow table is filled from the first event on, in chunks, beside the live one. When it has caught
-up with the writers, the last events and the swap share one commit that writers wait for. Until that
-commit nothing that readers see has changed: a rebuild may be killed at any time, and run again.
+A shadow table is filled in chunks, from the first event on. When it has caught up with the writers,
+one commit adds the last events and swaps the tables. Writers wait for that commit. Readers see no
+change before it, so a rebuild may be killed at any time and run again.
 """
 
 from collections.abc import Callable, Sequence
@@ -20,16 +20,16 @@ from application.tables.table import Table, Write
 from domain.events import MOVEMENT_TOPICS
 
 EVENTS_PER_CHUNK: Final = 5_000
-"""Events read, and rows committed, at a time. Writers wait for one chunk at the most."""
+"""Events read, and rows committed, at a time. Writers wait for at most one chunk."""
 
 EVENTS_PER_LONG_CHUNK: Final = 20_000
-"""As many are read where of an item's movements only the last one is decoded and projected."""
+"""Events read at a time if only the last movement of an item is decoded and projected."""
 
 MAX_SAMPLES: Final = 10
-"""How many of the rows that differ are shown."""
+"""Maximum number of differing rows to show."""
 
 Progress = Callable[[int, int], None]
-"""Told the position that is reached, and that of the ledger's last event."""
+"""Progress callback: the position reached, and that of the ledger's last event."""
 
 
 class Rebuilt(NamedTuple):
@@ -37,32 +37,31 @@ class Rebuilt(NamedTuple):
 
     name: str
     position: int
-    """The last event that it holds."""
+    """The position of its last event."""
     differences: Differences
-    """How the live table differed, but for rows that were written in the last moments."""
+    """How the live table differed. Rows that were written in the last moments are left out."""
 
 
 def rebuild(ledger: Ledger, projection: Projection, progress: Progress) -> Rebuilt:
-    """Replaces the projection's live table by one made from the events alone.
+    """Replaces the projection's live table by one that is built from the events alone.
 
     Raises:
-        RebuildRunning: another rebuild of this ledger is at work.
-        StoreUnavailable: the database can't be reached. The live table is as it was.
+        RebuildRunning: another rebuild of this ledger is running.
+        StoreUnavailable: the database can't be reached. The live table is unchanged.
     """
     with ledger.recorder.rebuild_lock() as still_held:
         return _Rebuild(ledger, projection, still_held).run(progress)
 
 
 def drop_leftovers(ledger: Ledger) -> None:
-    """Removes the tables that a killed rebuild left behind. Raises RebuildRunning,
-    StoreUnavailable."""
+    """Drops the tables of a killed rebuild. Raises RebuildRunning, StoreUnavailable."""
     with ledger.recorder.rebuild_lock(), ledger.recorder.unit_of_work() as unit_of_work:
         for table in _leftovers():
             unit_of_work.drop_table(table)
 
 
 def has_leftovers(ledger: Ledger) -> bool:
-    """Whether there are such tables, or those of a rebuild at work."""
+    """Whether there are tables of a killed or a running rebuild. Raises StoreUnavailable."""
     with ledger.recorder.unit_of_work() as unit_of_work:
         return any(unit_of_work.columns(table.name) for table in _leftovers())
 
@@ -95,14 +94,14 @@ class _Rebuild:
         return Rebuilt(self._live.name, self._position, differences)
 
     def _start(self) -> None:
-        """Begins from nothing, whatever a killed rebuild or a hand left behind."""
+        """Starts with an empty shadow table. Creates the live table if somebody has dropped it."""
         with self._recorder.unit_of_work() as unit_of_work:
             unit_of_work.drop_table(self._shadow)
             unit_of_work.create_table(self._shadow)
             unit_of_work.create_table(self._live)
 
     def _fill(self, progress: Progress) -> None:
-        """Projects until what is left is so little that writers can wait for it."""
+        """Projects chunks until the rest is small enough for writers to wait for it."""
         caught_up = False
         while not caught_up:
             head = self._recorder.head()
@@ -115,7 +114,7 @@ class _Rebuild:
             if found:
                 self._position = found[-1].id
             caught_up = len(found) < self._chunk
-            if caught_up:  # What else there is up to the head is about other things.
+            if caught_up:  # Other events up to the head have other topics.
                 self._position = max(self._position, head)
             progress(self._position, max(self._position, head))
 
@@ -132,7 +131,8 @@ class _Rebuild:
                 self._position = found[-1].id
             old = unit_of_work.replace_table(self._live, self._shadow)
             mark_as_current(self._recorder, unit_of_work, self._projection)
-            # From here on, nobody else can touch the shadow; until here, only without this lock.
+            # From here on, no other process can touch the shadow table. Before, only the rebuild
+            # lock protected it, so this process must still hold the lock.
             self._still_held()
         with self._recorder.unit_of_work() as unit_of_work:
             unit_of_work.drop_table(old)
@@ -141,12 +141,12 @@ class _Rebuild:
         return unit_of_work.events_after(self._position, self._chunk, self._projection.topics)
 
     def _writes(self, found: Sequence[Notification]) -> Sequence[Write]:
-        needed = _without_overtaken(found) if self._projection.needs_last_movements_only else found
+        needed = _without_superseded(found) if self._projection.needs_last_movements_only else found
         return self._projection.project([self._ledger.to_recorded(one) for one in needed])
 
 
-def _without_overtaken(found: Sequence[Notification]) -> list[Notification]:
-    """Leaves out the movements on which another event of their item follows."""
+def _without_superseded(found: Sequence[Notification]) -> list[Notification]:
+    """Leaves out the movements that are followed by another event of their item."""
     last = {one.originator_id: one.id for one in found}
     return [
         one

@@ -1,4 +1,4 @@
-"""Bringing a ledger up to date: the tables in numbered steps, then the read models.
+"""The upgrade of a ledger: first the tables, in numbered steps, then the read models.
 
 Both may be killed at any point and run again (see application/persistence/schema.py and
 application/maintenance/rebuild.py).
@@ -18,19 +18,19 @@ from application.persistence.schema import outdated
 MAX_LOGGED_ITEMS: Final = 100
 
 RETRY_SECONDS: Final = 1.0
-"""Before another look, while another process rebuilds, or the database can't be reached."""
+"""Pause before the next attempt if another process rebuilds, or the database can't be reached."""
 
 _LOG = logging.getLogger("stockledger")
 
 Progress = Callable[[str, int, int], None]
-"""Told which read model is rebuilt, the position that is reached, and that of the last event."""
+"""Progress callback: the read model, the position reached, and that of the last event."""
 
 
 def rebuild_outdated(ledger: Ledger, progress: Progress) -> list[str]:
-    """Rebuilds the read models that another version of the code has made; returns their names.
+    """Rebuilds the read models that another version of the code has built; returns their names.
 
     Raises:
-        RebuildRunning: another process is at it.
+        RebuildRunning: another process is rebuilding.
         StoreUnavailable: the database can't be reached.
     """
     rebuilt = []
@@ -47,12 +47,12 @@ def rebuild_outdated(ledger: Ledger, progress: Progress) -> list[str]:
 
 
 def warn_of_items_alike(ledger: Ledger) -> None:
-    """Names, in the log, items that are one for people and two for the ledger: they were registered
-    when the spelling of a label was not looked at (domain/labels.py). Raises StoreUnavailable."""
+    """Logs items that are the same for people, but two for the ledger. They were registered before
+    labels had one standard form (domain/labels.py). Raises StoreUnavailable."""
     for level in ledger.recorder.select_items_alike(MAX_LOGGED_ITEMS):
         _LOG.warning(
-            "item %s (%s at %s, %s on hand) is there twice, its labels spelt in two ways: count "
-            "both, adjust one to 0 and discontinue it",
+            "item %s (%s at %s, %s on hand) is registered twice, with its labels in two spellings: "
+            "count both, adjust one to 0 and discontinue it",
             level.item_id,
             level.sku,
             level.location,
@@ -61,7 +61,7 @@ def warn_of_items_alike(ledger: Ledger) -> None:
 
 
 class _Stopped(Exception):
-    """The server stops; the rebuild begins again with its next start."""
+    """The server is stopping. The rebuild starts again with its next start."""
 
 
 class BackgroundUpgrade:
@@ -72,10 +72,10 @@ class BackgroundUpgrade:
         self._stopped = Event()
         self._thread: Thread | None = None
         self.waits_for: str | None = None
-        """What is still to be done, for people; None where the ledger can be used."""
+        """The pending work, as a text for people; None once the ledger can be used."""
 
     def start(self) -> None:
-        """Raises StoreUnavailable."""
+        """Starts the thread. Raises StoreUnavailable: the database can't be reached."""
         if outdated(self._ledger.recorder):
             self.waits_for = "read models to be rebuilt"
             self._begin(self._run)
@@ -83,7 +83,7 @@ class BackgroundUpgrade:
             self._begin(self._tidy)
 
     def close(self) -> None:
-        """Ends the thread, wherever it is."""
+        """Stops the thread at its next step, and waits for its end."""
         self._stopped.set()
         if self._thread is not None:
             self._thread.join()
@@ -93,7 +93,7 @@ class BackgroundUpgrade:
         self._thread.start()
 
     def _tidy(self) -> None:
-        """Nobody waits for this."""
+        """Does the work that no request waits for."""
         with suppress(RebuildRunning, StoreUnavailable):
             if has_leftovers(self._ledger):
                 drop_leftovers(self._ledger)
@@ -115,7 +115,7 @@ class BackgroundUpgrade:
             _LOG.warning("the upgrade can't go on now: %s", error)
         except _Stopped:
             raise
-        except Exception:  # noqa: BLE001 -- the server must not stay up and never get ready in silence
+        except Exception:  # noqa: BLE001 -- a server that never gets ready must log why
             _LOG.exception("the upgrade can't go on")
             self.waits_for = "an administrator: the read models can't be rebuilt, see the log"
         else:

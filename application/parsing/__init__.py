@@ -1,1 +1,1 @@
-"""From what clients write to the domain's transactions and items, or to what is wrong with it."""
+"""Parsing of client input into transactions and items of the domain, or into rejections."""

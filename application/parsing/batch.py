@@ -1,4 +1,4 @@
-"""A batch as it was understood: its well-formed transactions, and what is wrong with the others."""
+"""The parsed batch: its well-formed transactions, and the rejections of the other elements."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -17,15 +17,15 @@ from application.parsing.transactions import (
     read_element,
     read_plain_elements,
 )
+from domain.device_clock import CLOCK_TRUST, goods_time
 from domain.errors import Rejection
 from domain.labels import kept_form
-from domain.moments import CLOCK_TRUST, goods_time
 from domain.transaction import NOTHING_SENT, Transaction
 
 
 @dataclass(frozen=True, slots=True)
 class FailedElement:
-    """An element that is not recorded, and why. The ids are None where they can't be read."""
+    """An element that is not recorded, and why. The ids are None if they can't be read."""
 
     index: int
     local_id: UUID | None
@@ -34,35 +34,35 @@ class FailedElement:
 
 
 class Arrival(NamedTuple):
-    """When a batch came, by the server's clock and by its sender's."""
+    """The arrival of a batch, by the server's clock and by the clock of its sender."""
 
     received_at: datetime
     sent_at: datetime | None
     device: str | None
-    """Whose clock `sent_at` is of: it says nothing of what other devices recorded."""
+    """The sender. Its clock says nothing about transactions of other devices."""
 
 
 class Batch(NamedTuple):
-    """Each element is either one of the transactions or malformed."""
+    """A parsed batch. Each element is either one of `transactions` or one of `malformed`."""
 
     elements: Sequence[object]
     transactions: dict[int, Transaction]
-    """By their places in the batch, in order."""
+    """By index in the batch, in order."""
     malformed: list[FailedElement]
     warnings: Mapping[int, list[FieldWarning]]
-    """What was passed over in elements, by their places."""
+    """Warnings about ignored fields, by the index of their element."""
     moments: Mapping[int, datetime]
-    """When the goods of malformed elements moved, where their devices' clocks were put right."""
+    """Corrected times of malformed elements, by index. They differ from what was sent."""
     items: Sequence[ParsedItem] = ()
-    """To be registered before."""
+    """Items to register before the transactions."""
 
     @property
     def malformed_ids(self) -> list[UUID]:
-        """The `local_id`s of malformed elements, as far as they can be read."""
+        """The `local_id`s of malformed elements, if they can be read."""
         return [one.local_id for one in self.malformed if one.local_id is not None]
 
     def corrected_time(self, index: int) -> datetime | None:
-        """When the goods of an element moved, where that is not what was sent."""
+        """Returns the corrected time of an element; None if the time is as sent."""
         transaction = self.transactions.get(index)
         if transaction is None:
             return self.moments.get(index)
@@ -72,30 +72,31 @@ class Batch(NamedTuple):
 def parse_batch(
     elements: Sequence[object], arrival: Arrival | None = None, items: Sequence[object] = ()
 ) -> Batch:
-    """What a batch asks for.
+    """Parses a batch. A malformed element becomes a FailedElement, a malformed item a rejection.
 
     Args:
-        elements: its transactions, as they were decoded from JSON; anything may stand there.
-        arrival: by which times are put right that a device's clock had wrong.
-        items: what is to be registered before, as it was decoded.
+        elements: its transactions as decoded from JSON; they may be anything.
+        arrival: the clocks by which times of a wrong device clock are corrected; None for no
+            correction.
+        items: the items to register before the transactions, as decoded from JSON.
     """
     batch = _parse_elements(elements, arrival)
     return batch._replace(items=[parse_item(item) for item in items]) if items else batch
 
 
 def _parse_elements(elements: Sequence[object], arrival: Arrival | None) -> Batch:
-    """Reads all in one go; one by one only where one of them is spelt in another way, or is
-    malformed."""
+    """Reads all elements in one call. Reads them one by one only if one of them has an unusual
+    spelling or is malformed."""
     try:
         transactions = dict(enumerate(read_plain_elements(elements)))
     except (ValidationError, Rejection):
         return _parse_one_by_one(elements, arrival)
-    _put_right(transactions, {}, arrival)
+    _correct_times(transactions, {}, arrival)
     return Batch(elements, transactions, [], {}, {})
 
 
 def batch_of(transactions: Sequence[Transaction]) -> Batch:
-    """A batch of transactions that are understood already."""
+    """Makes a batch of transactions that are parsed already."""
     return Batch(transactions, dict(enumerate(transactions)), [], {}, {})
 
 
@@ -117,15 +118,15 @@ def _parse_one_by_one(elements: Sequence[object], arrival: Arrival | None) -> Ba
             ages[index] = read.age
         if read.warnings:
             warnings[index] = read.warnings
-    _put_right(transactions, ages, arrival)
-    moments = _moments(elements, malformed, arrival)
+    _correct_times(transactions, ages, arrival)
+    moments = _corrected_moments(elements, malformed, arrival)
     return Batch(elements, transactions, malformed, warnings, moments)
 
 
-def _put_right(
+def _correct_times(
     transactions: dict[int, Transaction], ages: Mapping[int, timedelta], arrival: Arrival | None
 ) -> None:
-    if arrival is None or not (ages or _is_off(arrival)):
+    if arrival is None or not (ages or _is_clock_off(arrival)):
         return
     for place, transaction in transactions.items():
         moment = goods_time(
@@ -138,7 +139,7 @@ def _put_right(
 
 
 def moved_at(transaction: Transaction, moment: datetime | None) -> Transaction:
-    """The transaction with the moment put right, and what was sent for it kept."""
+    """Returns the transaction with a corrected moment. `device_time` keeps what was sent."""
     sent = transaction.occurred_at
     if moment == sent:
         return transaction
@@ -148,7 +149,7 @@ def moved_at(transaction: Transaction, moment: datetime | None) -> Transaction:
     return replace(transaction, occurred_at=moment, device_time=device_time)
 
 
-def _moments(
+def _corrected_moments(
     elements: Sequence[object], malformed: Sequence[FailedElement], arrival: Arrival | None
 ) -> dict[int, datetime]:
     if arrival is None:
@@ -168,7 +169,7 @@ def _moments(
     return moments
 
 
-def _is_off(arrival: Arrival) -> bool:
+def _is_clock_off(arrival: Arrival) -> bool:
     return arrival.sent_at is not None and abs(arrival.received_at - arrival.sent_at) > CLOCK_TRUST
 
 

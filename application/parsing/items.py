@@ -1,4 +1,4 @@
-"""From an element of a batch's `items` to a registration, or to what is wrong with it."""
+"""Parsing of an element of a batch's `items` into a registration, or into a rejection."""
 
 from collections.abc import Sequence
 from typing import Annotated, Final, NamedTuple
@@ -23,13 +23,13 @@ class ItemElement(BaseModel):
 
     location: str
     sku: str
-    name: Annotated[str | None, Field(description="The SKU, where it is left out.")] = None
+    name: Annotated[str | None, Field(description="The SKU, if left out.")] = None
     unit: Annotated[str | None, Field(description=f"`{DEFAULT_UNIT}`, if left out.")] = None
     safety_stock: Annotated[WholeNumber | None, Field(description="0, if left out.")] = None
 
 
 class Registration(NamedTuple):
-    """An item as it is asked for. What is None is not said."""
+    """A request to register an item. None means: not given."""
 
     location: str
     sku: str
@@ -39,11 +39,12 @@ class Registration(NamedTuple):
 
     @property
     def item_id(self) -> UUID:
+        """The id that follows from location and SKU."""
         return item_id(self.location, self.sku)
 
     @property
     def details(self) -> ItemDetails:
-        """Those of a new item. Raises Invalid."""
+        """The details for a new item, with defaults. Raises Invalid: one is outside its bounds."""
         return ItemDetails(
             name=self.sku if self.name is None else self.name,
             unit=DEFAULT_UNIT if self.unit is None else self.unit,
@@ -51,7 +52,7 @@ class Registration(NamedTuple):
         )
 
     def agrees_with(self, item: StockItem) -> bool:
-        """Whether all that is said is so."""
+        """Whether all given details are those of the item. Raises Invalid, as `details`."""
         said = self.details
         return (
             (self.name is None or said.name == item.name)
@@ -61,7 +62,7 @@ class Registration(NamedTuple):
 
 
 class ParsedItem(NamedTuple):
-    """An element of `items`: what it asks for, or what is wrong with it."""
+    """A parsed element of `items`: its registration, or its rejection."""
 
     registration: Registration | Rejection
     warnings: Sequence[FieldWarning]
@@ -71,7 +72,7 @@ _ITEM: Final = FieldNames("an item", ItemElement.model_fields)
 
 
 def parse_item(element: object) -> ParsedItem:
-    """Reads an element of a batch's `items`."""
+    """Parses an element of a batch's `items`. An error becomes the rejection of the result."""
     try:
         fields = ElementFields(element, _ITEM)
         fields.require_unambiguous()

@@ -1,7 +1,8 @@
-"""Reading values as clients spell them.
+"""Lenient readers: they accept values in the spellings of many clients.
 
-Programs in a dozen languages write UUIDs, numbers and times, each by the habits of its library.
-What has one meaning is taken; what has none raises ValueError, whose message is for the client.
+Programs in a dozen languages write UUIDs, numbers and times, each by the habits of its library. A
+value with one clear meaning is accepted. Any other raises ValueError, with a message for the
+client.
 """
 
 import re
@@ -17,7 +18,7 @@ _UUID: Final = re.compile(
 )
 
 _ZONE_NAMES: Final = re.compile(r"(?:\[[^\[\]]*\])+\Z")
-"""As RFC 9557 has them behind the offset: 2026-01-08T09:14:03+09:00[Asia/Seoul]."""
+"""Zone names after the offset (RFC 9557): 2026-01-08T09:14:03+09:00[Asia/Seoul]."""
 
 _SPACE_BEFORE_OFFSET: Final = re.compile(r"\s+(?=(?:[zZ]|[+-][\d:]+)\Z)")
 
@@ -29,8 +30,8 @@ _SPACED: Final = re.compile(r"[_\-\s]")
 
 
 def read_uuid(value: object) -> UUID:
-    """In any of the forms of RFC 9562 and its habits: digits in any case, with hyphens or without,
-    in braces, as a URN. Raises ValueError."""
+    """Reads a UUID (RFC 9562) in any usual form: upper or lower case, with or without hyphens, in
+    braces, as a URN. Raises ValueError: it has none of these forms."""
     if isinstance(value, UUID):
         return value
     if isinstance(value, str):
@@ -42,7 +43,7 @@ def read_uuid(value: object) -> UUID:
 
 
 def read_whole_number(value: object) -> int:
-    """A whole number in any spelling that JSON has: 24, 24.0, 2.4e1. Raises ValueError."""
+    """Reads a whole number in any JSON spelling: 24, 24.0, 2.4e1. Raises ValueError: it is not."""
     if isinstance(value, int) and not isinstance(value, bool):
         return value
     if isinstance(value, float) and value.is_integer():
@@ -51,7 +52,7 @@ def read_whole_number(value: object) -> int:
 
 
 def read_text(value: object) -> str:
-    """A text; of a number, its digits. Raises ValueError."""
+    """Reads a text, or a number as its digits. Raises ValueError: it is neither."""
     if isinstance(value, str):
         return value
     if isinstance(value, int | float) and not isinstance(value, bool) and isfinite(value):
@@ -60,19 +61,24 @@ def read_text(value: object) -> str:
 
 
 def read_seconds(value: object) -> timedelta:
-    """A number of seconds, whole or not. Raises ValueError."""
+    """Reads a number of seconds, whole or not. Raises ValueError: it is not, or is too large."""
     if isinstance(value, bool) or not isinstance(value, int | float) or not isfinite(value):
         raise ValueError("must be a number of seconds")
     try:
         return timedelta(seconds=value)
     except OverflowError:
-        raise ValueError("is more seconds than anybody lives") from None
+        raise ValueError("is too large a number of seconds") from None
 
 
 def read_instant(value: object) -> datetime:
-    """A date and time with its offset, in UTC: RFC 3339 in full, RFC 9557, and what else ISO 8601
-    allows and `datetime.fromisoformat` reads. A leap second, which no clock here has, is the one
-    behind it; 24:00 is the next day's 0:00. Raises ValueError."""
+    """Reads a date and time with its offset from UTC, and returns it in UTC.
+
+    Accepts all of RFC 3339, RFC 9557, and the other forms of ISO 8601 that `datetime.fromisoformat`
+    reads. A leap second becomes the second after it, and 24:00 becomes 0:00 of the next day.
+
+    Raises:
+        ValueError: it is none of these, has no offset, or lies outside the years of `datetime`.
+    """
     if not isinstance(value, str) or not value.isprintable():
         raise ValueError("must be a text")
     try:
@@ -104,14 +110,14 @@ def _read_rare_spelling(value: str) -> datetime:
 
 
 def nearest(name: str, known: Iterable[str]) -> str | None:
-    """The known name that was likely meant, if there is one."""
+    """Returns the known name that was probably meant; None if none is similar."""
     by_bare_name = {_bare(one): one for one in known}
     found = get_close_matches(_bare(name), by_bare_name, n=1)
     return by_bare_name[found[0]] if found else None
 
 
 def did_you_mean(name: str, known: Collection[str]) -> str:
-    """The end of a message about a name that is not known."""
+    """Returns the end of a message about an unknown name: a similar name, or all known ones."""
     meant = nearest(name, known)
     if meant:
         return f"; did you mean {meant}?"
@@ -119,8 +125,8 @@ def did_you_mean(name: str, known: Collection[str]) -> str:
 
 
 def is_a_slip(name: str, known: Iterable[str]) -> bool:
-    """Whether the name is one letter from a known one: one more, one less, another one, or two
-    next to each other in the wrong order."""
+    """Whether the name is one letter from a known one: one letter is added, missing or different,
+    or two neighbours are swapped."""
     return any(_differ_by_a_letter(name, one) for one in known)
 
 

@@ -1,7 +1,7 @@
-"""From an element of a batch, whatever it holds, to a transaction, or to what is wrong with it.
+"""Parsing of an element of a batch into a transaction, or into a rejection.
 
-A fact that happened is recorded: what decides nothing about stock and can't be understood never
-refuses an element, and is told in its warnings.
+A fact that happened is recorded. A field that does not affect stock never causes a rejection if it
+can't be read: the element gets a warning.
 """
 
 import json
@@ -31,6 +31,7 @@ from application.parsing.spellings import (
     read_uuid,
     read_whole_number,
 )
+from domain.device_clock import MAX_OFFLINE
 from domain.errors import Unsupported
 from domain.limits import (
     MAX_NOTE_LENGTH,
@@ -39,11 +40,10 @@ from domain.limits import (
     MAX_TIME_LENGTH,
     printable,
 )
-from domain.moments import MAX_OFFLINE
 from domain.transaction import NOTHING_SENT, Transaction, TransactionType
 
 _WORD: Final = re.compile(r"[\w-]{1,32}")
-"""What may be the name of a type that a later version knows."""
+"""A text that may name a type of a later version."""
 
 Instant = Annotated[
     datetime,
@@ -63,7 +63,7 @@ WIRE_CONFIG = ConfigDict(
 
 
 WholeNumber = Annotated[int, WithJsonSchema({"type": "number"})]
-"""A quantity. Whole by now; the contract promises a number, as decimals are to come."""
+"""A quantity. So far it is whole. The contract says `number`, because decimals are to come."""
 
 
 class _PlainMovement(BaseModel):
@@ -72,7 +72,7 @@ class _PlainMovement(BaseModel):
     model_config = WIRE_CONFIG | ConfigDict(
         strict=True,
         extra="forbid",
-        # It forbids what the other way of reading takes.
+        # The schema must allow the fields that only `read_element` accepts.
         json_schema_extra=lambda schema: schema.pop("additionalProperties", None),
     )
 
@@ -80,7 +80,7 @@ class _PlainMovement(BaseModel):
         UUID,
         Field(
             strict=False,
-            description="Made by the client, and the same for every retry: an idempotency key.",
+            description="The idempotency key: made by the client, the same for every retry.",
         ),
     ]
     type: Annotated[TransactionType, Field(strict=False)]
@@ -104,22 +104,23 @@ class _PlainTransaction(_PlainMovement):
 
 
 class MovementElement(_PlainMovement):
-    """A transaction as a client writes it, but for the item that it is about."""
+    """A transaction as a client writes it, without the id of its item."""
 
     age: Annotated[
         float | None,
         Field(
             ge=0,
             le=MAX_OFFLINE.total_seconds(),
-            description="Seconds since it happened, by a clock of the device that nobody sets and "
-            "that counts while it sleeps. Made anew for each attempt; wins over `occurredAt`.",
+            description="Seconds since it happened, by a monotonic clock of the device that also "
+            "counts while it sleeps. Computed for each attempt; takes precedence over "
+            "`occurredAt`.",
         ),
     ] = None
     requires: Annotated[
         list[str] | None,
         Field(
-            description="Fields that the server must understand, or else record nothing and answer "
-            "`UNSUPPORTED`."
+            description="Fields that the server must know. If it does not, it does not record the "
+            "transaction, and answers `UNSUPPORTED`."
         ),
     ] = None
 
@@ -131,11 +132,11 @@ class TransactionElement(MovementElement):
 
 
 class ReadElement(NamedTuple):
-    """An element as it was understood."""
+    """A parsed element."""
 
     transaction: Transaction
     age: timedelta | None
-    """How long ago it was, where its device says so."""
+    """The time since it happened, if its device sent it."""
     warnings: list[FieldWarning]
 
 
@@ -154,17 +155,17 @@ Value = TypeVar("Value")
 
 
 def read_plain_elements(elements: Sequence[object]) -> list[Transaction]:
-    """What all the elements ask for, at a fraction of the cost of one by one. Raises
-    ValidationError or Invalid where any of them is not in its usual spelling."""
+    """Reads all elements in one call, at a fraction of the cost of one by one. Raises
+    ValidationError, Invalid: one of them is not in its usual spelling."""
     return [Transaction(**parsed.__dict__) for parsed in _PLAIN.validate_python(elements)]
 
 
 def read_element(element: object) -> ReadElement:
-    """What one element asks for, in whatever spelling.
+    """Reads one element, in any accepted spelling.
 
     Raises:
-        Invalid: a field that decides is missing, or can't be understood.
-        Unsupported: it names a type, or needs something, that is not known here.
+        Invalid: a decisive field is missing, or can't be read.
+        Unsupported: it has a type, or requires a field, that this version does not know.
     """
     fields = ElementFields(element, TRANSACTION)
     fields.require_unambiguous()
@@ -194,7 +195,7 @@ def read_element(element: object) -> ReadElement:
 
 
 def _require_known_needs(fields: ElementFields) -> None:
-    """Raises Unsupported, Invalid."""
+    """Raises Unsupported: the type or a required field is unknown; Invalid: `requires` is wrong."""
     named = fields.values.get("type")
     if isinstance(named, str) and _WORD.fullmatch(named) and named.upper() not in _TYPES:
         raise Unsupported(type=named)
@@ -218,6 +219,7 @@ def _read_type(value: object) -> TransactionType:
 
 
 def read_age(value: object) -> timedelta:
+    """Reads an age in seconds. Raises ValueError: it is not between 0 and MAX_OFFLINE."""
     age = read_seconds(value)
     if not timedelta() <= age <= MAX_OFFLINE:
         raise ValueError(f"must lie between 0 and {MAX_OFFLINE.total_seconds():.0f} seconds")
@@ -225,7 +227,7 @@ def read_age(value: object) -> timedelta:
 
 
 def _read_time(fields: ElementFields, *, must_be_known: bool) -> tuple[datetime | None, str | None]:
-    """When it happened by the device's clock, and what stands there if nobody can tell."""
+    """Returns the time by the device's clock, and the sent text if that is not a time."""
     value = fields.values.get("occurred_at")
     if must_be_known and value is not None:
         return fields.required("occurred_at", read_instant), None
@@ -237,7 +239,7 @@ def _read_time(fields: ElementFields, *, must_be_known: bool) -> tuple[datetime 
 
 
 def _one_spelling(value: object) -> str:
-    """Of what is no text: a number is the same, and an object, however they are written."""
+    """Returns one standard spelling of a value that is not a text: the same for equal values."""
     if isinstance(value, float) and value.is_integer():
         value = int(value)
     return json.dumps(value, sort_keys=True)

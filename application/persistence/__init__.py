@@ -1,4 +1,4 @@
-"""Where the ledger is kept: the port that the application sees, and an adapter a database."""
+"""Persistence: the port that the application uses, and one adapter per database."""
 
 from importlib.util import find_spec
 from pathlib import Path
@@ -12,17 +12,18 @@ from application.persistence.errors import UnsupportedDatabase
 def environment(
     database_url: str, *, lock_timeout: int, pool_size: int = 10, must_exist: bool = False
 ) -> EnvType:
-    """What the eventsourcing library wants to know to keep the ledger at `database_url`.
+    """Returns the eventsourcing library's settings for the ledger at `database_url`.
 
     Args:
         database_url: `sqlite:///relative.db`, `sqlite:////absolute.db`, or a PostgreSQL connection
             URI.
-        lock_timeout: how many seconds a writer waits for its turn.
-        pool_size: how many connections to PostgreSQL a process uses at the most.
-        must_exist: whether a SQLite file must be there; otherwise it is made.
+        lock_timeout: seconds that a writer waits for a lock.
+        pool_size: maximum number of connections in a process's pool (PostgreSQL only).
+        must_exist: whether a missing SQLite file is an error. Otherwise it is created.
 
     Raises:
-        UnsupportedDatabase: there is no adapter for the URL, or no file.
+        UnsupportedDatabase: the URL is not supported, the driver is not installed, or the file is
+            missing.
     """
     url = urlsplit(database_url)
     match url.scheme:

@@ -1,7 +1,7 @@
-"""Ending a read that took too long, or that nobody waits for any more.
+"""Cancellation of reads: the read took too long, or its client has gone.
 
-The caller sets a `Cancellation` for what it does next, in whatever thread; the adapter says, for
-each block of reads, how the database is told to stop.
+The caller binds a `Cancellation` to its context with `cancelled_by`. The adapter registers an
+interrupt for each block of reads with `cancellable`. `Cancellation.cancel` calls that interrupt.
 """
 
 import time
@@ -14,10 +14,11 @@ from typing import Final
 from application.persistence.errors import ReadCancelled
 
 RETRY_SECONDS: Final = 0.05
+"""Seconds between two interrupts of the same read."""
 
 
 class Cancellation:
-    """Of the reads that one request makes, one after the other."""
+    """Cancellation token of one request, which makes its reads one after the other."""
 
     def __init__(self) -> None:
         self._lock = Lock()
@@ -25,9 +26,9 @@ class Cancellation:
         self.is_cancelled = False
 
     def cancel(self) -> None:
-        """Ends the read at work, and those that would follow; returns when it has ended."""
+        """Ends the running read and refuses later ones. Returns when the read has ended."""
         self.is_cancelled = True
-        while self._interrupted():  # Again: the statement may not have begun yet.
+        while self._interrupted():  # Retried: the statement may not have started yet.
             time.sleep(RETRY_SECONDS)
 
     def _interrupted(self) -> bool:
@@ -39,7 +40,10 @@ class Cancellation:
 
     @contextmanager
     def covering(self, interrupt: Callable[[], object]) -> Iterator[None]:
-        """In the block, `interrupt` ends what is read. Raises ReadCancelled."""
+        """Lets `interrupt` end the reads of the block.
+
+        Raises ReadCancelled: the token is cancelled, before or in the block.
+        """
         with self._lock:
             self.require_wanted()
             self._interrupt = interrupt
@@ -49,12 +53,12 @@ class Cancellation:
             self.require_wanted()
             raise
         finally:
-            # Not behind the block: the connection is another reader's by then.
+            # Cleared before the connection returns to the pool, where another reader takes it.
             with self._lock:
                 self._interrupt = None
 
     def require_wanted(self) -> None:
-        """Raises ReadCancelled where it was cancelled."""
+        """Raises ReadCancelled: the token is cancelled."""
         if self.is_cancelled:
             raise ReadCancelled
 
@@ -64,7 +68,7 @@ _current: ContextVar[Cancellation | None] = ContextVar("cancellation", default=N
 
 @contextmanager
 def cancelled_by(cancellation: Cancellation) -> Iterator[None]:
-    """Reads of this context are ended by it."""
+    """Binds the token to this context: `cancel` then ends the reads of the block."""
     token = _current.set(cancellation)
     try:
         yield
@@ -74,7 +78,10 @@ def cancelled_by(cancellation: Cancellation) -> Iterator[None]:
 
 @contextmanager
 def cancellable(interrupt: Callable[[], object]) -> Iterator[None]:
-    """A block of reads, which `interrupt` ends. Raises ReadCancelled."""
+    """Makes a block of reads cancellable: `interrupt` ends them.
+
+    Raises ReadCancelled: the token of this context is cancelled.
+    """
     cancellation = _current.get()
     if cancellation is None:
         yield

@@ -1,32 +1,32 @@
 """Errors of the database.
 
-UnsupportedDatabase     the URL names no database that can be used
+UnsupportedDatabase     the database URL is invalid, not supported, or names a missing file
 SchemaMismatch          the database has another schema than this code
 StoreUnavailable        the database can't be reached, or stayed locked for too long
   NotAllowed            the role lacks a right, or the database is read-only
   SchemaChanged         a newer version changed the tables since this process opened them
 WriteConflict           another writer took a version or a `local_id` first
 ReadCancelled           the read took too long, or its client has gone
-RebuildRunning          another rebuild of this ledger is at work
+RebuildRunning          another rebuild of this ledger is running
 """
 
 from uuid import UUID
 
 
 class UnsupportedDatabase(ValueError):
-    """The database URL names no database that the ledger can be kept in."""
+    """The database URL is invalid, not supported, or names a missing file."""
 
 
 class StoreUnavailable(Exception):
     """The database can't be reached, or stayed locked for too long.
 
-    Nothing was recorded; or all was, where the connection was lost amid the commit. Doing the same
-    again is safe.
+    Nothing was recorded. If the connection was lost during the commit, everything may be recorded.
+    A retry is safe in both cases.
     """
 
 
 class NotAllowed(StoreUnavailable):
-    """The database's role may not do this, or the database can only be read."""
+    """The database role lacks a right, or the database is read-only."""
 
 
 class SchemaChanged(StoreUnavailable):
@@ -34,25 +34,30 @@ class SchemaChanged(StoreUnavailable):
 
 
 class ReadCancelled(Exception):
-    """The read took too long, or nobody waited for it any more."""
+    """The read took too long, or its client has gone."""
 
 
 class RebuildRunning(Exception):
-    """Another rebuild of this ledger is at work."""
+    """Another rebuild of this ledger is running."""
 
 
 class WriteConflict(Exception):
-    """Another writer took a version or a `local_id` first. Nothing was recorded."""
+    """Write conflict: another writer took a version or a `local_id` first. Nothing was recorded.
+
+    `item_ids`: the conflicting items.
+    """
 
     def __init__(self, item_ids: set[UUID]) -> None:
-        super().__init__(f"lost the race for {len(item_ids)} items")
+        super().__init__(f"write conflict on {len(item_ids)} items")
         self.item_ids = item_ids
 
 
 def unique_violation(
     conflicting: set[UUID], refused: Exception
 ) -> WriteConflict | StoreUnavailable:
-    """What it means that the database refused what these items' events write: where no other writer
-    took anything, something is wrong that trying again would not mend, such as a row in a read
-    model that should not be there."""
+    """Maps a unique-constraint violation to the error to raise.
+
+    WriteConflict if another writer took a version or a `local_id` of the conflicting items.
+    Otherwise StoreUnavailable, because a retry would not help: a read model may have a stray row.
+    """
     return WriteConflict(conflicting) if conflicting else StoreUnavailable(f"refused: {refused}")

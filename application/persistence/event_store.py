@@ -1,4 +1,4 @@
-"""The event store: the events in their one order, and the units of work that append to it."""
+"""The event store: events in one total order, and units of work that append to it."""
 
 from abc import abstractmethod
 from collections.abc import Sequence
@@ -12,11 +12,14 @@ from application.persistence.unit_of_work import UnitOfWork
 
 
 class Notices(Protocol):
-    """Hears of what is recorded."""
+    """Commit notifications."""
 
     def wait(self, seconds: float) -> bool:
-        """Returns True as soon as there may be something new, False when there was nothing for so
-        long. Raises StoreUnavailable."""
+        """Waits up to `seconds` for a commit of any process.
+
+        Returns True as soon as there may be something new, False after the timeout. Raises
+        StoreUnavailable.
+        """
         ...
 
 
@@ -26,27 +29,31 @@ class EventStore(ApplicationRecorder):
 
     @abstractmethod
     def unit_of_work(self) -> AbstractContextManager[UnitOfWork]:
-        """A unit of work: committed at the end of the block, undone by an exception in it."""
+        """Context manager of a unit of work: commits at the end, rolls back on an exception.
+
+        Raises WriteConflict: another writer took a version or a `local_id` first, or the database
+        ended a deadlock.
+        """
 
     @abstractmethod
     def head(self) -> int:
-        """The position of the last event that can be read; 0 for an empty ledger.
+        """Position of the last event that can be read; 0 for an empty ledger.
 
-        No event ever appears at a position up to here later on, neither here nor in
-        `select_events_after`: who follows the ledger by position misses nothing, in whatever
-        order writers commit.
+        A promise: no later event appears at or below this position, here or in
+        `select_events_after`. A follower that reads by position misses nothing, whatever the order
+        of commits.
         """
 
     @abstractmethod
     def select_events_after(
         self, position: int, limit: int, topics: Sequence[str] = ()
     ) -> Sequence[Notification]:
-        """So many of the events behind a position, in order; where topics are named, of these."""
+        """At most `limit` events after a position, in order. Without `topics`: of all topics."""
 
     @abstractmethod
     def select_recorded(self, local_ids: Sequence[UUID]) -> Sequence[Notification]:
-        """Those events that took one of these `local_id`s."""
+        """The events with one of these `local_id`s."""
 
     @abstractmethod
     def notices(self) -> AbstractContextManager[Notices]:
-        """To be told when something is recorded, by whatever process, from now on."""
+        """Context manager of commit notifications, of all processes, from its start on."""

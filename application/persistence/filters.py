@@ -1,4 +1,4 @@
-"""Which rows of a list are asked for. What is None does not matter."""
+"""Filters of lists. A field that is None does not filter."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -7,20 +7,20 @@ from uuid import UUID
 
 @dataclass(frozen=True, kw_only=True)
 class ItemFilter:
-    """Which rows of the stock list are asked for."""
+    """Filter of the stock list."""
 
     locations: frozenset[str] | None = None
     sku: str | None = None
     text: str | None = None
-    """A part of the SKU or the name, in any case."""
+    """Part of the SKU or of the name, case-insensitive."""
     active: bool | None = None
     below_safety_stock: bool = False
-    """Those to be restocked: less is on hand, and the item is active."""
+    """Only active items with less on hand than their safety stock."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class MovementFilter:
-    """Which rows of the journal are asked for."""
+    """Filter of the journal."""
 
     item_id: UUID | None = None
     locations: frozenset[str] | None = None
@@ -36,7 +36,7 @@ class MovementFilter:
 
 @dataclass(frozen=True, kw_only=True)
 class AuditFilter:
-    """Which entries of the audit trail are asked for."""
+    """Filter of the audit log."""
 
     action: str | None = None
     actor: str | None = None
@@ -48,10 +48,10 @@ class AuditFilter:
 
 @dataclass(frozen=True, kw_only=True)
 class RejectedFilter:
-    """Which rejected transactions are asked for."""
+    """Filter of the rejected transactions."""
 
     name: UUID | None = None
-    """The transaction's `local_id`, or the rejection's own id."""
+    """The transaction's `local_id`, or the `rejection_id`."""
     locations: frozenset[str] | None = None
     status: str | None = None
     code: str | None = None
@@ -59,6 +59,6 @@ class RejectedFilter:
     actor: str | None = None
     device: str | None = None
     rejected_from: datetime | None = None
-    """Inclusive; when it was rejected first."""
+    """First rejection, inclusive."""
     rejected_to: datetime | None = None
-    """Exclusive."""
+    """First rejection, exclusive."""

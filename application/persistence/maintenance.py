@@ -1,4 +1,4 @@
-"""Operations of upgrades, rebuilds and copies."""
+"""Maintenance port: the operations of upgrades, rebuilds and copies."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
@@ -15,55 +15,64 @@ class Differences:
     """How a rebuilt table differs from the live one."""
 
     comparable: bool = True
-    """False where the live one had another shape; then nothing else is told."""
+    """False if the live table had another shape. The other fields then keep their defaults."""
     missing: int = 0
-    """Rows that the live table lacks."""
+    """Number of rows that the live table lacks."""
     surplus: int = 0
-    """Rows that only the live table has."""
+    """Number of rows that only the live table has."""
     changed: int = 0
+    """Number of rows with different values."""
     samples: list[tuple[Any, str, Any, Any]] = field(default_factory=list)
-    """Some of the changed values: key, column, live, rebuilt."""
+    """Some of the changed values: key, column, live value, rebuilt value."""
 
     @property
     def total(self) -> int:
+        """Number of rows that differ in any way."""
         return self.missing + self.surplus + self.changed
 
 
 StillHeld = Callable[[], None]
-"""Raises StoreUnavailable where the lock has been lost with its connection."""
+"""Lock check. Raises StoreUnavailable if the lock was lost with its connection."""
 
 
 class Maintenance(ABC):
-    """Every method may raise StoreUnavailable."""
+    """The maintenance port. Every method may raise StoreUnavailable."""
 
     events_schema: Sequence[str]
-    """The statements that make the table of events."""
+    """DDL of the events table and of its readable view."""
     first_schema: Mapping[str, Mapping[str, str]]
-    """The tables of schema 1 that are kept, by name, with the types of their columns."""
+    """Tables of schema 1 that upgrades keep: column types by column name, by table name."""
     steps: Mapping[int, Sequence[str]]
-    """The statements that lead to a schema from the one before."""
+    """SQL of each upgrade step, by the number of the schema that it leads to."""
 
     @abstractmethod
     def expect_schema(self, version: int) -> None:
-        """From now on, whatever finds another number in the database raises StoreUnavailable,
-        within some seconds."""
+        """Sets the expected schema number.
+
+        From then on, units of work and read-model queries check it every few seconds. They raise
+        SchemaChanged if the database has another number.
+        """
 
     @abstractmethod
     def describe(self, table: Table[Any]) -> str:
-        """What makes the table, the same text for the same shape."""
+        """DDL of the table. The same shape always gives the same text."""
 
     @abstractmethod
     def select_properties(self) -> Sequence[Property]:
-        """What the database says of itself; nothing where it does not."""
+        """All ledger properties; none if the table does not exist."""
 
     @abstractmethod
     def rebuild_lock(self) -> AbstractContextManager[StillHeld]:
-        """Held by the one rebuild at work, freed by the end of its process. Raises
-        RebuildRunning."""
+        """Context manager of the rebuild lock. The end of its process frees the lock, too.
+
+        Raises RebuildRunning if another rebuild holds it.
+        """
 
     @abstractmethod
     def differences(
         self, live: Table[Any], shadow: Table[Any], *, upto: int, samples: int
     ) -> Differences:
-        """Compares what events up to the position `upto` made of the live table and the shadow.
-        Rows that later events have touched are left out."""
+        """Compares the live table with the shadow table, both as of the position `upto`.
+
+        Ignores live rows that later events changed. Samples at most `samples` rows.
+        """

@@ -1,5 +1,6 @@
-"""What steps of the schema change in the rows of rejected transactions. A step knows the columns
-that it needs as they were then, and nothing of what came later.
+"""Data migrations of rejected transactions.
+
+Each step describes the columns that it needs as they were at that time. It uses no later column.
 """
 
 import json
@@ -25,8 +26,8 @@ _ROWS: Final = Table("rejected_transactions", _Row, key="rejection_id")
 
 
 def identify_by_content(unit_of_work: UnitOfWork) -> None:
-    """To schema 3: the ids follow from more of the content than before, and locations are kept in
-    the one form of labels."""
+    """Migrates to schema 3: ids derived from more of the content, locations in the one Unicode form
+    of labels."""
     rows = unit_of_work.rows(_ROWS)
     locations = [
         (kept_form(row.location), row.rejection_id)
@@ -41,11 +42,11 @@ def identify_by_content(unit_of_work: UnitOfWork) -> None:
 
 
 def _new_id(row: _Row) -> UUID | None:
-    """None where the id is not made of a transaction's content."""
+    """The id by schema 3; None if the id does not derive from a transaction's content."""
     if row.malformed:
         return None
     try:
         transaction = read_element(json.loads(row.element)).transaction
-    except Invalid:  # It was sent under an id that is nobody's.
+    except Invalid:  # Stored when the nil and the max UUID were still accepted.
         return None
     return rejection_id(transaction.local_id, transaction.content)

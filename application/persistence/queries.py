@@ -1,6 +1,6 @@
-"""What readers ask of the read models, in SQL that every database here understands.
+"""Read-model queries, in SQL that SQLite and PostgreSQL share.
 
-Every list is bounded by a limit and starts at a key.
+Every list has a limit. Pages use keyset pagination: each page starts after a key.
 """
 
 from abc import abstractmethod
@@ -26,15 +26,16 @@ from application.tables.table import RowT, Table
 from domain.labels import folded
 
 Run = Callable[[str, Sequence[Any]], Sequence[Sequence[Any]]]
-"""Runs a statement, whose parameters are marked by `?`, and returns all rows."""
+"""Runs a statement with `?` placeholders, and returns all rows."""
 
 Condition = tuple[str, Sequence[Any]]
+"""SQL with `?` placeholders, and the values of its parameters."""
 
 MAX_LISTED_KEYS = 10_000
-"""Keys shown at the most."""
+"""Maximum number of API keys in a list."""
 
 IDS_PER_QUERY = 1_000
-"""Values that one statement looks up."""
+"""Maximum number of values in one look-up statement."""
 
 LAST_OF_EACH = """
 SELECT {columns} FROM (
@@ -47,33 +48,37 @@ SELECT {columns} FROM (
 
 
 BY_PLACE: Final = "location, sku, item_id"
-"""Older items may share a place and a SKU, which were spelt in two ways."""
+"""Sort key of the stock list. It ends with the id, because older items may share location and SKU:
+these were spelt in two Unicode forms."""
 
 SPARE_ROWS_PER_LOCATION: Final = 8
-"""Read of each of several locations beyond its double share of a page: most pages then need no
-second look."""
+"""Extra rows read per location, beyond its double share of a page. Most pages then need no second
+query."""
 
 
 class _Key(NamedTuple):
-    """A row, before it is read: all as it is stored."""
+    """Sort key of a row. Values are as they are stored."""
 
     location: str
     key: Any
+    """The table's primary key."""
     place: tuple[Any, ...]
-    """In the list's order."""
+    """The values of the order's columns."""
 
 
 class Order(NamedTuple):
-    """The order of a list, by columns that no two rows share."""
+    """Sort order of a list. No two rows have equal values in all of these columns."""
 
     columns: tuple[str, ...]
     descending: bool = False
 
     @property
     def sql(self) -> str:
+        """The terms of ORDER BY."""
         return ", ".join(f"{name} {'DESC' if self.descending else 'ASC'}" for name in self.columns)
 
     def arranged(self, keys: Iterable[_Key]) -> list[_Key]:
+        """Sorts the keys."""
         return sorted(keys, key=attrgetter("place"), reverse=self.descending)
 
 
@@ -82,15 +87,15 @@ NEWEST_FIRST: Final = Order(("position",), descending=True)
 
 
 class ReadModelQueries(LedgerRecorder):
-    """The part of a recorder that reads the read models."""
+    """Base class of both recorders: implements `Reader`. Its methods raise the same errors."""
 
     @abstractmethod
     def sql_table(self, table: Table[RowT]) -> SQLTable[RowT]:
-        """The statements for a table."""
+        """The SQL statements of a table."""
 
     @abstractmethod
     def reading(self) -> AbstractContextManager[Run]:
-        """A connection to read from, for one block."""
+        """Context manager of a read connection. Raises StoreUnavailable, ReadCancelled."""
 
     def describe(self, table: Table[Any]) -> str:
         return self.sql_table(table).describe()
@@ -108,7 +113,7 @@ class ReadModelQueries(LedgerRecorder):
         item: Condition = ("item_id = ?", [changes.encode_value("item_id", item_id)])
         found = [
             row
-            for kind in kinds  # Each by itself, by the index.
+            for kind in kinds  # One query per kind: each uses the index.
             for row in self._select(
                 changes,
                 [item, ("kind = ?", [kind]), ("version <= ?", [upto_version])],
@@ -125,8 +130,8 @@ class ReadModelQueries(LedgerRecorder):
         conditions = _item_conditions(wanted)
         key = after and (*after[:2], levels.encode_value("item_id", after[2]))
         found: list[StockLevel] = []
-        for place in _places_behind(wanted.locations, key):
-            rows = self._select(levels, [*place, *conditions], BY_PLACE, limit - len(found))
+        for index_range in _ranges_after(wanted.locations, key):
+            rows = self._select(levels, [*index_range, *conditions], BY_PLACE, limit - len(found))
             found += rows
             if len(found) == limit:
                 break
@@ -134,8 +139,8 @@ class ReadModelQueries(LedgerRecorder):
 
     def select_items_alike(self, limit: int) -> list[StockLevel]:
         levels = self.sql_table(StockLevels.table)
-        twice = "SELECT location, sku FROM stock_levels GROUP BY location, sku HAVING count(*) > 1"
-        return self._select(levels, [(f"(location, sku) IN ({twice})", [])], BY_PLACE, limit)
+        shared = "SELECT location, sku FROM stock_levels GROUP BY location, sku HAVING count(*) > 1"
+        return self._select(levels, [(f"(location, sku) IN ({shared})", [])], BY_PLACE, limit)
 
     def select_movements(
         self, wanted: MovementFilter, *, before: int | None, limit: int
@@ -257,17 +262,17 @@ class ReadModelQueries(LedgerRecorder):
         order: Order,
         limit: int,
     ) -> list[RowT]:
-        """The first rows at these locations, in order.
+        """Returns the first rows at these locations, in order.
 
-        Of several locations, each is read from its own place in the index: together, all that there
-        is at them would have to be sorted. First their keys alone, a share of the page from each,
-        and more where a share was not enough; then the rows of the page.
+        Merges several locations: each has its own range of the index. A single query would have to
+        sort all rows at these locations. The keys are read first: a share of the page from each
+        location, then more if a share was not enough. The rows of the page are read last.
         """
         if locations is not None and not locations:
             return []
         if locations is None or len(locations) == 1:
-            place: list[Condition] = [("location = ?", [*locations])] if locations else []
-            return self._select(table, [*place, *conditions], order.sql, limit)
+            at_location: list[Condition] = [("location = ?", [*locations])] if locations else []
+            return self._select(table, [*at_location, *conditions], order.sql, limit)
         keys = self._first_keys(table, sorted(locations), conditions, order, limit)
         condition = table.among(table.table.key, keys)
         return self._select(table, [condition], order.sql, limit)
@@ -280,19 +285,20 @@ class ReadModelQueries(LedgerRecorder):
         order: Order,
         limit: int,
     ) -> list[Any]:
-        """The keys, as they are stored, of the first rows at these locations."""
+        """Returns the keys of the first rows at these locations, as they are stored."""
         share = 2 * limit // len(locations) + SPARE_ROWS_PER_LOCATION
-        wanted, keys = locations, [*self._keys_of_each(table, locations, conditions, order, share)]
+        unfinished = locations
+        keys = [*self._keys_of_each(table, locations, conditions, order, share)]
         while True:
             page = order.arranged(keys)[:limit]
-            # A location that gave all of its share may have more before the page's last row.
-            taken = Counter(key.location for key in page)
-            wanted = [name for name in wanted if taken[name] == share]
-            if not wanted:
+            # If the page has the whole share of a location, more of its rows may belong there.
+            used = Counter(key.location for key in page)
+            unfinished = [name for name in unfinished if used[name] == share]
+            if not unfinished:
                 return [key.key for key in page]
             share *= 4
-            rest = [key for key in keys if key.location not in wanted]
-            keys = [*rest, *self._keys_of_each(table, wanted, conditions, order, share)]
+            finished = [key for key in keys if key.location not in unfinished]
+            keys = [*finished, *self._keys_of_each(table, unfinished, conditions, order, share)]
 
     def _keys_of_each(
         self,
@@ -326,19 +332,21 @@ def _where(conditions: Sequence[Condition]) -> tuple[str, list[Any]]:
     return where, [value for _, values in conditions for value in values]
 
 
-def _places_behind(
+def _ranges_after(
     locations: frozenset[str] | None, after: tuple[str, str, Any] | None
 ) -> list[list[Condition]]:
-    """The parts of the stock list behind that location, SKU and item, each to be read by the index;
-    of several locations, each by itself."""
+    """Returns the index ranges of the stock list after the key `after`: location, SKU and item.
+
+    One range per location, in order; a single range for all locations.
+    """
     if locations is None:
         return [[] if after is None else [("(location, sku, item_id) > (?, ?, ?)", after)]]
     if after is None:
         return [[("location = ?", [name])] for name in sorted(locations)]
     location, *key = after
-    behind: Condition = ("(sku, item_id) > (?, ?)", key)
+    after_key: Condition = ("(sku, item_id) > (?, ?)", key)
     return [
-        [("location = ?", [name]), *([behind] if name == location else [])]
+        [("location = ?", [name]), *([after_key] if name == location else [])]
         for name in sorted(locations)
         if name >= location
     ]
@@ -407,7 +415,7 @@ def _unequal_values(table: Table[Any], row: Sequence[Any]) -> list[tuple[Any, st
 
 
 def _readable(stored: Any) -> Any:
-    """Not decoded: a damaged value may not be what its column holds."""
+    """Not decoded, because a damaged value may not have the type of its column."""
     return stored.hex() if isinstance(stored, bytes) else stored
 
 

@@ -1,4 +1,4 @@
-"""The reader: look-ups in the read models, and in the tables beside them."""
+"""The read port: look-ups in the read models, and in the tables beside the events."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
@@ -15,70 +15,82 @@ from application.tables.rejected import RejectedTransaction
 
 
 class Reader(ABC):
-    """Every method may raise StoreUnavailable, and ReadCancelled within a `cancelled_by` block."""
+    """The read port.
+
+    Every method may raise StoreUnavailable, and ReadCancelled in a `cancelled_by` block. `limit` is
+    the maximum number of rows.
+    """
 
     @abstractmethod
     def select_item(self, item_id: UUID) -> StockLevel | None:
-        """One row of the stock list."""
+        """One row of the stock list; None if there is no such item."""
 
     @abstractmethod
     def select_items(
         self, wanted: ItemFilter, *, after: tuple[str, str, UUID] | None, limit: int
     ) -> Sequence[StockLevel]:
-        """The stock list by location, SKU and id, from behind `after`, which is one such key."""
+        """The stock list, by location, SKU and id. Starts after the key `after`, if given."""
 
     @abstractmethod
     def select_items_alike(self, limit: int) -> Sequence[StockLevel]:
-        """Items whose location and SKU are those of another item. There are none but such as were
-        registered when labels had no one form."""
+        """Items that share location and SKU with another item.
+
+        Only items registered before labels had one Unicode form can do so.
+        """
 
     @abstractmethod
     def select_item_change(
         self, item_id: UUID, kinds: Sequence[str], *, upto_version: int
     ) -> ItemChange | None:
-        """The last of the item's events of these kinds, up to that version."""
+        """The item's last event of these kinds, up to that version (inclusive); None if none."""
 
     @abstractmethod
     def select_movements(
         self, wanted: MovementFilter, *, before: int | None, limit: int
     ) -> Sequence[Movement]:
-        """The journal, newest first, from the position before `before`."""
+        """The journal, newest first. Starts below the position `before`, if given."""
 
     @abstractmethod
     def select_changes(
         self, locations: frozenset[str] | None, *, after: int, upto: int, limit: int
     ) -> Sequence[Change]:
-        """What happened at these locations, or at all, in the order of positions, behind `after`
-        and up to `upto`."""
+        """Events at these locations (None: everywhere), in order of position.
+
+        `after` is an exclusive bound, `upto` an inclusive one.
+        """
 
     @abstractmethod
     def select_last_change(self, *, upto: int) -> Change | None:
-        """What happened last, up to that position."""
+        """The last event up to that position (inclusive); None if there is none."""
 
     @abstractmethod
     def select_rejected(
         self, wanted: RejectedFilter, *, before: tuple[datetime, UUID] | None, limit: int
     ) -> Sequence[RejectedTransaction]:
-        """Rejected transactions, the newest first, from before `before`: when one was rejected
-        first, and its id."""
+        """Rejected transactions, newest first.
+
+        Starts before the key `before`, if given: time of the first rejection, and `rejection_id`.
+        """
 
     @abstractmethod
     def select_rejected_of(
         self, local_ids: Sequence[UUID], locations: frozenset[str] | None
     ) -> Sequence[RejectedTransaction]:
-        """What was rejected last, at these locations or at all, under each of these `local_id`s,
-        and was not recorded since."""
+        """The last rejected transaction of each `local_id` that is not resolved.
+
+        Only at these locations (None: everywhere).
+        """
 
     @abstractmethod
     def select_key(self, key_id: str) -> ApiKey | None:
-        """One API key."""
+        """One API key; None if there is none."""
 
     @abstractmethod
     def select_keys(self) -> Sequence[ApiKey]:
-        """All API keys, the newest first."""
+        """All API keys, newest first, at most 10,000 (MAX_LISTED_KEYS)."""
 
     @abstractmethod
     def select_audit(
         self, wanted: AuditFilter, *, before: UUID | None, limit: int
     ) -> Sequence[AuditEntry]:
-        """The audit trail, newest first, from before that entry."""
+        """The audit log, newest first. Starts before the entry `before`, if given."""

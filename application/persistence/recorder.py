@@ -1,4 +1,4 @@
-"""The ledger's recorder: all that an adapter implements. Adapters differ in SQL alone."""
+"""The ledger's recorder: the port that each adapter implements. Adapters differ only in SQL."""
 
 from application.persistence.event_store import EventStore
 from application.persistence.maintenance import Maintenance
@@ -6,4 +6,4 @@ from application.persistence.reader import Reader
 
 
 class LedgerRecorder(EventStore, Reader, Maintenance):
-    """The ledger in a database."""
+    """The ledger in one database: event store, read port and maintenance port."""

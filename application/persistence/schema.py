@@ -1,11 +1,11 @@
-"""The shape of a ledger's database: made at first, then brought up to date in numbered steps.
+"""Schema migrations: creates a ledger's tables, and upgrades older ones in numbered steps.
 
-A step changes what can't be made from events: their table, and the tables kept beside them. Each
-is one commit under a lock, so an upgrade may be killed at any point and run again. Read models are
-never changed: one whose description differs from the one that it was made by is rebuilt
+A step changes only tables that cannot be rebuilt from events: the events table, and the tables
+beside it. Each step is one commit under a lock, so an upgrade may be killed at any point and run
+again. Read models are never altered. A read model with an outdated fingerprint is rebuilt
 (application/maintenance/upgrade.py).
 
-Schema 1 is the first that can be upgraded. It had no number yet, and is known by its columns.
+Schema 1 is the first that can be upgraded. It has no number: its columns identify it.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -31,18 +31,18 @@ from application.tables.rejected import REJECTED
 from application.tables.table import Upsert
 
 VERSION: Final = 4
-"""What this version of the code reads and writes. A changed table takes the next number, a step in
-each adapter, and a fixture (tests/support/make_ledger.py)."""
+"""Schema number of this code. A changed table needs the next number, a step in each adapter, and a
+fixture (tests/support/make_ledger.py)."""
 
 KEPT_TABLES: Final = (*ACCESS_TABLES, REJECTED)
-"""What is kept beside the events, and can't be made from them."""
+"""Tables beside the events that cannot be rebuilt from them."""
 
 EVENTS: Final = "stored_events"
 
 MIGRATIONS: Final[Mapping[int, Sequence[Callable[[UnitOfWork], None]]]] = {
     3: (identify_by_content,),
 }
-"""What a step changes in rows besides, for which SQL has no words."""
+"""Data migrations of a step, by schema number: changes to rows that SQL cannot express."""
 
 
 class SchemaMismatch(Exception):
@@ -53,11 +53,13 @@ class SchemaMismatch(Exception):
 
 
 def open_schema(recorder: LedgerRecorder, *, may_upgrade: bool) -> Mapping[str, str]:
-    """Makes the tables of a new ledger, and brings an older one up to date where it may; returns
-    the ledger's properties.
+    """Creates the tables of a new ledger, or upgrades an older one if `may_upgrade`.
+
+    Returns the ledger's properties: values by name.
 
     Raises:
-        SchemaMismatch: the ledger is newer, or older and may not be upgraded, or can't be.
+        SchemaMismatch: the ledger is newer than this code. Or it is older, and `may_upgrade` is
+            false or the upgrade is impossible. Or the role may not create or change tables.
         StoreUnavailable: the database can't be reached.
     """
     properties = _properties(recorder)
@@ -69,13 +71,16 @@ def open_schema(recorder: LedgerRecorder, *, may_upgrade: bool) -> Mapping[str, 
 
 
 def fingerprint(recorder: LedgerRecorder, projection: Projection) -> str:
-    """Tells whether a read model was made by this description of it, on this kind of database."""
+    """Fingerprint of a read model's description on this kind of database.
+
+    A stored fingerprint that differs means: the read model must be rebuilt.
+    """
     description = f"{projection.revision} {recorder.describe(projection.table)}"
     return sha256(description.encode()).hexdigest()[:16]
 
 
 def outdated(recorder: LedgerRecorder) -> list[Projection]:
-    """The read models that were made by another description, and can't be used."""
+    """Read models with an outdated fingerprint. They must be rebuilt. Raises StoreUnavailable."""
     properties = _properties(recorder)
     return [
         projection
@@ -88,19 +93,19 @@ def outdated(recorder: LedgerRecorder) -> list[Projection]:
 def mark_as_current(
     recorder: LedgerRecorder, unit_of_work: UnitOfWork, projection: Projection
 ) -> None:
-    """The read model was made by this description."""
+    """Stores the current fingerprint: this code has built the read model."""
     name = read_model_property(projection.table)
     _set(unit_of_work, name, fingerprint(recorder, projection))
 
 
 def mark_as_outdated(unit_of_work: UnitOfWork) -> None:
-    """Every read model is to be rebuilt."""
+    """Clears all fingerprints, so that every read model is rebuilt."""
     for projection in PROJECTIONS:
         _set(unit_of_work, read_model_property(projection.table), "")
 
 
 def _properties(recorder: LedgerRecorder) -> dict[str, str]:
-    """Read without a lock, so that a ledger that is up to date opens beside any writer."""
+    """Read without a lock, so an up-to-date ledger opens while others write."""
     return _by_name(recorder.select_properties())
 
 
@@ -126,7 +131,7 @@ def _bring_up_to_date(recorder: LedgerRecorder, *, may_upgrade: bool) -> None:
         if not may_upgrade:
             raise SchemaMismatch(_how_to_upgrade(found))
         for version in range(found + 1, VERSION + 1):
-            _step(recorder, version)
+            _upgrade_to(recorder, version)
     except NotAllowed as error:
         raise SchemaMismatch(
             f"the tables can't be made or changed by this role ({error}): run `stockledger "
@@ -142,7 +147,10 @@ def _how_to_upgrade(found: int) -> str:
 
 
 def _version(recorder: LedgerRecorder, unit_of_work: UnitOfWork) -> int:
-    """The database's schema number; 0 where there is no ledger. Raises SchemaMismatch."""
+    """The database's schema number; 0 if there is no ledger.
+
+    Raises SchemaMismatch: the number can't be read, or the ledger is older than schema 1.
+    """
     if unit_of_work.columns(PROPERTIES.name):
         properties = _by_name(unit_of_work.rows(PROPERTIES))
         try:
@@ -177,8 +185,8 @@ def _create(recorder: LedgerRecorder, unit_of_work: UnitOfWork) -> None:
     _set(unit_of_work, BOOKMARK_KEY, token_hex(32))
 
 
-def _step(recorder: LedgerRecorder, version: int) -> None:
-    """From the schema before `version` to it; nothing where another process was faster."""
+def _upgrade_to(recorder: LedgerRecorder, version: int) -> None:
+    """Upgrades to `version` from the one before. Does nothing if another process was faster."""
     with recorder.unit_of_work() as unit_of_work:
         unit_of_work.lock_schema()
         if _version(recorder, unit_of_work) != version - 1:

@@ -1,4 +1,4 @@
-"""SQL for read models, derived from their `Table`s in the dialect of a database."""
+"""SQL of tables, derived from each `Table` in the dialect of a database."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -17,24 +17,24 @@ Rows = Sequence[tuple[Any, ...]]
 
 @dataclass(frozen=True)
 class Dialect:
-    """What differs between databases where the statements themselves do not."""
+    """Type mapping of a database, for statements that are the same on every database."""
 
     types: Mapping[type, str]
-    """Column types by Python types."""
+    """Column types by Python type."""
     encoders: Mapping[type, Callable[[Any], Any]]
-    """How values are stored, by Python types; others are stored as they are."""
+    """Encoders of values by Python type. Values of other types are stored as they are."""
     decoders: Mapping[type, Callable[[Any], Any]]
-    """How stored values are read, by Python types; others are as they are stored."""
+    """Decoders of stored values by Python type. Values of other types are read as they are."""
 
 
 class SQLTable(ABC, Generic[RowT]):
-    """The statements for one table, and its values on their way in and out.
+    """SQL statements of one table, with encoding and decoding of its values.
 
-    Adapters add what they insert and update many rows by.
+    Adapters add the bulk statements.
     """
 
     storage = ""
-    """What follows on the columns when the table is made."""
+    """Storage clause of CREATE TABLE, after the columns."""
 
     def __init__(self, table: Table[RowT], dialect: Dialect) -> None:
         self.table = table
@@ -44,12 +44,15 @@ class SQLTable(ABC, Generic[RowT]):
         self._decoders = [dialect.decoders.get(self._types[name]) for name in table.columns]
 
     def create(self) -> list[str]:
-        """Index names must be unique in the database, and a shadow table keeps its indexes when it
-        goes live: hence the random part."""
+        """DDL of the table and its indexes.
+
+        Index names have a random part, because they must be unique in the database. A shadow table
+        keeps its index names when it goes live.
+        """
         return self._create(token_hex(4))
 
     def describe(self) -> str:
-        """The same text for the same shape."""
+        """DDL without the random part: the same shape always gives the same text."""
         return "; ".join(self._create("token"))
 
     def _create(self, token: str) -> list[str]:
@@ -70,29 +73,29 @@ class SQLTable(ABC, Generic[RowT]):
 
     @abstractmethod
     def insert(self, rows: Rows, ending: str = "") -> Iterable[Statement]:
-        """What inserts rows of all columns; `ending` follows on the values."""
+        """Bulk INSERT of rows with all columns. `ending` is SQL after the values."""
 
     @abstractmethod
     def update(self, columns: tuple[str, ...], values: Rows) -> Iterable[Statement]:
-        """What gives these columns new values, in rows found by their key, which is the last
-        value of each."""
+        """Bulk UPDATE of these columns, by primary key. The key is the last value of each row."""
 
     @abstractmethod
     def keys_of_each(self, where: str, columns: tuple[str, ...], order: str) -> str:
-        """The statement that reads the first rows of each of several locations: location, key and
-        these columns. Its parameters: the locations, those of `where`, and how many of each."""
+        """Query of the first rows at each of several locations: location, key and these columns.
+
+        Its parameters: the locations, those of `where`, and the maximum of rows per location.
+        """
 
     @abstractmethod
     def among(self, column: str, stored: Sequence[Any]) -> tuple[str, Sequence[Any]]:
-        """The condition that a column has one of these values, as they are stored, and its
-        parameters."""
+        """Condition that a column has one of these stored values, and its parameters."""
 
     @abstractmethod
     def encode_list(self, values: Sequence[str]) -> Any:
-        """Several texts as one parameter."""
+        """Encodes several texts as one parameter."""
 
     def statements(self, write: Write) -> Iterable[Statement]:
-        """What to run to have this written."""
+        """The statements that execute a write."""
         match write:
             case Insert(rows):
                 return self.insert(rows)
@@ -102,30 +105,31 @@ class SQLTable(ABC, Generic[RowT]):
                 return self.update(columns, values)
 
     def select(self, condition: str) -> str:
-        """The statement that reads all columns of some rows."""
+        """SELECT of all columns, for the rows that meet the condition."""
         return f"SELECT {self.columns} FROM {self.table.name} WHERE {condition}"  # noqa: S608
 
     def column_type(self, name: str) -> str:
+        """The column's type in SQL."""
         return self._dialect.types[self._types[name]]
 
     def encode(self, columns: Iterable[str], rows: Iterable[tuple[Any, ...]]) -> list[list[Any]]:
-        """The values of these columns of the rows as they are stored, column by column."""
+        """Encodes the values of these columns for storage. Returns one list per column."""
         by_column = [list(values) for values in zip(*rows, strict=True)]
-        for place, column in enumerate(columns):
+        for index, column in enumerate(columns):
             encoder = self._dialect.encoders.get(self._types[column])
             if encoder is not None:
-                by_column[place] = [
-                    value if value is None else encoder(value) for value in by_column[place]
+                by_column[index] = [
+                    value if value is None else encoder(value) for value in by_column[index]
                 ]
         return by_column
 
     def encode_value(self, column: str, value: Any) -> Any:
-        """One value as it is stored."""
+        """Encodes one value for storage."""
         ((encoded,),) = self.encode([column], [(value,)])
         return encoded
 
     def decode(self, values: Iterable[Any]) -> RowT:
-        """The row that these stored values are, in the order of the columns."""
+        """Decodes a row from its stored values, in the order of the columns."""
         return self.table.row(
             *(
                 value if decoder is None or value is None else decoder(value)
@@ -134,10 +138,10 @@ class SQLTable(ABC, Generic[RowT]):
         )
 
     def _on_conflict(self, kept: tuple[str, ...]) -> str:
-        """What makes an INSERT write those rows anew that are there, but for the `kept` columns."""
+        """Upsert clause: overwrites all columns of an existing row, except the `kept` ones."""
         key = self.table.key
-        anew = [column for column in self.table.columns if column not in {key, *kept}]
-        assignments = ", ".join(f"{column} = excluded.{column}" for column in anew)
+        overwritten = [column for column in self.table.columns if column not in {key, *kept}]
+        assignments = ", ".join(f"{column} = excluded.{column}" for column in overwritten)
         return f" ON CONFLICT ({key}) DO UPDATE SET {assignments}"
 
     def _definition(self, name: str) -> str:
@@ -149,6 +153,6 @@ class SQLTable(ABC, Generic[RowT]):
 
 
 def _plain_type(hint: Any) -> type:
-    """The type itself of `type | None`."""
+    """The type T of a hint `T | None`."""
     plain: type = next((arg for arg in get_args(hint) if arg is not NoneType), hint)
     return plain

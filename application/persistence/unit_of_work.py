@@ -13,7 +13,7 @@ from domain.actor import Actor
 
 
 class LevelState(NamedTuple):
-    """What a row of the stock list says of an item's state."""
+    """An item's state, from its row in the stock list."""
 
     name: str
     unit: str
@@ -24,40 +24,43 @@ class LevelState(NamedTuple):
 
 
 class Latest(NamedTuple):
-    """The last event of an item, and what its row in the stock list says, if there is a row."""
+    """An item's last event, and its state in the stock list (None if it has no row)."""
 
     event: StoredEvent
     level: LevelState | None
 
 
 class UnitOfWork(Protocol):
-    """A unit of work: all of it is committed, or nothing.
+    """A unit of work: one atomic commit.
 
-    A method may leave its statement to be sent with a later one: what the database says against it
-    is raised by then, at the latest by the commit. What returns an Iterable may be asked for before
-    what was asked earlier is read: the answers come in one trip.
+    Methods may pipeline: a statement may be sent with a later one. Its error is then raised later,
+    at the latest by the commit. Results of type Iterable are lazy. Call several such methods before
+    you read the first result: all answers then come in one round trip.
+
+    If the database fails, the block of the unit of work raises StoreUnavailable.
     """
 
     def lock(self, item_ids: Sequence[UUID]) -> None:
-        """Waits until no other unit of work is at these items, and keeps the others waiting until
-        this one has ended. Comes before anything that is read of the items."""
+        """Locks these items until this unit of work ends. Waits for other units of work.
+
+        Call it before any read of these items.
+        """
         ...
 
     def exclude_writers(self) -> None:
-        """Returns when no other unit of work is at any item, and keeps the others waiting until
-        this one has ended."""
+        """Locks out all other writers until this unit of work ends. Waits for those at work."""
         ...
 
     def recorded(self, local_ids: Sequence[UUID]) -> Iterable[Notification]:
-        """Those events that took one of these `local_id`s, in one query."""
+        """The events with one of these `local_id`s, in one query."""
         ...
 
     def rejected_among(self, local_ids: Sequence[UUID]) -> Iterable[UUID]:
-        """Those of these `local_id`s under which something was rejected, in one query."""
+        """The subset of these `local_id`s that has a rejected transaction, in one query."""
         ...
 
     def latest(self, item_ids: Sequence[UUID]) -> Iterable[Latest]:
-        """How the last commit left those of these items that exist, in one query."""
+        """Last event and state of each existing item, as of the last commit, in one query."""
         ...
 
     def events_of(self, item_id: UUID) -> Sequence[StoredEvent]:
@@ -65,66 +68,77 @@ class UnitOfWork(Protocol):
         ...
 
     def events_before(self, item_id: UUID, version: int, limit: int) -> Sequence[StoredEvent]:
-        """So many of the item's events before that version, the latest first."""
+        """At most `limit` of the item's events before that version, latest first."""
         ...
 
     def events_after(
         self, position: int, limit: int, topics: Sequence[str] = ()
     ) -> Sequence[Notification]:
-        """So many of the events behind a position, in order; where topics are named, of these.
-        Comes after `exclude_writers`."""
+        """At most `limit` events after a position, in order. Without `topics`: of all topics.
+
+        Call it after `exclude_writers`.
+        """
         ...
 
     def last_event(self) -> StoredEvent | None:
-        """The one with the highest position so far."""
+        """The event with the highest position; None in an empty ledger."""
         ...
 
     def append(
         self, events: Sequence[StoredEvent], local_ids: Sequence[UUID | None]
     ) -> Sequence[int]:
-        """Stores the events, in order, each with the `local_id` that it takes, if it takes one;
-        returns their positions. Raises WriteConflict, here or at the end of the unit of work."""
+        """Appends events in order, each with its `local_id` (None if it has none).
+
+        Returns their positions. Raises WriteConflict, here or at the end of the unit of work:
+        another writer took a version or a `local_id` first.
+        """
         ...
 
-    def restore(
+    def import_events(
         self, notifications: Sequence[Notification], local_ids: Sequence[UUID | None]
     ) -> None:
-        """Stores events of another ledger, behind all that are here, at the positions that they
-        have there. Comes after `exclude_writers`."""
+        """Copies events of another ledger, after all events here. They keep their positions.
+
+        Call it after `exclude_writers`.
+        """
         ...
 
     def write(self, table: Table[Any], writes: Sequence[Write]) -> None:
-        """Brings a table up to date."""
+        """Executes the writes on a table."""
         ...
 
     def rejected(self, name: UUID) -> Sequence[RejectedTransaction]:
-        """What was rejected under this `local_id`, or has this id of its own. Nobody else changes
-        it until this unit of work has ended."""
+        """Rejected transactions with this `local_id` or this `rejection_id`.
+
+        Locks them until this unit of work ends.
+        """
         ...
 
     def open_rejections(self, actor: Actor, at_most: int) -> int:
-        """How many rejected transactions of this sender are open; counted up to that number."""
+        """Number of this sender's open rejected transactions, counted up to `at_most`."""
         ...
 
     def rejections_among(self, rejection_ids: Sequence[UUID]) -> set[UUID]:
-        """Those of these that are kept."""
+        """The subset of these `rejection_id`s that is stored."""
         ...
 
     def open_malformed(self, local_ids: Sequence[UUID]) -> Sequence[RejectedTransaction]:
-        """The open ones under these `local_id`s that could not be understood. Nobody else changes
-        them until this unit of work has ended."""
+        """Open rejected transactions under these `local_id`s with a malformed element.
+
+        Locks them until this unit of work ends.
+        """
         ...
 
     def delete(self, table: Table[Any], keys: Sequence[Any]) -> None:
-        """Removes these rows."""
+        """Deletes the rows with these primary keys."""
         ...
 
     def delete_before(self, table: Table[Any], column: str, instant: datetime) -> None:
-        """Removes the rows that have an earlier instant in that column."""
+        """Deletes rows with an earlier instant in that column."""
         ...
 
     def row(self, table: Table[RowT], key: Any) -> RowT | None:
-        """The row with that key."""
+        """The row with that primary key; None if there is none."""
         ...
 
     def rows(self, table: Table[RowT]) -> Sequence[RowT]:
@@ -132,27 +146,28 @@ class UnitOfWork(Protocol):
         ...
 
     def lock_schema(self) -> None:
-        """Waits until no other unit of work is at the tables themselves, and keeps the others
-        waiting until this one has ended."""
+        """Locks the schema until this unit of work ends. Waits for others that change tables."""
         ...
 
     def columns(self, table: str) -> dict[str, str]:
-        """The columns of a table with their types, in the words of the database; none where there
-        is no such table."""
+        """Column types by column name, as the database spells them.
+
+        Empty if there is no such table.
+        """
         ...
 
     def run(self, statement: str) -> None:
-        """A statement of a schema's step."""
+        """Runs one SQL statement of an upgrade step."""
         ...
 
     def create_table(self, table: Table[Any]) -> None:
-        """Makes the table, empty, where it is not there."""
+        """Creates the table, empty, if it does not exist."""
         ...
 
     def drop_table(self, table: Table[Any]) -> None:
-        """Removes the table where it is there."""
+        """Drops the table if it exists."""
         ...
 
     def replace_table(self, live: Table[Any], shadow: Table[Any]) -> Table[Any]:
-        """Puts the shadow in the live table's place; returns where the old one is now."""
+        """Replaces the live table with the shadow. Returns the old table, under its new name."""
         ...

@@ -1,4 +1,4 @@
-"""Read models: each is one file with its row, its table and what an event does to it.
+"""Projections: each has one file with its row, its table and the effect of each event.
 
 The commit of the events and a rebuild run the same code.
 """
@@ -11,6 +11,6 @@ from application.projections.projection import Projection
 from application.projections.stock_levels import StockLevels
 
 Change = Movement | ItemChange
-"""An event, as a follower of the ledger reads it."""
+"""An event, in the form that a follower reads."""
 
 PROJECTIONS: Final[tuple[Projection, ...]] = (StockLevels(), Movements(), ItemChanges())

@@ -1,4 +1,4 @@
-"""What happened to items besides movements: registered, described, discontinued, reactivated."""
+"""Item changes: all events except movements (registered, changed, discontinued, reactivated)."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -18,7 +18,7 @@ from domain.events import (
 
 
 class ItemChange(NamedTuple):
-    """One such event."""
+    """One event that is not a movement."""
 
     position: int
     item_id: UUID
@@ -26,11 +26,11 @@ class ItemChange(NamedTuple):
     sku: str
     version: int
     kind: str
-    """The event's name."""
+    """Name of the event's class."""
     name: str | None
     unit: str | None
     safety_stock: int | None
-    """These three where the event tells them: registered, described."""
+    """`name`, `unit`, `safety_stock`: only for ItemRegistered and ItemDetailsChanged, else None."""
     on_hand: int
     actor: str
     key_id: str | None
@@ -38,7 +38,7 @@ class ItemChange(NamedTuple):
 
 
 class ItemChanges:
-    """One row an event that is no movement."""
+    """Projection: one row per event that is not a movement."""
 
     table: ClassVar = Table(
         "item_changes",

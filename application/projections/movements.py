@@ -37,7 +37,7 @@ class Movement(NamedTuple):
 
 
 class Movements:
-    """One row a recorded transaction."""
+    """Projection: one row per recorded transaction."""
 
     table: ClassVar = Table(
         "movements",
@@ -69,7 +69,7 @@ class Movements:
 
 
 def _movement(position: int, event: MovementRecorded) -> Movement:
-    # Positional for speed: keywords would cost 0.7 µs a row, 2 % of a transaction.
+    # Positional for speed: keywords would cost 0.7 µs per row, 2 % of a transaction.
     return Movement(
         position,
         event.originator_id,

@@ -1,4 +1,4 @@
-"""The projection: turns events into rows of its table. One file a projection, beside this one."""
+"""The projection port: turns events into rows of a table. Each projection has its own file."""
 
 from collections.abc import Sequence
 from typing import Any, Generic, NamedTuple, Protocol, TypeVar
@@ -10,7 +10,7 @@ AnyEvent_co = TypeVar("AnyEvent_co", bound=StockItemEvent, covariant=True)
 
 
 class Recorded(NamedTuple, Generic[AnyEvent_co]):
-    """An event with its place in the ledger's one total order."""
+    """An event with its position in the ledger's total order."""
 
     position: int
     event: AnyEvent_co
@@ -20,23 +20,28 @@ class Projection(Protocol):
     """Turns recorded events into writes on its table."""
 
     @property
-    def table(self) -> Table[Any]: ...
+    def table(self) -> Table[Any]:
+        """The table of its read model."""
+        ...
 
     @property
     def revision(self) -> int:
-        """Rises when events come to make other rows of the same shape: then it is rebuilt."""
+        """Revision of its code. A higher one rebuilds the read model.
+
+        Raise it when the same events give other rows, but the table keeps its shape.
+        """
         ...
 
     @property
     def topics(self) -> Sequence[str]:
-        """Of the events that it is about; none where it is about all."""
+        """Topics of the events that it uses; empty for all events."""
         ...
 
     @property
     def needs_last_movements_only(self) -> bool:
-        """Whether an item's last movement tells it all that those before it do."""
+        """Whether it needs only the last movement of an item, not the earlier ones."""
         ...
 
     def project(self, recorded: Sequence[Recorded[StockItemEvent]]) -> Sequence[Write]:
-        """The writes for these events, which follow in order on those projected before."""
+        """Returns the writes for these events. They follow in order on those projected before."""
         ...

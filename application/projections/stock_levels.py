@@ -1,4 +1,4 @@
-"""The stock list: what each item is, and how much of it is on hand now."""
+"""The stock list: one row per item, with its description and the quantity on hand."""
 
 from collections import defaultdict
 from collections.abc import Sequence
@@ -20,7 +20,7 @@ from domain.labels import folded
 
 
 class StockLevel(NamedTuple):
-    """One item as its last event left it."""
+    """One item, as of its last event."""
 
     item_id: UUID
     location: str
@@ -34,11 +34,11 @@ class StockLevel(NamedTuple):
     updated_at: datetime
     position: int
     search_text: str
-    """SKU and name in the form in which they are searched, a line each."""
+    """SKU and name in their search form, one per line."""
 
 
 class StockLevels:
-    """One row an item."""
+    """Projection: one row per item."""
 
     table: ClassVar = Table(
         "stock_levels",
@@ -94,7 +94,7 @@ def _search_text(event: ItemRegistered | ItemDetailsChanged) -> str:
 
 
 def _latest(last: Recorded[StockItemEvent]) -> dict[str, Any]:
-    """What every event changes."""
+    """Columns that every event changes."""
     position, event = last
     return {
         "on_hand": event.on_hand,
@@ -105,7 +105,7 @@ def _latest(last: Recorded[StockItemEvent]) -> dict[str, Any]:
 
 
 def _description(event: StockItemEvent) -> dict[str, Any]:
-    """What events that are no movements change besides."""
+    """Additional columns that an event other than a movement changes."""
     match event:
         case ItemDetailsChanged():
             return {
@@ -124,7 +124,7 @@ def _description(event: StockItemEvent) -> dict[str, Any]:
 def _updates(
     last: dict[UUID, Recorded[StockItemEvent]], described: dict[UUID, dict[str, Any]]
 ) -> list[Update]:
-    """One bulk update for each set of columns that some item changed."""
+    """One bulk update per set of changed columns."""
     by_columns: defaultdict[tuple[str, ...], list[tuple[Any, ...]]] = defaultdict(list)
     for item_id, one in last.items():
         changes = _latest(one) | described[item_id] if item_id in described else _latest(one)

@@ -1,4 +1,4 @@
-"""The decider: decides in memory, in order, what becomes of each element of a commit's batches."""
+"""The decider: decides each element of a commit's batches, in memory and in order."""
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
@@ -15,10 +15,10 @@ from application.access.roles import Permission
 from application.ledger.ledger import Known
 from application.parsing.batch import Batch, FailedElement
 from application.recording.registration import Registrar, RegistrationResult, registrations
+from domain.device_clock import happened_at
 from domain.errors import Conflict, LedgerDamaged, LocalIdReused, Rejection, UnknownItem
 from domain.events import MovementRecorded, StockItemEvent
 from domain.history import History
-from domain.moments import happened_at
 from domain.stock_item import StockItem
 from domain.transaction import Transaction, TransactionType
 
@@ -34,15 +34,15 @@ NEEDED_PERMISSION: Final[Mapping[TransactionType, Permission | None]] = {
 
 
 MAX_PAST_EVENTS_PER_ITEM: Final = 5_000
-"""Movements behind the moment of a late one that are read. A stock-take from further back is
-refused, as it can't be compared."""
+"""Read limit per item for a late transaction: events, newest first. A stock-take from further back
+cannot be compared, so it is refused."""
 
 MAX_PAST_EVENTS_PER_COMMIT: Final = 4 * MAX_PAST_EVENTS_PER_ITEM
-"""Others wait for this commit: some 10 µs for each."""
+"""Read limit per commit, in events. Other callers wait for it: some 10 µs for each event."""
 
 
 class Outcome(NamedTuple):
-    """A recorded element: recorded by this commit, or a duplicate."""
+    """The outcome of a recorded element: recorded by this commit, or a duplicate."""
 
     place: int
     status: Status
@@ -50,7 +50,7 @@ class Outcome(NamedTuple):
 
 
 class Decision(NamedTuple):
-    """What becomes of one batch, each list in its order."""
+    """The decision on one batch. Each list is in the order of the batch."""
 
     items: list[RegistrationResult]
     outcomes: list[Outcome]
@@ -60,14 +60,14 @@ class Decision(NamedTuple):
     """The events to append."""
 
     def records(self, place: int) -> bool:
-        """Whether the transaction in that place is recorded: by this commit, or before."""
+        """Whether the transaction at `place` is recorded, by this commit or an earlier one."""
         return any(outcome.place == place for outcome in self.outcomes)
 
 
 class Decider:
-    """Decides on batches by what is recorded and what is on hand. Writes nothing.
+    """Decides batches by the recorded events and the quantities on hand. Writes nothing.
 
-    One decider takes all batches of a commit in turn: each sees what those before it have left.
+    One decider takes all batches of a commit in turn. Each batch sees the decisions before it.
     """
 
     def __init__(
@@ -78,8 +78,15 @@ class Decider:
         now: datetime,
         history: Callable[[StockItem, datetime, int], History],
     ) -> None:
-        """`conflicting`: items that this commit must not write. `history`: loads an item's events
-        since a moment, at most so many."""
+        """Takes what was read for the commit.
+
+        Args:
+            batches: all batches of the commit.
+            known: the recorded events and the items of these batches.
+            conflicting: items that this commit must not write.
+            now: the server's clock.
+            history: loads an item's movements since a moment, up to a number of events.
+        """
         self._batches = batches
         self._events = {local_id: found.event for local_id, found in known.recorded.items()}
         self._items = known.items
@@ -93,12 +100,12 @@ class Decider:
         self._events_left = MAX_PAST_EVENTS_PER_COMMIT
 
     def decide(self, batch: Batch, principal: Principal, *, atomic: bool = False) -> Decision:
-        """Decides on one batch: its items, then its transactions.
+        """Decides one batch: its items, then its transactions.
 
         Args:
-            batch: what was sent.
-            principal: who sent it.
-            atomic: whether nothing is recorded unless every transaction is, as a new one.
+            batch: the batch.
+            principal: its sender.
+            atomic: whether to record all transactions, or none if one fails or is a duplicate.
         """
         items = self._registrar.register(batch.items, principal)
         outcomes, failed, movements = self._decide_transactions(batch, principal)
@@ -121,7 +128,7 @@ class Decider:
                 if self._damaged:
                     self._require_sound(transaction)
                 principal.authorize(transaction.item_id, item)
-                event = self._recorded_before(transaction, principal)
+                event = self._find_duplicate(transaction, principal)
                 if event is not None:
                     outcomes.append(Outcome(place, "duplicate", event))
                     continue
@@ -137,17 +144,18 @@ class Decider:
         return outcomes, failed, movements
 
     def recorded(self, local_id: UUID) -> MovementRecorded | None:
-        """The event under this `local_id`: of an earlier commit, or of a batch decided before."""
+        """Returns the event under this `local_id`, of an earlier commit or decided for this one."""
         return self._events.get(local_id)
 
     def _require_sound(self, transaction: Transaction) -> None:
-        """Raises LedgerDamaged."""
+        """Raises LedgerDamaged: the item, or the event under the `local_id`, cannot be read."""
         if not self._damaged.isdisjoint({transaction.local_id, transaction.item_id}):
             raise LedgerDamaged(transaction.item_id)
 
-    def _recorded_before(
+    def _find_duplicate(
         self, transaction: Transaction, principal: Principal
     ) -> MovementRecorded | None:
+        """Raises LocalIdReused: the event under this `local_id` has other content."""
         event = self._events.get(transaction.local_id)
         if event is not None and event.content != transaction.content:
             if not principal.can_access(event.location):
@@ -175,10 +183,13 @@ class Decider:
         return event
 
     def _history_for(self, transaction: Transaction, item: StockItem) -> History | None:
-        """Loaded once for an item, from the earliest moment that the batches tell of it.
+        """Returns the item's history, or None if nothing needs it so far.
 
-        Raises LedgerDamaged, and Conflict where this commit has read so much for other items that
-        this one's turn comes with the next.
+        It is loaded once per item, from the earliest moment of the item in the batches.
+
+        Raises:
+            LedgerDamaged: a past event cannot be read.
+            Conflict: the commit's read limit is used up. The same request may succeed later.
         """
         history = self._histories.get(item.id) if self._histories else None
         if history is None and item.needs_history(transaction, self._now):
@@ -198,7 +209,7 @@ class Decider:
 
     @cached_property
     def _earliest(self) -> dict[UUID, datetime]:
-        """The earliest moment that the batches tell of each item."""
+        """The earliest moment of each item in the batches."""
         earliest: dict[UUID, datetime] = {}
         for batch in self._batches:
             for transaction in batch.transactions.values():

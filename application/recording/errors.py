@@ -1,9 +1,9 @@
-"""Why a rejected transaction can't be kept, or closed as asked.
+"""Errors of rejected transactions: one cannot be stored, or not closed as requested.
 
 Rejection
-  UnknownRejection     nothing was rejected under that name
-  AlreadyRecorded      it was recorded after all
-  TooManyRejections    the sender has so many open ones that no more are kept
+  UnknownRejection     no rejected transaction has this id
+  AlreadyRecorded      the transaction is already recorded
+  TooManyRejections    the sender's limit of open rejected transactions is reached
 """
 
 from uuid import UUID
@@ -12,34 +12,34 @@ from domain.errors import Rejection
 
 
 class UnknownRejection(Rejection):
-    """Nothing was rejected under that name, at a location of the caller's."""
+    """No rejected transaction at the caller's locations has this id."""
 
     code = "UNKNOWN_REJECTION"
 
     def __init__(self, name: UUID) -> None:
-        super().__init__(f"nothing was rejected under {name}", local_id=str(name))
+        super().__init__(f"no rejected transaction has the id {name}", local_id=str(name))
 
 
 class AlreadyRecorded(Rejection):
-    """The transaction was recorded later on: there is nothing to dismiss."""
+    """The transaction was recorded after its rejection: there is nothing to dismiss or retry."""
 
     code = "ALREADY_RECORDED"
 
     def __init__(self, name: UUID) -> None:
-        super().__init__(f"{name} was recorded after all", local_id=str(name))
+        super().__init__(f"{name} is already recorded", local_id=str(name))
 
 
 class TooManyRejections(Rejection):
-    """The transaction was rejected, and its sender has so many open rejections that this one is
-    not kept: the device keeps it, until somebody has worked through some of them."""
+    """The transaction was rejected, and its sender has too many open rejections to store this one.
+    The device must keep it until some of them are closed."""
 
     code = "TOO_MANY_REJECTIONS"
     retryable = True
 
     def __init__(self, rejection: Rejection, limit: int) -> None:
         super().__init__(
-            f"{rejection.message}; and {limit} rejected transactions of yours wait for somebody "
-            "already: keep this one, and send it again when some are dealt with",
+            f"{rejection.message}; {limit} of your rejected transactions are open already: keep "
+            "this one, and send it again when some are closed",
             rejected_as=rejection.code,
             limit=limit,
         )

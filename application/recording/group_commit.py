@@ -1,7 +1,7 @@
-"""Group commit: what arrives while a commit is in flight goes into the next one, together.
+"""Group commit: requests that arrive during a commit share the next one.
 
-The cost of a commit, above all the trip to the disk, is shared by those who wait for it. Nobody
-waits for company: where nothing is in flight, a request is committed at once, alone.
+They share the cost of a commit, above all the write to the disk. There is no timer: if no commit is
+running, a request is committed at once, alone.
 """
 
 from collections import deque
@@ -13,19 +13,19 @@ from typing import Final, Generic, NamedTuple, Protocol, TypeVar
 from application.persistence.errors import StoreUnavailable
 
 MAX_GROUP_WEIGHT: Final = 2_000
-"""Weight from which on a group takes no more: its first ones wait for its last one."""
+"""Weight at which a group takes no more requests, because the first ones wait for the last."""
 
 
 class Overloaded(Exception):
-    """Too much is waiting to be recorded. Nothing of the request was; it may be sent again."""
+    """Back-pressure: the queue is full. Nothing of the request is recorded; send it again later."""
 
 
 class Weighty(Protocol):
-    """Something to commit."""
+    """A request with a weight."""
 
     @property
     def weight(self) -> int:
-        """What it adds to the length of a commit."""
+        """Its share of a commit's length."""
         ...
 
 
@@ -39,11 +39,11 @@ class _Waiting(NamedTuple, Generic[Request, Result]):
 
 
 class GroupCommit(Generic[Request, Result]):
-    """Commits requests in the order in which they come, as many at a time as are waiting.
+    """Commits requests in order of arrival, in groups of those that are waiting.
 
     Args:
         commit: commits all of the requests or none, and returns their results.
-        max_waiting: the weight of all waiting requests beyond which no more is taken.
+        max_waiting: the limit of the queue's total weight.
     """
 
     def __init__(
@@ -58,11 +58,13 @@ class GroupCommit(Generic[Request, Result]):
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="group-commit")
 
     def submit(self, request: Request) -> Future[Result]:
-        """Queues the request for the next commit. The future resolves to its result, or raises what
-        went wrong.
+        """Queues the request for the next commit.
+
+        Returns:
+            A future of the request's result. It raises the error of a failed commit.
 
         Raises:
-            Overloaded: too much is waiting.
+            Overloaded: the queue is full.
         """
         waiting: _Waiting[Request, Result] = _Waiting(request, Future())
         with self._lock:
@@ -76,9 +78,9 @@ class GroupCommit(Generic[Request, Result]):
         return waiting.result
 
     def _commit_all(self) -> None:
-        """Until nothing waits."""
+        """Commits groups until the queue is empty."""
         while group := self._next_group():
-            self._settle(group)
+            self._commit_group(group)
 
     def _next_group(self) -> list[_Waiting[Request, Result]]:
         group: list[_Waiting[Request, Result]] = []
@@ -93,18 +95,18 @@ class GroupCommit(Generic[Request, Result]):
             self._is_committing = bool(group)
         return group
 
-    def _settle(self, group: list[_Waiting[Request, Result]]) -> None:
-        """Where a group fails, each is tried alone: what one brings about must not be the others'
-        loss. Only where the database is away, it is so for all."""
+    def _commit_group(self, group: list[_Waiting[Request, Result]]) -> None:
+        """Commits a group. If that fails, commits each request alone, so that one request cannot
+        fail the others. StoreUnavailable fails the whole group: it concerns all of them."""
         try:
             results = self._commit([waiting.request for waiting in group])
-        except Exception as error:  # noqa: BLE001 -- handed on to those who wait
+        except Exception as error:  # noqa: BLE001 -- passed on to the waiting callers
             if len(group) == 1 or isinstance(error, StoreUnavailable):
                 for waiting in group:
                     waiting.result.set_exception(error)
             else:
                 for waiting in group:
-                    self._settle([waiting])
+                    self._commit_group([waiting])
         else:
             for waiting, result in zip(group, results, strict=True):
                 waiting.result.set_result(result)

@@ -1,4 +1,4 @@
-"""Registering the items of a batch, before its transactions: each by itself, all in one commit."""
+"""Registration of a batch's items, before its transactions: decided one by one, in one commit."""
 
 from collections.abc import Container, Iterable, Iterator, Sequence
 from datetime import datetime
@@ -15,20 +15,20 @@ from domain.stock_item import StockItem
 
 
 class RegistrationResult(NamedTuple):
-    """What became of one of the items."""
+    """The outcome of one item."""
 
     place: int
     status: Literal["registered", "known", "differs", "failed"]
     item: StockItem | None
-    """None where it failed."""
+    """None if it failed."""
     rejection: Rejection | None
     """Why it failed, or how it differs."""
     warnings: Sequence[FieldWarning]
 
 
 class Registrar:
-    """Decides about the items of a commit's batches. What is registered is among `items` from then
-    on, for the transactions behind it."""
+    """Decides the items of a commit's batches. Adds new ones to `items`, where the transactions
+    after them find them."""
 
     def __init__(
         self,
@@ -45,7 +45,7 @@ class Registrar:
     def register(
         self, parsed: Sequence[ParsedItem], principal: Principal
     ) -> list[RegistrationResult]:
-        """Each by itself, in order."""
+        """Decides each item on its own, in order. A rejection becomes its result."""
         return [self._register(place, one, principal) for place, one in enumerate(parsed)]
 
     def _register(self, place: int, one: ParsedItem, principal: Principal) -> RegistrationResult:
@@ -58,7 +58,13 @@ class Registrar:
             return RegistrationResult(place, "failed", None, rejection, one.warnings)
 
     def _require_allowed(self, registration: Registration, principal: Principal) -> None:
-        """Raises Forbidden, LedgerDamaged, Conflict."""
+        """Checks the caller and the item.
+
+        Raises:
+            Forbidden: the caller may not manage items, or not at this location.
+            LedgerDamaged: the item cannot be read.
+            Conflict: this commit must not write the item.
+        """
         principal.require(Permission.MANAGE_ITEMS)
         principal.require_location(registration.location)
         if registration.item_id in self._damaged:
@@ -93,7 +99,7 @@ class Registrar:
 
 
 def registrations(results: Iterable[RegistrationResult]) -> Iterator[StockItemEvent]:
-    """The events of the items that are new."""
+    """Yields the events of the new items."""
     for one in results:
         if one.status == "registered" and one.item is not None:
             yield cast("StockItemEvent", one.item.pending_events[0])

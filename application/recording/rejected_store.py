@@ -16,10 +16,10 @@ from domain.events import MovementRecorded
 from domain.transaction import TransactionType
 
 DEFAULT_RETENTION: Final = timedelta(days=90)
-"""How long a rejection is kept after it was closed, unless the settings say otherwise."""
+"""How long a closed rejection is kept, unless the settings say otherwise."""
 
 DEFAULT_MAX_OPEN: Final = 10_000
-"""Open rejections of one sender that are kept, unless the settings say otherwise."""
+"""Limit of open rejections per sender, unless the settings say otherwise."""
 
 
 class NewRejection(NamedTuple):
@@ -27,7 +27,7 @@ class NewRejection(NamedTuple):
 
     row: RejectedTransaction
     kept: tuple[str, ...]
-    """Columns that stay as they are where the row exists: the same was rejected before."""
+    """Columns that an existing row keeps. It exists if the same transaction was rejected before."""
 
 
 class RejectedTransactionStore:
@@ -52,24 +52,24 @@ class RejectedTransactionStore:
         now: datetime,
         newest: datetime,
     ) -> set[UUID]:
-        """Stores these, and deletes rows that were closed long ago.
+        """Stores rejections, and deletes rows that were closed before the retention period.
 
         Args:
-            unit_of_work: the commit that answers the sender.
-            rejections: what to store.
-            sender: whose they are.
+            unit_of_work: the unit of work of the answer.
+            rejections: the rows to store.
+            sender: their sender.
             now: the server's clock.
-            newest: when the ledger's last event was recorded. A clock that is ahead for a moment
-                must not delete anything.
+            newest: the timestamp of the ledger's last event. The deletion goes by the earlier of
+                both, so that a clock that is ahead for a moment deletes nothing.
 
         Returns:
-            The ids of those that are not stored, as too many of the sender are open.
+            The ids of rejections that are not stored, because the sender has too many open ones.
         """
         by_id = {new.row.rejection_id: new for new in rejections}
-        left_out = self._too_many(unit_of_work, list(by_id), sender)
+        left_out = self._beyond_limit(unit_of_work, list(by_id), sender)
         rows: defaultdict[tuple[str, ...], list[RejectedTransaction]] = defaultdict(list)
-        # Sorted, so that two units of work seldom deadlock. Where they do, the database undoes one,
-        # which is then tried again.
+        # Sorted, so that two units of work seldom deadlock. If they do, the database rolls one
+        # back, and it is retried.
         for key in sorted(by_id.keys() - left_out):
             rows[by_id[key].kept].append(by_id[key].row)
         for kept, found in sorted(rows.items()):
@@ -78,8 +78,10 @@ class RejectedTransactionStore:
             unit_of_work.delete_before(REJECTED, "closed_at", min(now, newest) - self._retention)
         return left_out
 
-    def _too_many(self, unit_of_work: UnitOfWork, wanted: list[UUID], sender: Actor) -> set[UUID]:
-        """Those beyond the limit. A row that exists already does not count."""
+    def _beyond_limit(
+        self, unit_of_work: UnitOfWork, wanted: list[UUID], sender: Actor
+    ) -> set[UUID]:
+        """Returns the ids beyond the sender's limit. A row that exists already is always stored."""
         if not wanted:
             return set()
         room = self.max_open - unit_of_work.open_rejections(sender, self.max_open)
@@ -96,7 +98,7 @@ class RejectedTransactionStore:
         by: Actor,
         now: datetime,
     ) -> None:
-        """These are recorded: where one was rejected before, it waits no more."""
+        """Closes rejections as resolved: their transactions are recorded. Ignores unknown ids."""
         values = [
             (RejectionStatus.RESOLVED.value, now, by.name, None, rejection_id)
             for rejection_id in rejection_ids
@@ -111,15 +113,18 @@ class RejectedTransactionStore:
         by: Actor,
         now: datetime,
     ) -> None:
-        """Under these `local_id`s something is recorded: what the same sender sent under them, or
-        somebody at the same location, and could not be understood, has been put right."""
+        """Resolves malformed elements that were corrected.
+
+        An element was corrected if its `local_id` is in `recorded`, and the event has the same
+        sender or the same location.
+        """
         rows = unit_of_work.open_malformed(list(recorded)) if recorded else []
-        chosen = [row.rejection_id for row in rows if _is_put_right(row, recorded)]
+        chosen = [row.rejection_id for row in rows if _is_corrected(row, recorded)]
         self.resolve(unit_of_work, sorted(chosen), by, now)
 
     def rename(self, unit_of_work: UnitOfWork, before: UUID, now_called: UUID) -> None:
-        """An element that could not be understood is understood by now: its row bears the
-        transaction's id from here on."""
+        """Gives a row the id of its transaction, because its malformed element has become readable.
+        Does nothing if a row with the new id exists."""
         if not unit_of_work.rejections_among([now_called]):
             unit_of_work.write(REJECTED, [Update(("rejection_id",), [(now_called, before)])])
 
@@ -131,17 +136,17 @@ class RejectedTransactionStore:
         by: Actor,
         now: datetime,
     ) -> None:
-        """Somebody decided that these need nothing more."""
+        """Closes rows as dismissed, for a reason that a person gave."""
         closing = (RejectionStatus.DISMISSED.value, now, by.name, reason)
         unit_of_work.write(
             REJECTED, [Update(CLOSING, [(*closing, row.rejection_id) for row in rows])]
         )
 
 
-def _is_put_right(row: RejectedTransaction, recorded: Mapping[UUID, MovementRecorded]) -> bool:
+def _is_corrected(row: RejectedTransaction, recorded: Mapping[UUID, MovementRecorded]) -> bool:
     event = recorded[cast("UUID", row.local_id)]
     if row.code == Unsupported.code and not _is_of_type(row, event.type):
-        return False  # It is another fact, which only a newer version understands.
+        return False  # Another transaction, which only a newer version can read.
     same_sender = (row.key_id or row.actor) == (event.key_id or event.actor)
     return same_sender or row.location == event.location
 

@@ -1,4 +1,4 @@
-"""Rejected transactions in a commit: what failed is stored, what is recorded is closed."""
+"""Rejected transactions of a commit: stores failed elements, and closes recorded ones."""
 
 import json
 from collections.abc import Sequence
@@ -20,11 +20,13 @@ from application.tables.rejection_ids import as_json, malformed_id, rejection_id
 from domain.errors import LocalIdReused
 from domain.transaction import Transaction
 
-_FIRST: Final = ("first_rejected_at", "moved_at")
-_ALWAYS_NEW: Final = frozenset({"rejection_id", "rejected_at"})
+_FROM_FIRST: Final = ("first_rejected_at", "moved_at")
+"""Columns that keep the values of the first rejection."""
+
+_NEVER_KEPT: Final = frozenset({"rejection_id", "rejected_at"})
 
 MAX_EXCERPT_BYTES: Final = 16_384
-"""Bytes kept of an element that could not be understood; a longer one can't be tried again."""
+"""Bytes stored of a malformed element. A longer one is cut, and cannot be retried."""
 
 
 class Rejections:
@@ -39,7 +41,7 @@ class Rejections:
         now: datetime,
         newest: datetime,
     ) -> None:
-        """`newest`: when the ledger's last event was recorded before this commit."""
+        """`newest`: the timestamp of the ledger's last event before this commit."""
         self._store = store
         self._unit_of_work = unit_of_work
         self._known = known
@@ -48,18 +50,18 @@ class Rejections:
         self._newest = newest
 
     def settle(self, request: Request, decision: Decision) -> list[FailedElement]:
-        """Stores what failed, and closes what is recorded.
+        """Stores the batch's failed elements, and closes rejections of its recorded ones.
 
         Returns:
-            The failed elements as they are answered: one that is not stored, as too many are open,
-            fails with TooManyRejections.
+            The failed elements for the answer. One that is not stored, because too many are open,
+            has the rejection TooManyRejections.
         """
         retried, known = request.retried, self._known
         if retried is not None and retried.malformed:
-            # It is understood by now, so its row takes the id of the transaction.
+            # It has become readable, so its row takes the id of the transaction.
             self._store.rename(self._unit_of_work, retried.rejection_id, request.retried_id)
         answered = self._keep(request, decision.failed)
-        # What failed counts as known for the batches behind.
+        # Later batches of this commit must find these rejections.
         known.rejected.update(one.local_id for one in decision.failed if one.local_id is not None)
         if known.rejected or retried is not None:
             self._close(request, decision)
@@ -78,7 +80,7 @@ class Rejections:
         ]
 
     def _close(self, request: Request, decision: Decision) -> None:
-        """Closes what is recorded after all, and the malformed elements that it puts right."""
+        """Closes rejections that are recorded now, and malformed elements that were corrected."""
         rejected, actor = self._known.rejected, request.principal.actor
         recorded = [
             rejection_id(outcome.event.local_id, outcome.event.content)
@@ -93,32 +95,36 @@ class Rejections:
             *request.batch.malformed_ids,
         ]
         found = {key: self._decider.recorded(key) for key in local_ids if key in rejected}
-        put_right = {key: event for key, event in found.items() if event is not None}
-        self._store.resolve_malformed(self._unit_of_work, put_right, actor, self._now)
+        events = {key: event for key, event in found.items() if event is not None}
+        self._store.resolve_malformed(self._unit_of_work, events, actor, self._now)
 
     def _rejection(self, request: Request, failed: FailedElement) -> NewRejection:
         item = None if failed.item_id is None else self._known.items.get(failed.item_id)
         transaction = request.batch.transactions.get(failed.index)
         location = _disclosed_location(request, item)
         return NewRejection(
-            _row(request, failed, transaction, location, self._now), _kept(transaction, location)
+            _row(request, failed, transaction, location, self._now),
+            _kept_columns(transaction, location),
         )
 
 
 def _disclosed_location(request: Request, item: Located | None) -> str | None:
-    """Where the item is, as far as the sender may know."""
+    """Returns the item's location; None if the sender may not know it."""
     may_know = item is not None and request.principal.can_access(item.location)
     return item.location if item is not None and may_know else None
 
 
-def _kept(transaction: Transaction | None, location: str | None) -> tuple[str, ...]:
-    """The columns that stay where the same was rejected before. A sender who does not know the
-    item's location changes the time alone: they must not hide the row from those who do."""
+def _kept_columns(transaction: Transaction | None, location: str | None) -> tuple[str, ...]:
+    """Returns the columns that an existing row keeps.
+
+    A sender who may not know the item's location changes only the time. Otherwise they could hide
+    the row from people at that location.
+    """
     if transaction is None:
-        return _FIRST  # Nothing tells a new one from one that was dismissed, so it opens again.
+        return _FROM_FIRST  # It may be new, or the dismissed one again, so the row opens again.
     if location is not None:
-        return (*_FIRST, *CLOSING)
-    return tuple(column for column in REJECTED.columns if column not in _ALWAYS_NEW)
+        return (*_FROM_FIRST, *CLOSING)
+    return tuple(column for column in REJECTED.columns if column not in _NEVER_KEPT)
 
 
 def _row(
@@ -129,7 +135,7 @@ def _row(
     now: datetime,
 ) -> RejectedTransaction:
     principal, rejection = request.principal, failed.rejection
-    if isinstance(rejection, LocalIdReused):  # The other transaction may be elsewhere.
+    if isinstance(rejection, LocalIdReused):  # The other transaction may have another location.
         rejection = LocalIdReused.undisclosed()
     identity, element, device = _identified(request, failed, transaction)
     return RejectedTransaction(
@@ -158,7 +164,7 @@ def _row(
 def _identified(
     request: Request, failed: FailedElement, transaction: Transaction | None
 ) -> tuple[UUID, str, str | None]:
-    """The rejection's id, the element as it is kept, and the device that it names."""
+    """Returns the rejection's id, the element as stored, and the device that it names."""
     if transaction is None:
         element = request.batch.elements[failed.index]
         return malformed_id(element, request.principal.actor), _excerpt(element), None
@@ -168,7 +174,7 @@ def _identified(
 
 
 def element_of(transaction: Transaction, device: str | None) -> dict[str, Any]:
-    """The transaction as an element of a batch, as it was sent."""
+    """Returns the transaction as an element of a batch, with the values as sent."""
     fields = {
         "localId": str(transaction.local_id),
         "type": transaction.type.value,
@@ -184,7 +190,7 @@ def element_of(transaction: Transaction, device: str | None) -> dict[str, Any]:
 
 
 def _excerpt(element: object) -> str:
-    """As short as JSON can be; in ASCII where it can't be stored as it is."""
+    """Returns compact JSON, cut to MAX_EXCERPT_BYTES; in ASCII if it has no UTF-8 form."""
     text = as_json(element, ensure_ascii=False, separators=(",", ":"))
     try:
         return text.encode()[:MAX_EXCERPT_BYTES].decode(errors="ignore")

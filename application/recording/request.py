@@ -1,4 +1,4 @@
-"""One batch that is to be recorded."""
+"""A request to record one batch."""
 
 from typing import NamedTuple
 from uuid import UUID
@@ -11,18 +11,18 @@ from domain.transaction import Transaction
 
 
 class Request(NamedTuple):
-    """A batch, and who sent it."""
+    """A batch and its sender."""
 
     batch: Batch
     principal: Principal
     atomic: bool = False
     """All of its transactions are recorded, or none."""
     retried: RejectedTransaction | None = None
-    """The rejected transaction that this request retries, with the last of its transactions."""
+    """The rejected transaction that the last transaction of this request retries."""
 
     @property
     def weight(self) -> int:
-        """How many elements it adds to a commit."""
+        """The number of elements and items that it adds to a commit."""
         return len(self.batch.elements) + len(self.batch.items)
 
     @property
@@ -32,13 +32,13 @@ class Request(NamedTuple):
 
     @property
     def retried_id(self) -> UUID:
-        """The rejection's id that follows from the retried transaction's content."""
+        """The rejection id that follows from the retried transaction's content."""
         transaction = self._retried_transaction
         return rejection_id(transaction.local_id, transaction.content)
 
     def keeps(self, failed: FailedElement) -> bool:
-        """Whether the failed element becomes a rejected transaction. One that is retried under a
-        new `local_id` does not: it is open already, under its old one."""
+        """Whether to store the failed element as a rejected transaction. A retry under a new
+        `local_id` is not stored: it is open already, under the old one."""
         if self.retried is None:
             return True
         has_own_id = self.retried.local_id in {None, self._retried_transaction.local_id}

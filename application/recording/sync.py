@@ -1,8 +1,8 @@
-"""Sync: the one way in for movements.
+"""Sync: the only way to record movements.
 
-Each element is decided by itself, in the order of the request. What is accepted is recorded in one
-commit, together with other batches that arrived meanwhile. Everything is decided before anything is
-written, so there is never anything to undo.
+Each element is decided on its own, in the order of the request. All accepted elements are recorded
+in one commit, shared with other batches that arrived meanwhile. Every decision comes before the
+first write, so nothing ever has to be undone.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -15,7 +15,6 @@ from uuid import UUID
 import msgspec
 
 from application.access.principal import Principal
-from application.clock import Clock, utc_now
 from application.ledger.ledger import Known, Ledger
 from application.ledger.retry import retry_on_conflict
 from application.parsing.batch import Batch, FailedElement, batch_of, parse_batch
@@ -30,26 +29,27 @@ from application.recording.registration import RegistrationResult
 from application.recording.rejected_store import RejectedTransactionStore
 from application.recording.rejections import Rejections
 from application.recording.request import Request
+from application.server_clock import Clock, utc_now
 from application.tables.rejected import RejectedTransaction, RejectionStatus
 from domain.errors import Rejection
 from domain.events import Adjusted, MovementRecorded, StockItemEvent
 from domain.transaction import Transaction
 
 MAX_WAITING_TRANSACTIONS: Final = 100_000
-"""Transactions that may wait to be recorded, unless the settings say otherwise."""
+"""Queue limit, in transactions and items, unless the settings say otherwise."""
 
 
 class StockTake(NamedTuple):
-    """What a COUNT found."""
+    """The result of a COUNT, in whole units."""
 
     expected: int
-    """On hand at its moment, as far as the ledger knew."""
+    """On hand at the moment of the count, as far as the ledger knew."""
     counted: int
     delta: int
 
 
 class Synced(msgspec.Struct, frozen=True):
-    """An element that is recorded: now, or before."""
+    """An element that is recorded, by this commit or an earlier one."""
 
     index: int
     local_id: UUID
@@ -62,18 +62,18 @@ class Synced(msgspec.Struct, frozen=True):
     count: StockTake | None
     """For a COUNT."""
     covered_at: datetime | None
-    """The moment of the stock-take that had seen this already, where there was one."""
+    """The moment of the stock-take that covers this movement; None if none does."""
 
 
 class SyncResult(NamedTuple):
-    """What became of a batch, each list in the order of the request."""
+    """The outcome of a batch. Each list is in the order of the request."""
 
     synced: list[Synced]
     failed: list[FailedElement]
     items: list[RegistrationResult]
-    """What became of the items that it registers."""
+    """The outcomes of its items."""
     warnings: Mapping[int, Sequence[FieldWarning]]
-    """What was passed over in its elements, by their places."""
+    """Warnings about ignored fields, by the index of their element."""
     position: int
     """The ledger's last position when the batch was recorded, its own events included."""
     server_time: datetime
@@ -81,7 +81,7 @@ class SyncResult(NamedTuple):
 
     @property
     def rejections(self) -> list[Rejection]:
-        """Why elements, or items, were not recorded as they were sent."""
+        """The rejections of all elements and items that were not recorded as sent."""
         of_items = (item.rejection for item in self.items if item.rejection is not None)
         return [*(one.rejection for one in self.failed), *of_items]
 
@@ -105,9 +105,10 @@ class SyncService:
         """Queues the batch for the next commit.
 
         Returns:
-            The outcome of each element. The future raises StoreUnavailable where the database can't
-            be reached: send the same batch again. Where the connection was lost during the commit,
-            all of it may be recorded already.
+            A future of the outcome of each element. It raises StoreUnavailable if the database
+            can't be reached: send the same batch again. If the connection was lost during the
+            commit, all of the batch may be recorded already. It raises ClockStepped if the clock
+            was set ahead too far.
 
         Raises:
             Overloaded: too many transactions are waiting to be recorded.
@@ -118,11 +119,11 @@ class SyncService:
         """Records a batch, and waits for the outcome of each element.
 
         Args:
-            elements: the batch as it was decoded from JSON; anything may stand in it.
-            principal: who sent it.
+            elements: the batch as decoded from JSON; its values may be anything.
+            principal: its sender.
 
         Raises:
-            StoreUnavailable: as the future of `submit`.
+            StoreUnavailable, ClockStepped: as the future of `submit`.
             Overloaded: too many transactions are waiting to be recorded.
         """
         return self.submit(parse_batch(elements), principal).result()
@@ -133,18 +134,19 @@ class SyncService:
         transactions: Sequence[Transaction],
         principal: Principal,
     ) -> SyncResult:
-        """Records all of the transactions and closes the rejection, or does nothing.
+        """Records all transactions and closes the rejection, or records none of them.
 
         Args:
-            row: the rejection.
-            transactions: what was rejected is the last of them.
-            principal: who retries it.
+            row: the rejected transaction.
+            transactions: the ones to record; the rejected one is the last.
+            principal: the caller.
 
         Raises:
-            AlreadyRecorded: somebody was faster.
-            StoreUnavailable: as the future of `submit`.
+            AlreadyRecorded: the transaction was recorded meanwhile.
+            StoreUnavailable, ClockStepped: as the future of `submit`.
         """
-        # In a commit of its own: no other batch may be decided by what is withdrawn.
+        # A commit of its own: no other batch may depend on movements that are not recorded in the
+        # end, because another one failed.
         request = Request(batch_of(transactions), principal, atomic=True, retried=row)
         return self._record([request])[0]
 
@@ -152,7 +154,7 @@ class SyncService:
         return retry_on_conflict(lambda conflicting: self._attempt(requests, conflicting))
 
     def _attempt(self, requests: Sequence[Request], conflicting: set[UUID]) -> list[SyncResult]:
-        """Locks, looks up, decides, appends. Raises WriteConflict."""
+        """Locks, looks up, decides, appends. Raises WriteConflict: another writer was faster."""
         ledger = self._ledger
         batches = [request.batch for request in requests]
         local_ids, item_ids = _local_ids(batches), _item_ids(batches)
@@ -169,7 +171,7 @@ class SyncService:
                 decider.decide(request.batch, request.principal, atomic=request.atomic)
                 for request in requests
             ]
-            # Before this commit adds its own events, whose clock may be wrong.
+            # Read before this commit adds its own events, whose timestamps may be wrong.
             has_failed = any(decision.failed for decision in decisions)
             newest = ledger.newest_timestamp(unit_of_work) if has_failed else None
             events = [event for decision in decisions for event in decision.events]
@@ -192,7 +194,7 @@ class SyncService:
 
 
 def _local_ids(batches: Iterable[Batch]) -> list[UUID]:
-    """Those of all elements, once each."""
+    """Returns the distinct `local_id`s of all elements."""
     found: set[UUID] = set()
     for batch in batches:
         found.update(one.local_id for one in batch.transactions.values())
@@ -201,7 +203,7 @@ def _local_ids(batches: Iterable[Batch]) -> list[UUID]:
 
 
 def _item_ids(batches: Iterable[Batch]) -> list[UUID]:
-    """Those of all well-formed elements, once each."""
+    """Returns the distinct item ids of all well-formed elements and items."""
     found: set[UUID] = set()
     for batch in batches:
         found.update(one.item_id for one in batch.transactions.values())
@@ -214,7 +216,7 @@ def _item_ids(batches: Iterable[Batch]) -> list[UUID]:
 
 
 def _positions(known: Known, appended: Iterable[Recorded[StockItemEvent]]) -> dict[UUID, int]:
-    """Where each `local_id` is recorded."""
+    """Returns the position of the event under each `local_id`."""
     positions = {local_id: found.position for local_id, found in known.recorded.items()}
     positions.update(
         (found.event.local_id, found.position)
@@ -225,7 +227,8 @@ def _positions(known: Known, appended: Iterable[Recorded[StockItemEvent]]) -> di
 
 
 def _require_open(unit_of_work: UnitOfWork, retried: RejectedTransaction | None) -> None:
-    """Raises AlreadyRecorded. Nobody else can close it from here on."""
+    """Raises AlreadyRecorded: the retried transaction is recorded. Locks its row, so no other
+    caller can close it before the commit."""
     if retried is not None:
         found = unit_of_work.rejected(retried.rejection_id)
         if any(row.status == RejectionStatus.RESOLVED for row in found):
@@ -249,7 +252,7 @@ def _synced(outcome: Outcome, positions: Mapping[UUID, int]) -> Synced:
 
 
 def stock_take(event: MovementRecorded) -> StockTake | None:
-    """What the event's COUNT found, if it was one."""
+    """Returns the result of a COUNT; None for any other event."""
     if not isinstance(event, Adjusted) or event.counted is None or event.expected is None:
         return None
     return StockTake(event.expected, event.counted, event.delta)

@@ -1,1 +1,1 @@
-"""Tables, described once for every database: those beside the events have their rows here."""
+"""Table descriptions, the same for every database. The tables beside the events are here."""

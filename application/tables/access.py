@@ -1,4 +1,4 @@
-"""What is kept of keys, and of what was tried: tables beside the ledger, not made from events."""
+"""API keys and audit log: tables beside the events, not rebuilt from them."""
 
 import json
 from datetime import datetime
@@ -10,11 +10,11 @@ from domain.labels import kept_form
 
 
 class ApiKey(NamedTuple):
-    """An API key, without what would let anybody use it."""
+    """An API key, without its secret."""
 
     key_id: str
     digest: str
-    """The key's SHA-256, in hexadecimal: a key has 190 random bits, no salt could add to that."""
+    """SHA-256 of the key, in hexadecimal. No salt: a key has 190 random bits already."""
     name: str
     role: str
     location_list: str
@@ -26,18 +26,20 @@ class ApiKey(NamedTuple):
 
     @property
     def locations(self) -> list[str]:
+        """The key's own locations, in the one Unicode form of labels."""
         names: list[str] = json.loads(self.location_list)
         return [kept_form(name) for name in names]
 
     def is_active(self, now: datetime) -> bool:
+        """Whether the key is neither revoked nor expired."""
         return self.revoked_at is None and (self.expires_at is None or now < self.expires_at)
 
 
 class AuditEntry(NamedTuple):
-    """Something that was tried or done, and by whom."""
+    """An entry of the audit log: an action that was tried or done, and its actor."""
 
     entry_id: UUID
-    """Rises with time."""
+    """Sorts by time."""
     recorded_at: datetime
     action: str
     actor: str | None
@@ -45,7 +47,7 @@ class AuditEntry(NamedTuple):
     address: str | None
     request_id: str | None
     detail: str
-    """For people."""
+    """Text for people."""
 
 
 API_KEYS: Final = Table("api_keys", ApiKey, key="key_id")

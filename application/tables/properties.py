@@ -1,4 +1,4 @@
-"""What a database says of itself: the number of its schema, and what else goes with the ledger."""
+"""Ledger properties: the schema number, and other values that belong to one database."""
 
 from typing import Any, Final, NamedTuple
 
@@ -6,7 +6,7 @@ from application.tables.table import Table
 
 
 class Property(NamedTuple):
-    """One such value."""
+    """One property."""
 
     name: str
     value: str
@@ -16,9 +16,9 @@ PROPERTIES: Final = Table("ledger_properties", Property, key="name")
 
 SCHEMA_VERSION: Final = "schema_version"
 BOOKMARK_KEY: Final = "bookmark_key"
-"""In hexadecimal. Goes along with a copy, so that bookmarks stay good."""
+"""Name of the bookmark key, in hexadecimal. A copy keeps it, so bookmarks stay valid."""
 
 
 def read_model_property(table: Table[Any]) -> str:
-    """The name under which a read model's fingerprint is kept."""
+    """The property name of a read model's fingerprint."""
     return f"read_model:{table.name}"

@@ -1,4 +1,4 @@
-"""What is kept of a rejected transaction: a row beside the ledger, not made from events."""
+"""Rejected transactions: a table beside the events, not rebuilt from them."""
 
 import json
 from datetime import datetime
@@ -10,28 +10,27 @@ from application.tables.table import Table
 
 
 class RejectionStatus(StrEnum):
-    """Whether a rejection still waits for somebody."""
+    """Status of a rejected transaction: whether a person must still act."""
 
     OPEN = "open"
     RESOLVED = "resolved"
-    """The transaction was recorded later on, under the same `local_id`."""
+    """The transaction was recorded later, under the same `local_id`."""
     DISMISSED = "dismissed"
-    """Somebody decided that it needs nothing more, and said why."""
+    """A person decided that it needs no action, and gave a reason."""
 
 
 class RejectedTransaction(NamedTuple):
-    """A transaction that was not recorded. The same one, rejected again, is the same row."""
+    """A transaction that was not recorded. If it is rejected again, its row is updated."""
 
     rejection_id: UUID
-    """Follows from the transaction's content."""
+    """Derived from the content (rejection_ids.py)."""
     local_id: UUID | None
-    """None where it could not be read."""
+    """None if it could not be read."""
     item_id: UUID | None
     location: str | None
-    """Where the item is, or, where the sender may not know, where the sender belongs."""
+    """The item's location. If the sender may not know it: the first of the sender's locations."""
     element: str
-    """The transaction as JSON, as it was sent; of one that could not be understood, the element,
-    cut where it is long."""
+    """The transaction as JSON, as it was sent. A malformed element is cut if it is long."""
     malformed: bool
     """Whether the element could not be understood."""
     code: str
@@ -43,18 +42,19 @@ class RejectedTransaction(NamedTuple):
     device: str | None
     first_rejected_at: datetime
     rejected_at: datetime
-    """The last time."""
+    """Time of the last rejection."""
     status: str
     closed_at: datetime | None
     closed_by: str | None
     closing_reason: str | None
     """Why it was dismissed."""
     moved_at: datetime | None
-    """When goods moved, where the device's clock was put right: what was sent as `occurredAt` is in
-    the element."""
+    """When the goods moved, if the device's clock was corrected. The element has the `occurredAt`
+    that was sent."""
 
     @property
     def details(self) -> dict[str, Any]:
+        """The rejection's details, by name."""
         found: dict[str, Any] = json.loads(self.detail_object)
         return found
 
@@ -73,4 +73,5 @@ REJECTED: Final = Table(
 )
 
 CLOSING: Final = ("status", "closed_at", "closed_by", "closing_reason")
-"""The columns that closing a rejection writes, and that another rejection leaves as they are."""
+"""Columns that closing a rejection writes. Another rejection of the same
+transaction does not change them."""

@@ -1,6 +1,7 @@
-"""What makes two rejected transactions the same: the ids of their rows follow from it.
+"""Content-derived ids of rejected transactions: the same transaction always has the same row.
 
-Fixed for ever: the same transaction, sent again after an upgrade, must find its row.
+The derivation must never change. After an upgrade, a transaction that is sent again must find its
+row.
 """
 
 import json
@@ -13,22 +14,27 @@ from domain.transaction import Content
 
 
 def rejection_id(local_id: UUID, content: Content) -> UUID:
-    """The same for the same transaction, however often it is sent. Another transaction under the
-    same `local_id` is another one to look at."""
-    said = [content.type, content.quantity, content.occurred_at, content.reference]
-    return _digest(local_id.bytes + content.item_id.bytes + json.dumps(said).encode())
+    """Derives a row's id from the transaction's content, so each retry has the same id.
+
+    Other content under the same `local_id` has another id.
+    """
+    fields = [content.type, content.quantity, content.occurred_at, content.reference]
+    return _digest(local_id.bytes + content.item_id.bytes + json.dumps(fields).encode())
 
 
 def malformed_id(element: object, sender: Actor) -> UUID:
-    """The same for the same element of the same sender. Its age is another one each time."""
-    lasting = element
+    """Derives the id of a malformed element from the element and its sender.
+
+    Ignores `age`, because it differs in each attempt.
+    """
+    stable = element
     if isinstance(element, dict) and "age" in element:
-        lasting = {name: value for name, value in element.items() if name != "age"}
-    return _digest(f"{sender.key_id or sender.name} {as_json(lasting)}".encode())
+        stable = {name: value for name, value in element.items() if name != "age"}
+    return _digest(f"{sender.key_id or sender.name} {as_json(stable)}".encode())
 
 
 def as_json(value: object, **style: Any) -> str:
-    """Whatever an element is, as JSON."""
+    """Encodes any element as JSON. One that is nested too deeply becomes a fixed text."""
     try:
         return json.dumps(value, **style)
     except RecursionError:

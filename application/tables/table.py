@@ -1,7 +1,7 @@
-"""Tables, and the writes that bring them up to date.
+"""Table descriptions, and the writes that tables take.
 
-A table is described once, by the row that its readers get. Each persistence adapter derives its own
-SQL from that description.
+A table is described once, by the type of its rows. Each persistence adapter derives its own SQL
+from that description.
 """
 
 from collections.abc import Sequence
@@ -24,40 +24,42 @@ class Table(Generic[RowT]):
     key: str
     indexes: tuple[tuple[str, ...], ...] = ()
     sparse_indexes: tuple[tuple[str, ...], ...] = ()
-    """Those that leave out the rows that have nothing in the first of the columns."""
+    """Partial indexes: without the rows that have NULL in the first column."""
     is_updated: bool = False
-    """Whether its rows are written again and again, in columns that are in no index."""
+    """Whether its rows are updated often, only in columns without an index."""
 
     @cached_property
     def columns(self) -> dict[str, Any]:
-        """The columns' names with their Python types, optional ones as `type | None`."""
+        """Python types by column name; `T | None` for an optional column."""
         return get_type_hints(self.row)
 
     def shadow(self) -> "Table[RowT]":
-        """The same table under the name that a rebuild fills."""
+        """The shadow table, which a rebuild fills: same columns, other name."""
         return replace(self, name=f"{self.name}_rebuild")
 
     def replaced(self) -> "Table[RowT]":
-        """The same table under the name that it has when another has taken its place."""
+        """The old table after a rebuild has replaced it: same columns, other name."""
         return replace(self, name=f"{self.name}_old")
 
 
 class Insert(NamedTuple):
-    """Rows that are new, as tuples of all columns."""
+    """New rows, as tuples of all columns."""
 
     rows: Sequence[tuple[Any, ...]]
 
 
 class Update(NamedTuple):
-    """New values for some columns of rows that are there; each value tuple ends with the key."""
+    """New values for some columns of existing rows. Each value tuple ends with the key."""
 
     columns: tuple[str, ...]
     values: Sequence[tuple[Any, ...]]
 
 
 class Upsert(NamedTuple):
-    """Rows that are new, or whose key is there already: then all columns but `kept` are written
-    anew. No key stands in it twice."""
+    """Inserts new rows, and overwrites rows with an existing key, except their `kept` columns.
+
+    Each key occurs at most once.
+    """
 
     rows: Sequence[tuple[Any, ...]]
     kept: tuple[str, ...] = ()

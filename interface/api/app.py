@@ -1,4 +1,4 @@
-"""The API's application."""
+"""The FastAPI application."""
 
 import gc
 import signal
@@ -32,7 +32,7 @@ from interface.settings import Settings
 
 
 def create_app(settings: Settings | None = None) -> FastAPI:
-    """The API for a ledger; without settings, for the one that the environment names."""
+    """Creates the API for a ledger. `settings` default to those of the environment."""
     configured = settings or Settings()
 
     @asynccontextmanager
@@ -45,8 +45,8 @@ def create_app(settings: Settings | None = None) -> FastAPI:
             app.state.services = services
             app.state.upgrade = upgrade
             upgrade.start()
-            # What is there by now stays. The collector, which would else go through all of it now
-            # and then, kept the slowest of a hundred requests waiting for twice as long.
+            # Startup objects live until the end, so the garbage collector need not scan them.
+            # Its scans doubled the latency of the slowest request in a hundred.
             gc.freeze()
             yield
 
@@ -63,7 +63,8 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     app.state.readiness = health.Readiness()
     app.state.read_slots = ReadSlots(configured.read_timeout)
     app.state.stream_slots = StreamSlots(configured.max_streams)
-    # The first to be looked at, and not among the included ones, which are looked through twice.
+    # First, because routes match in order. Not by include_router: included routes are searched
+    # twice.
     app.router.routes[:0] = sync.router.routes
     for module in (status, changes, rejections, items, movements, keys, audit, health, docs):
         app.include_router(module.router)
@@ -76,8 +77,10 @@ def create_app(settings: Settings | None = None) -> FastAPI:
 
 @contextmanager
 def _stopped_by_signals(follower: Follower) -> Iterator[None]:
-    """The server ends this block when all requests are answered. Streams and long polls would never
-    be, so they hear of the signal first."""
+    """Stops the follower on SIGINT and SIGTERM, before the server's own handlers run.
+
+    The server waits for all requests to end. Streams and long polls end only with the follower.
+    """
     if threading.current_thread() is not threading.main_thread():
         yield
         return

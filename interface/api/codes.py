@@ -1,7 +1,7 @@
-"""The codes of the contract, as the OpenAPI document names them.
+"""The codes of the contract, as open enumerations of the OpenAPI document.
 
-They are open: a later version may have more. A client must take one that it does not know, and go
-by the other fields of the row or the problem.
+A later version may add codes. A client must accept an unknown code, and use the other fields of the
+row or the problem.
 """
 
 from collections.abc import Mapping
@@ -38,7 +38,7 @@ STATUS: Final[Mapping[type[Rejection], HTTPStatus]] = {
     rejected.AlreadyRecorded: HTTPStatus.CONFLICT,
     rejected.TooManyRejections: HTTPStatus.TOO_MANY_REQUESTS,
 }
-"""What a rejection is answered with outside of a batch."""
+"""The HTTP status of each rejection outside a batch."""
 
 OF_REQUESTS: Final = (
     "BATCH_TOO_LARGE",
@@ -63,13 +63,13 @@ OF_REQUESTS: Final = (
     "UNSUPPORTED_MEDIA_TYPE",
     "UPGRADING",
 )
-"""Why a request was turned away before anybody looked at what it asks for."""
+"""Codes of requests that were refused before their content was processed."""
 
 WARNINGS: Final = ("UNKNOWN_FIELD", "UNREADABLE", "CUT")
 
 
 def _open(*codes: str) -> dict[str, Any]:
-    """An enumeration that may grow, as JSON Schema can say it."""
+    """Returns the JSON Schema of an open enumeration: known codes, or any other string."""
     return {"anyOf": [{"type": "string", "enum": sorted(set(codes))}, {"type": "string"}]}
 
 
@@ -80,7 +80,7 @@ OPEN_ENUMERATIONS: Final = {
     "ProblemCode": _open(*_REJECTION_CODES, *OF_REQUESTS),
     "WarningCode": _open(*WARNINGS),
 }
-"""By their names in the document."""
+"""Schemas of the open enumerations, by name."""
 
 RejectionCode = Annotated[str, WithJsonSchema(OPEN_ENUMERATIONS["RejectionCode"])]
 ProblemCode = Annotated[str, WithJsonSchema(OPEN_ENUMERATIONS["ProblemCode"])]

@@ -1,6 +1,6 @@
-"""What endpoints ask for in their signatures.
+"""Dependencies for the signatures of endpoints.
 
-These are coroutines because they do not block: a plain function would cost a trip to a thread each.
+They are coroutines, because they do not block. FastAPI would run plain functions in a thread.
 """
 
 from collections.abc import Callable
@@ -9,7 +9,7 @@ from typing import Annotated, Any
 from fastapi import Depends, Request
 
 from application.access.audit import AuditTrail, Origin
-from application.access.keys import KeyService
+from application.access.key_management import KeyService
 from application.access.principal import Principal
 from application.access.roles import Permission
 from application.following.follower import Follower
@@ -33,21 +33,21 @@ _Services = Annotated[Services, Depends(_services)]
 
 
 def _service(get: Callable[[Services], Any]) -> Any:
-    """One of the services."""
+    """Declares a dependency on one of the services."""
 
-    async def found(services: _Services) -> Any:
+    async def provide(services: _Services) -> Any:
         return get(services)
 
-    return Depends(found)
+    return Depends(provide)
 
 
 def _reading_service(get: Callable[[Services], Any]) -> Any:
-    """One that reads from the database, in the request's share."""
+    """Declares a dependency on a service that reads the database, in a read slot."""
 
-    async def found(services: _Services, _: Reading) -> Any:
+    async def provide(services: _Services, _: Reading) -> Any:
         return get(services)
 
-    return Depends(found)
+    return Depends(provide)
 
 
 async def _stream_slots(request: Request) -> StreamSlots:
@@ -56,7 +56,7 @@ async def _stream_slots(request: Request) -> StreamSlots:
 
 
 def origin_of(request: Request) -> Origin:
-    """Where the request came from, for the audit trail."""
+    """Returns the origin of a request, for the audit trail."""
     principal: Principal = request.state.principal
     address = request.client.host if request.client else None
     return Origin(principal.actor, address, request.state.request_id)
@@ -67,7 +67,10 @@ async def _origin(request: Request) -> Origin:
 
 
 class Needs:
-    """What a route declares that its caller must be allowed to do; gives it the caller."""
+    """The permission check of a route, as a dependency that returns the caller.
+
+    Raises Forbidden: the caller lacks the permission.
+    """
 
     def __init__(self, permission: Permission) -> None:
         self.permission = permission
@@ -79,7 +82,7 @@ class Needs:
 
 
 def needs(permission: Permission) -> Any:
-    """The declaration of a router whose endpoints don't ask who the caller is."""
+    """Declares a permission, for routers whose endpoints do not use the caller."""
     return Depends(Needs(permission))
 
 

@@ -1,7 +1,7 @@
-"""uvicorn's HTTP protocol, with bounds on what a connection costs before its sender is known.
+"""uvicorn's HTTP protocol, with limits on the cost of unauthenticated connections.
 
-uvicorn's own keeps all bytes of a request's head, however long; waits for ever for the first
-request; and turns everybody away, health checks too, as long as enough connections are open.
+uvicorn's own protocol has no limit on the size of a request head. It waits for the first request
+without a timeout. At its connection limit, it refuses every request, health checks included.
 """
 
 import asyncio
@@ -13,34 +13,34 @@ from typing import Any, Final
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 MAX_HEAD_BYTES: Final = 32_768
-"""In the request line and all headers, or trailers; a bearer token may have 16,384 of them."""
+"""Bytes of the request line and all headers, or of the trailers. A bearer token may take 16,384."""
 
 MAX_HEADERS: Final = 100
 
 MAX_PIPELINED_REQUESTS: Final = 8
-"""Requests that wait behind the one at work. A browser sends none, a proxy few."""
+"""Pipelined requests that wait for the current one. A browser sends none, a proxy few."""
 
 RESERVED_CONNECTIONS: Final = 32
-"""Beyond the limit, for health checks while all others are at work."""
+"""Connections beyond the limit, for health checks while all other connections are busy."""
 
 MAX_UNREAD_SECONDS: Final = 30.0
-"""How long a client may read nothing of its answer. One that reads slowly is left alone."""
+"""Seconds that a client may read nothing of its answer. A slow reader is not cut off."""
 
 
 class BoundedHttpProtocol(HttpToolsProtocol):
-    """One connection.
+    """One HTTP connection, with a bounded request head.
 
-    A request's head is bounded in bytes, and in time by `timeout_keep_alive`. Beyond
-    `limit_concurrency` connections, a new one takes the place of the one that was idle longest.
+    The head is bounded in bytes, and in time by `timeout_keep_alive`. Beyond `limit_concurrency`
+    connections, a new connection evicts the one that was idle longest.
     """
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
         super().__init__(*arguments, **options)
         self._max_connections = self.limit_concurrency
-        self.limit_concurrency = None  # It would turn away whoever comes, health checks too.
+        self.limit_concurrency = None  # uvicorn would refuse every request, health checks too.
         self.idle_since = monotonic()
-        """Or when the request at work began."""
-        self._head_deadline: asyncio.TimerHandle | None = None
+        """Monotonic seconds at the last start (connection or request) or end of an answer."""
+        self._head_timer: asyncio.TimerHandle | None = None
         self._unparsed_bytes = 0
         self._head_bytes = 0
         self._is_refused = False
@@ -48,12 +48,12 @@ class BoundedHttpProtocol(HttpToolsProtocol):
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
-        self._limit_head()
+        self._start_head_timer()
         if self._max_connections is not None and len(self.connections) > self._max_connections:
-            self._make_room(self._max_connections)
+            self._evict_connection(self._max_connections)
 
     def connection_lost(self, exc: Exception | None) -> None:
-        self._unlimit_head()
+        self._stop_head_timer()
         self._cancel_abort()
         super().connection_lost(exc)
 
@@ -61,7 +61,7 @@ class BoundedHttpProtocol(HttpToolsProtocol):
         if self.transport.is_closing():
             return
         if self.is_idle:
-            self._limit_head()
+            self._start_head_timer()
         self._unparsed_bytes += len(data)
         super().data_received(data)
         if self._unparsed_bytes > MAX_HEAD_BYTES:
@@ -72,12 +72,12 @@ class BoundedHttpProtocol(HttpToolsProtocol):
         self._unparsed_bytes = self._head_bytes = 0
 
     def on_url(self, url: bytes) -> None:
-        if self._is_within_bounds(len(url)):
+        if self._head_fits(len(url)):
             super().on_url(url)
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        """Trailers come here too."""
-        if self._is_within_bounds(len(name) + len(value)) and len(self.headers) < MAX_HEADERS:
+        """Counts a header, or a trailer: the parser reports both here."""
+        if self._head_fits(len(name) + len(value)) and len(self.headers) < MAX_HEADERS:
             super().on_header(name, value)
         else:
             self._refuse_head()
@@ -86,9 +86,11 @@ class BoundedHttpProtocol(HttpToolsProtocol):
         if self._is_refused:
             return
         self._unparsed_bytes = 0
-        self._unlimit_head()
+        self._stop_head_timer()
         if len(self.pipeline) >= MAX_PIPELINED_REQUESTS:
-            self._refuse(HTTPStatus.TOO_MANY_REQUESTS, "RATE_LIMITED", "too many requests at once")
+            self._refuse(
+                HTTPStatus.TOO_MANY_REQUESTS, "RATE_LIMITED", "too many pipelined requests"
+            )
             return
         self.idle_since = monotonic()
         super().on_headers_complete()
@@ -110,15 +112,15 @@ class BoundedHttpProtocol(HttpToolsProtocol):
             self._abort_later()
 
     def send_400_response(self, msg: str) -> None:  # noqa: ARG002 -- the library's signature
-        self._refuse(HTTPStatus.BAD_REQUEST, "MALFORMED_REQUEST", "this is not HTTP")
+        self._refuse(HTTPStatus.BAD_REQUEST, "MALFORMED_REQUEST", "the request is not valid HTTP")
 
     def timeout_keep_alive_handler(self) -> None:
-        """Also for a client that does not read what it was answered."""
+        """Also aborts later if the client does not read its answer."""
         super().timeout_keep_alive_handler()
         self._abort_later()
 
     def pause_writing(self) -> None:
-        """More is answered than the client has read."""
+        """Starts the abort timer: the client reads more slowly than the server answers."""
         super().pause_writing()
         self._abort_later()
 
@@ -129,30 +131,30 @@ class BoundedHttpProtocol(HttpToolsProtocol):
 
     @property
     def is_idle(self) -> bool:
-        """Whether no request is at work: none has come yet, or the last one is answered."""
+        """Whether no request is in progress: none has come yet, or the last one is answered."""
         return self.cycle is None or self.cycle.response_complete
 
-    def _is_within_bounds(self, size: int) -> bool:
+    def _head_fits(self, size: int) -> bool:
         self._head_bytes += size
         if self._head_bytes > MAX_HEAD_BYTES:
             self._refuse_head()
         return not self._is_refused
 
-    def _limit_head(self) -> None:
-        if self._head_deadline is None:
-            self._head_deadline = self.loop.call_later(self.timeout_keep_alive, self._end_waiting)
+    def _start_head_timer(self) -> None:
+        if self._head_timer is None:
+            self._head_timer = self.loop.call_later(self.timeout_keep_alive, self._close_late_head)
 
-    def _unlimit_head(self) -> None:
-        if self._head_deadline is not None:
-            self._head_deadline.cancel()
-            self._head_deadline = None
+    def _stop_head_timer(self) -> None:
+        if self._head_timer is not None:
+            self._head_timer.cancel()
+            self._head_timer = None
 
-    def _end_waiting(self) -> None:
+    def _close_late_head(self) -> None:
         self.transport.close()
         self._abort_later()
 
     def _abort_later(self) -> None:
-        """Unless the client reads."""
+        """Aborts the connection after MAX_UNREAD_SECONDS, unless the client reads."""
         if self._abort_timer is None:
             unread = self.transport.get_write_buffer_size()
             self._abort_timer = self.loop.call_later(
@@ -172,16 +174,16 @@ class BoundedHttpProtocol(HttpToolsProtocol):
             self._abort_timer = None
 
     def abort(self) -> None:
-        """Whatever is still to be sent."""
+        """Closes the connection at once and discards unsent data."""
         if self.cycle is not None:
-            self.cycle.disconnected = True  # What it answers from here on goes nowhere.
+            self.cycle.disconnected = True  # The application must not send any more.
         self.transport.abort()
 
-    def _make_room(self, limit: int) -> None:
+    def _evict_connection(self, limit: int) -> None:
         others = [
             one for one in self.connections if isinstance(one, type(self)) and one is not self
         ]
-        # Silence costs the silent; where nobody is silent, it costs who sends or reads slowly.
+        # Evict an idle connection; if there is none, a slow sender or a slow reader.
         idle = [one for one in others if one.is_idle]
         evictable = idle or [one for one in others if one.cycle.more_body or one.flow.write_paused]
         if evictable:
@@ -193,11 +195,12 @@ class BoundedHttpProtocol(HttpToolsProtocol):
         self._refuse(
             HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE,
             "HEADERS_TOO_LARGE",
-            f"a request may have {MAX_HEAD_BYTES} bytes and {MAX_HEADERS} headers before its body",
+            f"the request line and headers may have at most {MAX_HEAD_BYTES} bytes and "
+            f"{MAX_HEADERS} headers",
         )
 
     def _refuse(self, status: HTTPStatus, code: str, detail: str) -> None:
-        """Answers with a problem and ends the connection, unless an answer is on its way."""
+        """Closes the connection, with a problem as the answer if no other answer is in progress."""
         if self._is_refused:
             return
         self._is_refused = True
@@ -208,7 +211,7 @@ class BoundedHttpProtocol(HttpToolsProtocol):
 
 
 def _problem(status: HTTPStatus, code: str, detail: str) -> bytes:
-    """As interface/api/problems.py has them; there is no application yet to make it."""
+    """Serialises a problem like interface/api/problems.py. No application is involved yet."""
     body = json.dumps(
         {
             "type": "about:blank",

@@ -1,12 +1,12 @@
-"""Credentials that somebody put where they do not belong, such as a path, stay out of the log."""
+"""Masking of credentials in logged texts, in case one was sent in the path by mistake."""
 
 import re
 from typing import Final
 
 _CREDENTIAL: Final = re.compile(r"slk_[0-9A-Za-z_]*|eyJ[\w-]{8,}(\.[\w-]*){0,2}", re.ASCII)
-"""API keys, whole or in part, and JSON web tokens."""
+"""Complete or partial API keys, and JSON Web Tokens (RFC 7519)."""
 
 
 def masked(text: str) -> str:
-    """The text without what may be a credential."""
+    """Replaces anything that may be a credential with `***`."""
     return _CREDENTIAL.sub("***", text)

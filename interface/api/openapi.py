@@ -1,4 +1,4 @@
-"""The OpenAPI document, with what endpoints read and answer by themselves."""
+"""The OpenAPI document, including models that endpoints read and write without FastAPI."""
 
 import re
 from collections.abc import Callable, Iterator, Mapping
@@ -19,42 +19,50 @@ from interface.api.problems import Problem, documented
 from interface.api.schemas.base import SCHEMA_REFERENCE, Wire
 from interface.api.schemas.sync import SyncRequest
 
-_AT_THE_DOOR = (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN, HTTPStatus.TOO_MANY_REQUESTS)
-_WITH_A_BODY = (
+_AUTHENTICATION_STATUSES = (
+    HTTPStatus.UNAUTHORIZED,
+    HTTPStatus.FORBIDDEN,
+    HTTPStatus.TOO_MANY_REQUESTS,
+)
+_BODY_STATUSES = (
     HTTPStatus.REQUEST_TIMEOUT,
     HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
     HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
     HTTPStatus.UNPROCESSABLE_ENTITY,
 )
 
-_NOT_TOLD: Final = frozenset({"default", "title"})
+_REMOVED_KEYWORDS: Final = frozenset({"default", "title"})
 
 _PARAMETER: Final = re.compile(r"\{(\w+)\}")
 
 DESCRIPTION = """
-An inventory ledger for devices that lose the network. Send what a device recorded offline to
-`POST /sync/transactions`, as often as it takes: each transaction is recorded exactly once, under
-the `localId` that the device made for it, which is its idempotency key: sending is idempotent.
+An inventory ledger for devices that lose the network. Send the transactions that a device recorded
+offline to `POST /sync/transactions`. Repeat the request until it succeeds: each transaction is
+recorded exactly once. Its `localId`, made by the device, is its idempotency key.
 
-Quantities are numbers: whole ones by now, decimals some day. Codes are open: there may be more some
-day, and a client goes by the other fields of what it does not know. The same holds for fields.
+Quantities are numbers: whole numbers today, perhaps decimals later. Codes are open: later versions
+may add more. If a client does not know a code, it uses the other fields. Later versions may also
+add fields. A client ignores a field that it does not know.
 
-What a GET answers has an `ETag`. Who asks again with it in `If-None-Match` is answered 304, without
-a body, where nothing has changed.
+A GET answer has an `ETag`. If the client sends it in `If-None-Match`, and nothing has changed, the
+answer is 304 without a body.
 
-Field names are camelCase; snake_case is understood as well. Errors are
-`application/problem+json` with a stable `code`.
+Field names are camelCase; snake_case is accepted as well. Errors are `application/problem+json`
+(RFC 9457) with a stable `code`.
 """
 
 
 def operation_id(route: APIRoute) -> str:
-    """What generated clients call the operation: the endpoint's name."""
+    """Returns the operation id, which generated clients use: the endpoint's name in camelCase."""
     return to_camel(route.name)
 
 
 def install(app: FastAPI) -> None:
-    """Makes the app's document name the models that FastAPI does not see, and keeps it to what
-    generators of clients understand."""
+    """Replaces the app's OpenAPI document.
+
+    Adds the models that FastAPI does not see, and uses only features that client generators
+    understand.
+    """
 
     def openapi() -> dict[str, Any]:
         if app.openapi_schema is None:
@@ -86,14 +94,14 @@ def _document(app: FastAPI) -> dict[str, Any]:
     for model in _models(Wire):
         extra = model.model_config.get("json_schema_extra")
         if isinstance(extra, dict) and model.__name__ in schemas:
-            schemas[model.__name__] |= extra  # FastAPI leaves nulls out of examples.
-    named = {name: _plain(schema) for name, schema in schemas.items()} | OPEN_ENUMERATIONS
+            schemas[model.__name__] |= extra  # FastAPI drops nulls from examples.
+    named = {name: _simplified(schema) for name, schema in schemas.items()} | OPEN_ENUMERATIONS
     document["components"]["schemas"] = dict(sorted(named.items()))
     document["paths"] = {
-        _PARAMETER.sub(_camel, path): _plain_operations(operations)
+        _PARAMETER.sub(_camel_placeholder, path): _simplified_operations(operations)
         for path, operations in document["paths"].items()
     }
-    _document_access(document)
+    _add_security(document)
     return document
 
 
@@ -103,62 +111,66 @@ def _models(root: type[BaseModel]) -> Iterator[type[BaseModel]]:
         yield from _models(model)
 
 
-def _plain_operations(operations: dict[str, Any]) -> dict[str, Any]:
+def _simplified_operations(operations: dict[str, Any]) -> dict[str, Any]:
     for operation in operations.values():
         for parameter in operation.get("parameters", ()):
-            parameter["schema"] = _plain_parameter(parameter["schema"])
+            parameter["schema"] = _simplified_parameter(parameter["schema"])
             if parameter["in"] == "path":
                 parameter["name"] = to_camel(parameter["name"])
         for response in operation["responses"].values():
-            # An `itemSchema` is a word of OpenAPI 3.2.
+            # `itemSchema` exists only from OpenAPI 3.2.
             if "text/event-stream" in response.get("content", {}):
                 response["content"] = {"text/event-stream": {"schema": {"type": "string"}}}
     return operations
 
 
-def _plain_parameter(schema: dict[str, Any]) -> dict[str, Any]:
-    """A default that is one is worth telling here. No query has a null."""
-    plain: dict[str, Any] = _plain(schema)
-    some = [one for one in plain.pop("anyOf", ()) if one != {"type": "null"}]
-    plain |= some[0] if len(some) == 1 else {"anyOf": some} if some else {}
-    return plain | ({"default": schema["default"]} if schema.get("default") is not None else {})
+def _simplified_parameter(schema: dict[str, Any]) -> dict[str, Any]:
+    """Simplifies a parameter schema: keeps its default, and drops null, which no query can have."""
+    simplified: dict[str, Any] = _simplified(schema)
+    variants = [one for one in simplified.pop("anyOf", ()) if one != {"type": "null"}]
+    simplified |= variants[0] if len(variants) == 1 else {"anyOf": variants} if variants else {}
+    return simplified | (
+        {"default": schema["default"]} if schema.get("default") is not None else {}
+    )
 
 
-def _plain(schema: Any) -> Any:
-    """Without the defaults of what may be left out, for which generators make it a field that must
-    be there; and without titles, which repeat its name."""
+def _simplified(schema: Any) -> Any:
+    """Removes defaults and titles from a schema.
+
+    Generators turn a field with a default into a required field. Titles only repeat the name.
+    """
     match schema:
         case list():
-            return [_plain(one) for one in schema]
+            return [_simplified(one) for one in schema]
         case dict():
             for name, enumeration in OPEN_ENUMERATIONS.items():
                 if schema.get("anyOf") == enumeration["anyOf"]:
                     return {"$ref": SCHEMA_REFERENCE.format(model=name)}
             return {
-                name: _PLAINLY.get(name, _plain)(value)
+                name: _SIMPLIFY_BY_KEYWORD.get(name, _simplified)(value)
                 for name, value in schema.items()
-                if name not in _NOT_TOLD
+                if name not in _REMOVED_KEYWORDS
             }
     return schema
 
 
-def _plain_properties(properties: dict[str, Any]) -> dict[str, Any]:
-    """Their names may be those of words of a schema."""
-    return {name: _plain(schema) for name, schema in properties.items()}
+def _simplified_properties(properties: dict[str, Any]) -> dict[str, Any]:
+    """Simplifies the schemas of properties. Their names may equal JSON Schema keywords."""
+    return {name: _simplified(schema) for name, schema in properties.items()}
 
 
-_PLAINLY: Final[Mapping[str, Callable[[Any], Any]]] = {
-    "properties": _plain_properties,
+_SIMPLIFY_BY_KEYWORD: Final[Mapping[str, Callable[[Any], Any]]] = {
+    "properties": _simplified_properties,
     "examples": lambda examples: examples,
 }
 
 
-def _camel(parameter: re.Match[str]) -> str:
+def _camel_placeholder(parameter: re.Match[str]) -> str:
     return f"{{{to_camel(parameter[1])}}}"
 
 
-def _document_access(document: dict[str, Any]) -> None:
-    """What holds for every operation behind the door, and need not be said at each."""
+def _add_security(document: dict[str, Any]) -> None:
+    """Adds the security scheme and the common problems to all operations that need a credential."""
     document["components"]["securitySchemes"] = {
         "bearer": {
             "type": "http",
@@ -171,7 +183,10 @@ def _document_access(document: dict[str, Any]) -> None:
             continue
         for operation in operations.values():
             operation["security"] = [{"bearer": []}]
-            common = (*_AT_THE_DOOR, *(_WITH_A_BODY if "requestBody" in operation else ()))
+            common = (
+                *_AUTHENTICATION_STATUSES,
+                *(_BODY_STATUSES if "requestBody" in operation else ()),
+            )
             for status, response in documented(*common).items():
                 operation["responses"].setdefault(str(status), response)
             operation["responses"] = dict(sorted(operation["responses"].items()))

@@ -1,4 +1,4 @@
-"""Errors as problems (RFC 9457): one table says which status a rejection has."""
+"""Problem details for errors (RFC 9457). The table STATUS gives the status of each rejection."""
 
 import logging
 from collections.abc import Mapping
@@ -17,9 +17,9 @@ from starlette.types import Receive, Scope, Send
 
 from application.access.errors import Unauthenticated
 from application.access.tokens import REFETCH_SECONDS, IdentityProviderUnavailable
-from application.clock import ClockStepped
 from application.persistence.errors import ReadCancelled, StoreUnavailable
 from application.recording.group_commit import Overloaded
+from application.server_clock import ClockStepped
 from domain import errors as rejections
 from domain.errors import Detail, Rejection
 from interface.api.codes import STATUS, ProblemCode
@@ -31,49 +31,49 @@ _LOG = logging.getLogger("stockledger")
 
 
 class _Unavailable(NamedTuple):
-    """How an error is answered that passes by itself: with 503."""
+    """The answer to a temporary error, with status 503."""
 
     code: str
     message: str | None
-    """None for the error's own."""
+    """None for the message of the error itself."""
     retry_after: int
     """Seconds."""
     log_level: int | None
-    """None where it is not logged."""
+    """None if the error is not logged."""
 
 
 UNAVAILABLE: Final[Mapping[type[Exception], _Unavailable]] = {
     StoreUnavailable: _Unavailable(
         "STORE_UNAVAILABLE",
-        "the database can't be reached now: send this again, what is recorded stays recorded once",
+        "the database is unreachable: send this again, each transaction is recorded only once",
         retry_after=RETRY_AFTER_SECONDS,
         log_level=logging.WARNING,
     ),
     ReadCancelled: _Unavailable(
         "READ_TIMED_OUT",
-        "this takes too long to read: ask for less, by a filter or a shorter time",
+        "the read took too long: ask for less, with a filter or a shorter period",
         retry_after=5,
         log_level=None,
     ),
     ClockStepped: _Unavailable("CLOCK_STEPPED", None, retry_after=60, log_level=logging.ERROR),
     Overloaded: _Unavailable(
         "OVERLOADED",
-        "too much is waiting to be recorded: send this again, nothing of it was recorded",
+        "too many transactions wait for a commit: this request was not recorded, send it again",
         retry_after=RETRY_AFTER_SECONDS,
         log_level=None,
     ),
     IdentityProviderUnavailable: _Unavailable(
         "IDENTITY_PROVIDER_UNAVAILABLE",
-        "the identity provider's keys can't be had now, so tokens can't be checked",
+        "the keys of the identity provider are unreachable, so tokens cannot be checked",
         retry_after=REFETCH_SECONDS,
         log_level=None,
     ),
 }
-"""Errors of the server that are answered with 503 and Retry-After."""
+"""Temporary errors, answered with 503 and Retry-After."""
 
 
 class Problem(BaseModel):
-    """An error. `code` is for programs and stable; `title` and `detail` are for people."""
+    """An error (RFC 9457). Programs use the stable `code`; `title` and `detail` are for people."""
 
     model_config = ConfigDict(
         json_schema_extra={
@@ -101,7 +101,7 @@ class Problem(BaseModel):
 
 
 class RequestProblem(Exception):
-    """A request that is turned away before anybody looks at what it asks for."""
+    """A request refused before its content is processed."""
 
     def __init__(
         self,
@@ -112,7 +112,7 @@ class RequestProblem(Exception):
         retry_after: int | None = None,
         **details: Detail,
     ) -> None:
-        """`retry_after`: seconds after which the same request may succeed."""
+        """`retry_after`: seconds after which the same request may succeed, or None."""
         super().__init__(message)
         self.status = status
         self.code = code
@@ -121,14 +121,14 @@ class RequestProblem(Exception):
 
 
 def malformed_body(message: str, **details: Detail) -> RequestProblem:
-    """The body can't be read at all."""
+    """Returns the problem of an unreadable body."""
     return RequestProblem(
         HTTPStatus.UNPROCESSABLE_ENTITY, "MALFORMED_BODY", message, retry_after=None, **details
     )
 
 
 class ProblemResponse(JSONResponse):
-    """A problem on the wire, whose code the request's log entry takes up."""
+    """The response with a problem. Its code becomes the outcome in the access log."""
 
     media_type = "application/problem+json"
 
@@ -142,13 +142,15 @@ class ProblemResponse(JSONResponse):
 
 
 def wire_details(details: Mapping[str, Detail]) -> dict[str, Detail]:
-    """The details of a rejection in the words of the API."""
+    """Converts the names of a rejection's details to camelCase."""
     return {to_camel(name): value for name, value in details.items()}
 
 
 def install(app: FastAPI) -> None:
-    """Makes every error of an endpoint a problem. What no handler knows passes on to the
-    middleware that holds the request."""
+    """Registers the handlers that answer errors of endpoints with problems.
+
+    Other errors pass on to RequestLogMiddleware.
+    """
     known = (
         Rejection,
         RequestProblem,
@@ -162,7 +164,7 @@ def install(app: FastAPI) -> None:
 
 
 def documented(*statuses: HTTPStatus) -> dict[int | str, dict[str, Any]]:
-    """The problems that an endpoint may answer with, for the OpenAPI document."""
+    """Describes the problems of an endpoint for the OpenAPI document. 503 is always included."""
     content = {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}}
     return {
         status.value: {"description": status.phrase, "content": content}
@@ -172,9 +174,13 @@ def documented(*statuses: HTTPStatus) -> dict[int | str, dict[str, Any]]:
 
 @singledispatch
 def answer_to(error: Exception) -> ProblemResponse:
-    """The problem that an error is to the client."""
+    """Converts an error to the problem for the client. Logs an unexpected error."""
     _LOG.error("a request failed", exc_info=error)
-    return _problem(HTTPStatus.INTERNAL_SERVER_ERROR, "INTERNAL_ERROR", "the server has a fault")
+    return _problem(
+        HTTPStatus.INTERNAL_SERVER_ERROR,
+        "INTERNAL_ERROR",
+        "internal error: the log of the server has the details",
+    )
 
 
 @answer_to.register
@@ -190,7 +196,7 @@ def _rejection(error: Rejection) -> ProblemResponse:
 
 @answer_to.register
 def _unauthenticated(error: Unauthenticated) -> ProblemResponse:
-    # RFC 6750, section 3: who showed no credential is not told of an error.
+    # RFC 6750, section 3: no error code if the request has no credential.
     challenge = "Bearer" if error.reason == "missing" else 'Bearer error="invalid_token"'
     return _problem(
         HTTPStatus.UNAUTHORIZED,
@@ -211,7 +217,7 @@ def _request_problem(error: RequestProblem) -> ProblemResponse:
 def _validation_error(error: RequestValidationError) -> ProblemResponse:
     first = error.errors()[0]
     if first["type"] == "json_invalid":
-        return answer_to(_malformed_at(str(error.body), first["loc"][-1], first["ctx"]["error"]))
+        return answer_to(_json_error_at(str(error.body), first["loc"][-1], first["ctx"]["error"]))
     return answer_to(invalid(first))
 
 
@@ -221,7 +227,7 @@ def _unreadable_event(error: MapperDeserialisationError) -> ProblemResponse:
     return _problem(
         HTTPStatus.CONFLICT,
         rejections.LedgerDamaged.code,
-        "an event can't be read that this depends on: the ledger must be repaired first",
+        "a stored event that this depends on is unreadable: the ledger must be repaired first",
     )
 
 
@@ -245,14 +251,14 @@ def _unavailable(error: Exception) -> ProblemResponse:
 
 @answer_to.register
 def _http_exception(error: HTTPException) -> ProblemResponse:
-    if error.status_code == HTTPStatus.BAD_REQUEST:  # FastAPI's word for what json can't read.
-        reason = "it holds bytes that are no text, or is nested too deeply"
+    if error.status_code == HTTPStatus.BAD_REQUEST:  # FastAPI's answer if json fails.
+        reason = "it has bytes that are not text, or is nested too deeply"
         return answer_to(malformed_body(f"the body is not JSON: {reason}"))
     status = HTTPStatus(error.status_code)
     return _problem(status, status.name, str(error.detail), headers=error.headers)
 
 
-def _malformed_at(body: str, place: int, reason: str) -> RequestProblem:
+def _json_error_at(body: str, place: int, reason: str) -> RequestProblem:
     line = body.count("\n", 0, place) + 1
     column = place - body.rfind("\n", 0, place)
     return malformed_body(
@@ -280,5 +286,5 @@ def _problem(
         retryable=retry_after is not None,
         details=dict(details or {}),
     )
-    waiting = {"Retry-After": str(retry_after)} if retry_after is not None else {}
-    return ProblemResponse(problem, {**(headers or {}), **waiting})
+    retry_header = {"Retry-After": str(retry_after)} if retry_after is not None else {}
+    return ProblemResponse(problem, {**(headers or {}), **retry_header})

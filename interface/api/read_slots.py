@@ -1,7 +1,7 @@
-"""A share of the server for reads: few threads, few of them for one caller, and a time limit.
+"""Read slots: reads get few threads, few per caller, and a time limit.
 
-Writers, health and authentication keep the other threads, and the interpreter's lock most of the
-time, whatever is read.
+The other threads stay free for writers, health checks and authentication. These also keep most of
+the time of the interpreter's lock.
 """
 
 import asyncio
@@ -18,12 +18,12 @@ from application.persistence.cancellation import Cancellation, cancelled_by
 from interface.api.problems import RequestProblem
 
 MAX_CONCURRENT_READS: Final = 4
-"""More would not be faster: they share the interpreter's lock with each other and the writer."""
+"""More would not be faster: all reads and the writer share the interpreter's lock."""
 
 MAX_CONCURRENT_READS_PER_CALLER: Final = 2
 
 MAX_WAITING_READS_PER_CALLER: Final = 50
-"""Reads of one caller that wait for their turn."""
+"""Reads of one caller, running or waiting."""
 
 RETRY_AFTER_SECONDS: Final = 5
 
@@ -31,25 +31,30 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 
-class _Caller:
+class _CallerReads:
     def __init__(self) -> None:
         self.turns = asyncio.Semaphore(MAX_CONCURRENT_READS_PER_CALLER)
         self.requests = 0
-        """At work, or waiting."""
+        """Running or waiting requests."""
 
 
 class ReadSlots:
-    """Who reads, and who waits for it. A read that takes longer than `timeout_seconds`, its wait
-    included, is ended, as is one whose client has hung up."""
+    """The queue for read slots.
+
+    A read is cancelled after `timeout_seconds`, including its wait, or when its client disconnects.
+    """
 
     def __init__(self, timeout_seconds: float) -> None:
         self._timeout_seconds = timeout_seconds
         self._turns = asyncio.Semaphore(MAX_CONCURRENT_READS)
-        self._callers: dict[str, _Caller] = {}
+        self._callers: dict[str, _CallerReads] = {}
 
     @asynccontextmanager
     async def taken_for(self, request: Request) -> AsyncIterator[None]:
-        """In the block, reads of the database are the request's. Raises RequestProblem."""
+        """Takes a slot for a request. Database reads in the block are cancelled with the request.
+
+        Raises RequestProblem: the caller has too many reads, or no slot was free in time.
+        """
         loop = asyncio.get_running_loop()
         deadline = loop.time() + self._timeout_seconds
         principal: Principal = request.state.principal
@@ -60,23 +65,23 @@ class ReadSlots:
                 loop.run_in_executor(None, cancellation.cancel)
 
             timer = loop.call_at(deadline, cancel)
-            gone = asyncio.create_task(hung_up(request))
-            gone.add_done_callback(lambda task: None if task.cancelled() else cancel())
+            disconnected = asyncio.create_task(hung_up(request))
+            disconnected.add_done_callback(lambda task: None if task.cancelled() else cancel())
             try:
                 with cancelled_by(cancellation):
                     yield
             finally:
                 timer.cancel()
-                gone.cancel()
+                disconnected.cancel()
 
     @asynccontextmanager
-    async def _turn_of(self, who: str, deadline: float) -> AsyncIterator[None]:
-        caller = self._callers.setdefault(who, _Caller())
+    async def _turn_of(self, key: str, deadline: float) -> AsyncIterator[None]:
+        caller = self._callers.setdefault(key, _CallerReads())
         if caller.requests >= MAX_WAITING_READS_PER_CALLER:
             raise RequestProblem(
                 HTTPStatus.TOO_MANY_REQUESTS,
                 "RATE_LIMITED",
-                f"{MAX_WAITING_READS_PER_CALLER} reads of yours wait already",
+                f"you already have {MAX_WAITING_READS_PER_CALLER} reads running or waiting",
                 retry_after=RETRY_AFTER_SECONDS,
             )
         caller.requests += 1
@@ -86,7 +91,7 @@ class ReadSlots:
         finally:
             caller.requests -= 1
             if not caller.requests:
-                self._callers.pop(who, None)
+                self._callers.pop(key, None)
 
 
 @asynccontextmanager
@@ -98,7 +103,7 @@ async def _acquired(turns: asyncio.Semaphore, deadline: float) -> AsyncIterator[
         raise RequestProblem(
             HTTPStatus.SERVICE_UNAVAILABLE,
             "READ_TIMED_OUT",
-            "too much is read at once: send this again later",
+            "too many reads at once: send this again later",
             retry_after=RETRY_AFTER_SECONDS,
         ) from error
     try:
@@ -108,7 +113,7 @@ async def _acquired(turns: asyncio.Semaphore, deadline: float) -> AsyncIterator[
 
 
 async def hung_up(request: Request) -> None:
-    """Returns when the client has hung up."""
+    """Waits until the client disconnects."""
     while (await request.receive())["type"] != "http.disconnect":
         pass
 
@@ -120,13 +125,16 @@ async def _reading(request: Request) -> AsyncIterator[None]:
 
 
 Reading = Annotated[None, Depends(_reading, scope="function")]
-"""Declares that an endpoint reads from the database, in its share."""
+"""Declares that an endpoint reads the database, in a read slot."""
 
 
 async def read_in_slot(
     request: Request, read: Callable[P, T], *args: P.args, **kwargs: P.kwargs
 ) -> T:
-    """Reads in a thread, in the request's share. Raises RequestProblem."""
+    """Calls `read` in a thread, in a read slot of the request.
+
+    Raises RequestProblem: the caller has too many reads, or no slot was free in time.
+    """
     slots: ReadSlots = request.app.state.read_slots
     async with slots.taken_for(request):
         return await run_in_threadpool(read, *args, **kwargs)

@@ -1,4 +1,4 @@
-"""Writes that were refused for want of permission leave a mark in the audit trail."""
+"""Audit of refused writes: a missing permission is recorded in the audit trail."""
 
 from typing import Final
 
@@ -11,17 +11,17 @@ from interface.api.masking import masked
 from interface.api.problems import answer_to
 from interface.composition import Services
 
-_READING: Final = frozenset({"GET", "HEAD", "OPTIONS"})
+_SAFE_METHODS: Final = frozenset({"GET", "HEAD", "OPTIONS"})
 
 
 def install(app: FastAPI) -> None:
-    """Makes the app's own refusals leave their mark."""
+    """Registers the handler that records refused writes."""
     for refusal in (Forbidden, ItemElsewhere):
-        app.add_exception_handler(refusal, _refused)
+        app.add_exception_handler(refusal, _answer_refusal)
 
 
-def _refused(request: Request, error: Exception) -> Response:
-    if request.method not in _READING:
+def _answer_refusal(request: Request, error: Exception) -> Response:
+    if request.method not in _SAFE_METHODS:
         services: Services = request.app.state.services
         detail = f"{request.method} {masked(request.url.path)[:200]}: {error}"
         services.audit.record(Action.WRITE_REFUSED, origin_of(request), detail)

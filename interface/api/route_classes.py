@@ -1,8 +1,7 @@
-"""Routes that pass nothing misspelt over in silence.
+"""Strict routes: an unknown query parameter is refused, never ignored.
 
-A query parameter that nobody knows would give an answer that looks right and is not: today's stock
-for `as_of`, the whole journal for `refrence`. So an unknown one is refused, and snake_case is taken
-for camelCase, as it is in bodies.
+A misspelt parameter would give a plausible but wrong answer: the whole journal for `refrence`.
+snake_case is accepted as camelCase, as in bodies. Otherwise `as_of` would give today's stock.
 """
 
 from collections.abc import Iterator
@@ -23,29 +22,29 @@ from domain.limits import printable
 from interface.api.dependencies import Needs
 
 MAX_SHOWN_LENGTH: Final = 100
-"""Characters of a parameter's name that are shown."""
+"""Characters of a parameter name in an error message."""
 
 
 class StrictRoute(APIRoute):
-    """Refuses query parameters that it does not know, or that are given twice."""
+    """A route that refuses unknown and repeated query parameters."""
 
     async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["query_string"] and scope["method"] in (self.methods or ()):
-            scope["query_string"] = self._in_camel_case(scope["query_string"])
+            scope["query_string"] = self._normalised(scope["query_string"])
         await super().handle(scope, receive, send)
 
-    def _in_camel_case(self, query: bytes) -> bytes:
-        """Raises Invalid."""
+    def _normalised(self, query: bytes) -> bytes:
+        """Converts names to camelCase. Raises Invalid: a parameter is unknown or repeated."""
         given = parse_qsl(query.decode("latin-1"), keep_blank_values=True)
-        known = [(self._known(name), value) for name, value in given]
+        known = [(self._known_spelling(name), value) for name, value in given]
         names = [name for name, _ in known]
         if len(set(names)) < len(names):
             twice = next(name for name in names if names.count(name) > 1)
             raise Invalid(twice, "is given more than once")
         return query if known == given else urlencode(known).encode()
 
-    def _known(self, name: str) -> str:
-        """Raises Invalid."""
+    def _known_spelling(self, name: str) -> str:
+        """Returns the documented spelling of a name. Raises Invalid: it is unknown."""
         for spelling in (name, to_camel(name)):
             if spelling in self._parameters:
                 return spelling
@@ -59,15 +58,14 @@ class StrictRoute(APIRoute):
 
 
 class DirectRoute(StrictRoute):
-    """For the requests that come in the greatest number: checks what the route declares that its
-    caller must be allowed to do, and calls the endpoint, a coroutine that takes the request and
-    returns the response.
+    """A fast route without dependency injection, for the most frequent requests.
 
-    FastAPI looks up, orders and calls what an endpoint asks for in its signature anew for each
-    request, in contexts for what must be closed behind it. That was half of what the server spent
-    on a small batch (docs/decisions/0014-spend-little-on-a-transaction.md). An endpoint behind this
-    route gets from the request what it needs, and has nothing to close. It is described, and its
-    errors are answered, like others.
+    It checks the declared permissions and calls the endpoint, a coroutine from request to response.
+    FastAPI would resolve the dependencies of an endpoint again for each request, and open contexts
+    to close them afterwards. That was half the cost of a small batch
+    (docs/decisions/0014-spend-little-on-a-transaction.md). An endpoint of this route takes its
+    services from the request and has nothing to close. Its OpenAPI description and its errors work
+    as on other routes.
     """
 
     async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -75,7 +73,7 @@ class DirectRoute(StrictRoute):
             await super().handle(scope, receive, send)
             return
         if scope["query_string"]:
-            self._in_camel_case(scope["query_string"])
+            self._normalised(scope["query_string"])
         request = Request(scope, receive, send)
         for need in self._needs:
             await need(request)
@@ -87,7 +85,9 @@ class DirectRoute(StrictRoute):
         declared = [dependency.call for dependency in self.dependant.dependencies]
         needs = [call for call in declared if isinstance(call, Needs)]
         if not needs or needs != declared:
-            raise TypeError(f"{self.path}: a direct route declares what it needs, and nothing else")
+            raise TypeError(
+                f"{self.path}: a direct route must declare permissions, and nothing else"
+            )
         return needs
 
 
@@ -97,8 +97,10 @@ def strict_router(**declared: Any) -> APIRouter:
 
 
 def _parameters_of(dependant: Dependant) -> Iterator[str]:
-    """The names of the query parameters that an endpoint and what it asks for declare; those of a
-    model are its fields'."""
+    """Yields the names of all query parameters of an endpoint and its dependencies.
+
+    A parameter that is a model counts as its fields.
+    """
     for dependency in dependant.dependencies:
         yield from _parameters_of(dependency)
     for parameter in dependant.query_params:

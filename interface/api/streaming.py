@@ -1,4 +1,4 @@
-"""Waiting for changes without holding a thread."""
+"""Long polls and streams of changes, without a thread for each."""
 
 import asyncio
 import time
@@ -21,20 +21,20 @@ from interface.api.problems import RequestProblem
 from interface.api.read_slots import hung_up
 
 MAX_CONCURRENT_READS: Final = 2
-"""Of all followers that read from the database, as memory does not reach back so far."""
+"""Concurrent database reads of all followers, for changes that are no longer in memory."""
 
 CHANGES_PER_EVENT: Final = 100
 """Changes in one event of a stream."""
 
 MIN_STREAM_SECONDS: Final = 30
-"""A stream that is younger is not ended for a newer one."""
+"""Minimum age in seconds at which a stream may be ended in favour of a newer one."""
 
 HEARTBEAT_SECONDS: Final = 10.0
-"""Between two signs of life of an idle stream: shorter than any proxy's idle timeout, and than
-FastAPI's own of 15 s, which is private to it."""
+"""Seconds between two heartbeats of an idle stream. Shorter than the idle timeout of any proxy, and
+than FastAPI's own heartbeat of 15 s, which is private."""
 
 RETRY_SECONDS: Final = 1
-"""Before a stream tries again to read from a database that is away."""
+"""Seconds before a stream retries a read from an unreachable database."""
 
 
 class Slot:
@@ -43,31 +43,31 @@ class Slot:
     def __init__(self) -> None:
         self.taken_away = False
         self.wake: Callable[[], object] = lambda: None
-        """To be called when it is taken away."""
+        """Called when the slot is taken away."""
         self.since = time.monotonic()
 
 
 class StreamSlots:
-    """How many streams and waiting requests each caller has, and may have.
+    """Limit on the open streams and long polls of each caller.
 
-    A device that loses its network says no goodbye, and its connection may seem alive for a quarter
-    of an hour. So whoever has all that they may have gets the oldest one's place, unless that is so
-    young that they seem to have opened them all at once.
+    A device that loses its network does not close its connection. The connection may seem alive for
+    15 minutes. So at the limit, a new stream evicts the caller's oldest one. A stream younger than
+    MIN_STREAM_SECONDS is not evicted: then the caller opens too many at once.
     """
 
     def __init__(self, limit: int) -> None:
         self._limit = limit
         self.reads = asyncio.Semaphore(MAX_CONCURRENT_READS)
-        """Followers' turns to read from the database."""
-        self._taken: defaultdict[str, list[Slot]] = defaultdict(list)
+        """Limits concurrent database reads of followers."""
+        self._slots: defaultdict[str, list[Slot]] = defaultdict(list)
 
     @contextmanager
     def taken_by(self, caller: Principal) -> Iterator[Slot]:
-        """One more, until the end of the block. Raises RequestProblem where all are taken."""
-        who = caller.limit_key
-        slots = self._taken[who]
+        """Takes a slot until the end of the block. Raises RequestProblem: no slot is free."""
+        key = caller.limit_key
+        slots = self._slots[key]
         if len(slots) >= self._limit:
-            self._take_away(slots)
+            self._evict_oldest(slots)
         slot = Slot()
         slots.append(slot)
         try:
@@ -75,16 +75,16 @@ class StreamSlots:
         finally:
             if slot in slots:
                 slots.remove(slot)
-            if not self._taken[who]:
-                del self._taken[who]
+            if not self._slots[key]:
+                del self._slots[key]
 
-    def _take_away(self, slots: list[Slot]) -> None:
+    def _evict_oldest(self, slots: list[Slot]) -> None:
         oldest = slots[0]
         if time.monotonic() - oldest.since < MIN_STREAM_SECONDS:
             raise RequestProblem(
                 HTTPStatus.TOO_MANY_REQUESTS,
                 "TOO_MANY_STREAMS",
-                f"you are following with {self._limit} requests already",
+                f"you already have {self._limit} open streams and waiting requests",
                 retry_after=MIN_STREAM_SECONDS,
                 limit=self._limit,
             )
@@ -101,17 +101,20 @@ async def wait_for_changes(
     limit: int,
     seconds: float,
 ) -> ChangePage:
-    """The first page that has changes; an empty one when there was none for so long, when the
-    client hung up, and when the server stops."""
+    """Waits for the first page with changes, up to `seconds`.
+
+    Returns an empty page at the timeout, when the client disconnects and when the server stops.
+    Raises StoreUnavailable, UnknownPosition.
+    """
     deadline = asyncio.get_running_loop().time() + seconds
-    with _wake_ups(subscription.follower) as woken:
-        gone = asyncio.create_task(hung_up(request))
-        gone.add_done_callback(lambda _: woken.set())
+    with _wake_event(subscription.follower) as woken:
+        disconnected = asyncio.create_task(hung_up(request))
+        disconnected.add_done_callback(lambda _: woken.set())
         try:
             while True:
                 woken.clear()
-                page = await _read(subscription, reads, after, limit)
-                if page.changes or gone.done() or subscription.follower.stopped:
+                page = await _read_page(subscription, reads, after, limit)
+                if page.changes or disconnected.done() or subscription.follower.stopped:
                     return page
                 after = page.next_after
                 async with asyncio.timeout_at(deadline):
@@ -119,7 +122,7 @@ async def wait_for_changes(
         except TimeoutError:
             return page
         finally:
-            gone.cancel()
+            disconnected.cancel()
 
 
 async def stream_of(
@@ -130,15 +133,15 @@ async def stream_of(
     is_known: Callable[[], Awaitable[bool]],
     check_seconds: float,
 ) -> AsyncIterator[ChangePage | None]:
-    """Pages with changes as they come, and None as a heartbeat where there are none.
+    """Yields pages with changes as they are recorded, and None as a heartbeat.
 
-    Ends when the server stops, when the slot is taken away, when the caller is no longer known
-    (checked every `check_seconds`), or when another database that lacks events is in the ledger's
-    place.
+    Ends when the server stops, when the slot is taken away, or when the caller is no longer
+    authenticated (checked every `check_seconds`). It also ends when the database was replaced by
+    one without the events up to `after`.
     """
     loop = asyncio.get_running_loop()
     checked = sent = loop.time()
-    with _wake_ups(subscription.follower) as woken:
+    with _wake_event(subscription.follower) as woken:
         slot.wake = woken.set
         while not (subscription.follower.stopped or slot.taken_away):
             if loop.time() - checked >= check_seconds:
@@ -150,12 +153,12 @@ async def stream_of(
                 sent = loop.time()
             woken.clear()
             try:
-                page = await _read(subscription, reads, after, CHANGES_PER_EVENT)
+                page = await _read_page(subscription, reads, after, CHANGES_PER_EVENT)
             except StoreUnavailable:
                 await asyncio.sleep(RETRY_SECONDS)
                 continue
             except UnknownPosition:
-                return  # Who comes back with this place is told.
+                return  # The client learns of it when it reconnects.
             if page.changes:
                 yield page
                 sent = loop.time()
@@ -168,10 +171,12 @@ async def stream_of(
 
 
 async def still_known(request: Request) -> bool:
-    """Whether the caller would be let in again, who may have been known until a moment ago. Where
-    that can't be told now, they are."""
+    """Returns whether the caller is still authenticated, bypassing the cache.
+
+    Returns True if the database or the identity provider is unreachable.
+    """
     try:
-        await request.state.identify(afresh=True)
+        await request.state.identify(skip_cache=True)
     except (Unauthenticated, Forbidden):
         return False
     except (StoreUnavailable, IdentityProviderUnavailable):
@@ -180,18 +185,20 @@ async def still_known(request: Request) -> bool:
 
 
 @contextmanager
-def _wake_ups(follower: Follower) -> Iterator[asyncio.Event]:
-    """Set whenever there may be something new."""
+def _wake_event(follower: Follower) -> Iterator[asyncio.Event]:
+    """Yields an event that is set when there may be new changes."""
     loop, woken = asyncio.get_running_loop(), asyncio.Event()
     with follower.listener(lambda: loop.call_soon_threadsafe(woken.set)):
         yield woken
 
 
-async def _read(
+async def _read_page(
     subscription: Subscription, reads: asyncio.Semaphore, after: Bookmark, limit: int
 ) -> ChangePage:
-    """From memory, or else from the database. Raises UnknownPosition where that is another one by
-    now, which lacks what led to this place."""
+    """Reads a page from memory, or else from the database.
+
+    Raises UnknownPosition: the database was replaced by one without this position.
+    """
     page = subscription.recent(after, limit)
     if page is None:
         async with reads:

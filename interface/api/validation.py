@@ -1,5 +1,4 @@
-"""What pydantic finds wrong with a request, in the words of the API: where the field is, and what
-it must be instead."""
+"""Validation errors of pydantic as rejections: the path of the field, and the rule it breaks."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
@@ -10,11 +9,11 @@ from domain.errors import Invalid
 from domain.limits import printable
 
 MAX_SHOWN_LENGTH: Final = 200
-"""Characters."""
+"""Characters of a name or a problem in an error message."""
 
 _SOURCES: Final = frozenset({"body", "query", "path", "header"})
 
-_PROBLEMS: Final[Mapping[str, str]] = {
+_MESSAGES: Final[Mapping[str, str]] = {
     "missing": "is required",
     "extra_forbidden": "is not a field here",
     "string_type": "must be a text",
@@ -44,18 +43,19 @@ _PROBLEMS: Final[Mapping[str, str]] = {
 
 
 def invalid(error: Mapping[str, Any]) -> Invalid:
-    """One error of pydantic, as the rejection that it is."""
+    """Converts an error of pydantic to an Invalid rejection."""
     context = error.get("ctx", {})
-    named = context.get("field")  # Of a field that is there and should not be.
+    named = context.get("field")  # The name of an unknown field.
     place = (*error["loc"], named) if named else error["loc"]
-    problem = _PROBLEMS.get(error["type"], error["msg"].removeprefix("Value error, "))
+    problem = _MESSAGES.get(error["type"], error["msg"].removeprefix("Value error, "))
     return Invalid(
-        field_path(place), printable(problem.format_map(_Shown(context))[:MAX_SHOWN_LENGTH])
+        field_path(place),
+        printable(problem.format_map(_ContextWithGaps(context))[:MAX_SHOWN_LENGTH]),
     )
 
 
 def field_path(place: Sequence[str | int]) -> str:
-    """Where the field is, as JavaScript would write it: `localIds[1]`, `adjustment.quantity`."""
+    """Formats the path of a field as in JavaScript: `localIds[1]`, `adjustment.quantity`."""
     parts = place[1:] if place and place[0] in _SOURCES and len(place) > 1 else place
     path = ""
     for part in parts:
@@ -66,8 +66,8 @@ def field_path(place: Sequence[str | int]) -> str:
     return path
 
 
-class _Shown(dict[str, Any]):
-    """The context of an error; what it lacks is shown as a gap."""
+class _ContextWithGaps(dict[str, Any]):
+    """The context of an error. A missing value is shown as an ellipsis."""
 
     def __missing__(self, name: str) -> str:
         return "…"

@@ -1,1 +1,1 @@
-"""The command line: serve, rebuild, copy, demo."""
+"""Command line: one file per command of `stockledger`."""

@@ -12,12 +12,17 @@ from interface.composition import compose
 
 
 def audit(
-    action: Annotated[Action | None, typer.Option(help="Only these.")] = None,
-    actor: Annotated[str | None, typer.Option(help="Only what this one did.")] = None,
-    limit: Annotated[int, typer.Option(min=1, max=10_000, help="How many, the newest.")] = 50,
+    action: Annotated[
+        Action | None, typer.Option(help="Show only entries with this action.")
+    ] = None,
+    actor: Annotated[str | None, typer.Option(help="Show only entries of this actor.")] = None,
+    limit: Annotated[int, typer.Option(min=1, max=10_000, help="Number of entries.")] = 50,
     database: Database = None,
 ) -> None:
-    """Show failed authentications, refused writes and changes of keys, the newest first."""
+    """Show the audit trail: failed authentications, refused writes and key changes.
+
+    The newest entry comes first.
+    """
     wanted = AuditFilter(action=action, actor=actor)
     settings = settings_with(database_url=database)
     with failures_explained(), compose(settings, must_exist=True) as services:
@@ -27,8 +32,8 @@ def audit(
 
 
 def _show(entry: AuditEntry) -> None:
-    """A line, whole, so that it can be searched for."""
-    who = entry.actor or "nobody known"
+    """Prints one entry on one unwrapped line, so that grep works."""
+    who = entry.actor or "unknown caller"
     key = f" (key {entry.key_id})" if entry.key_id else ""
     where = f" from {entry.address}" if entry.address else ""
     time = f"{entry.recorded_at:%Y-%m-%dT%H:%M:%SZ}"

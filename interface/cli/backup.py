@@ -16,19 +16,19 @@ def backup(
     file: Annotated[
         Path,
         typer.Argument(
-            help="Where the backup is, or shall be: a SQLite file of its own.", metavar="FILE"
+            help="The SQLite file of the backup. It is created if missing.", metavar="FILE"
         ),
     ],
 ) -> None:
-    """Back the ledger up into a SQLite file, while servers go on writing.
+    """Back up the ledger to a SQLite file. Servers may keep writing.
 
-    The ledger may be in SQLite or PostgreSQL: STOCKLEDGER_DATABASE_URL says where. The backup is a
-    whole ledger: events, keys, rejected transactions and the audit trail, each event compared with
-    the original. Into the same FILE the next time, only what is new is written. A backup that was
-    killed is to be run again.
+    STOCKLEDGER_DATABASE_URL names the ledger, on SQLite or PostgreSQL. The backup is a complete
+    ledger: events, keys, rejected transactions and the audit trail. Each event is compared with the
+    original. The next backup to the same FILE is incremental: it writes only new data. If a backup
+    was killed, run it again.
 
-    To restore, put the file in the database's place, or use `stockledger copy --from
-    sqlite:///FILE`; see docs/operations.md.
+    To restore, replace the database by the file, or run `stockledger copy --from sqlite:///FILE`.
+    See docs/operations.md.
     """
     settings = settings_with()
     target = file.resolve()
@@ -44,4 +44,4 @@ def backup(
         ):
             copied = copy(here.ledger, there.ledger, progress.show, mirror=True)
     report(copied)
-    console.print(f"the backup is {file}", soft_wrap=True)
+    console.print(f"backup written to {file}", soft_wrap=True)

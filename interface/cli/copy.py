@@ -17,14 +17,14 @@ def copy(
     ],
     target: Annotated[str, typer.Option("--to", help="The database to copy to.", metavar="URL")],
 ) -> None:
-    """Copy the ledger to another database, event for event.
+    """Copy the ledger to another database, event by event.
 
-    The target must be empty, or hold a part of the source from its first event on: so a copy that
-    was killed goes on where it ended. Read models are made anew from the events, and in the end all
-    of it is compared.
+    The target must be empty, or hold the first events of the source. So a killed copy can be run
+    again, and continues. Read models are rebuilt from the events. At the end, everything is
+    compared.
 
-    The source may go on being written. To move a shop: copy while its server works, stop the
-    server, copy again, which takes up the rest, and start the server on the target.
+    Servers may keep writing to the source. To move a ledger: copy while the server runs, stop the
+    server, copy again to add the rest, and start the server on the target.
     """
     with (
         failures_explained(),
@@ -37,10 +37,10 @@ def copy(
 
 
 def report(copied: Copied) -> None:
-    """Tells what the target holds."""
+    """Prints the number of new events, and the totals of the target."""
     console.print(
         styled("[green]copied {} events:[/] ", copied.new)
-        + f"the target holds {copied.events}, up to position {copied.position}, of "
-        f"{copied.items} items with {copied.on_hand} on hand"
+        + f"the target holds {copied.events} up to position {copied.position}, for "
+        f"{copied.items} items with {copied.on_hand} on hand in total"
     )
-    console.print(f"compared event by event; sha256 {copied.digest}", soft_wrap=True)
+    console.print(f"every event compared, all equal; sha256 {copied.digest}", soft_wrap=True)

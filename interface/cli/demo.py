@@ -1,4 +1,4 @@
-"""`stockledger demo`: a small shop, two handhelds, and a network that comes and goes."""
+"""`stockledger demo`: a small shop, and two handhelds with an unreliable network."""
 
 import tempfile
 import threading
@@ -26,11 +26,11 @@ SHOP: list[dict[str, Any]] = [
 
 
 def demo() -> None:
-    """Play two handhelds that went offline, against a real server.
+    """Simulate two handhelds that go offline, with a real server.
 
-    Both use the reference client. One has its answer lost on the way and sends its backlog twice,
-    the other sold more than there was and counted before others sold. Nothing is kept: all files
-    are in a temporary folder.
+    Both use the reference client. The first handheld loses an answer and sends its backlog twice.
+    The second handheld sells more than the stock on hand, and its stock-take is older than a sale
+    of the first. All files are in a temporary folder, which is deleted at the end.
     """
     with tempfile.TemporaryDirectory() as folder, ExitStack() as cleanup:
         settings = Settings(
@@ -48,13 +48,13 @@ def demo() -> None:
 
 
 class Handheld(httpx2.BaseTransport):
-    """A device, and its network."""
+    """A device with a simulated network, which can be off or lose one answer."""
 
     def __init__(self, name: str, folder: Path, url: str) -> None:
         self.name = name
         self.has_network = True
-        self.loses_an_answer = False
-        self._line = httpx2.HTTPTransport()
+        self.loses_next_answer = False
+        self._network = httpx2.HTTPTransport()
         self.client = StockClient(
             folder / f"{name}.db", url=url, transport=self, attempts=2, first_pause=0.01
         )
@@ -62,15 +62,15 @@ class Handheld(httpx2.BaseTransport):
     def handle_request(self, request: httpx2.Request) -> httpx2.Response:
         if not self.has_network:
             raise httpx2.ConnectError("no network")
-        answer = self._line.handle_request(request)
-        if self.loses_an_answer:
-            self.loses_an_answer = False
+        answer = self._network.handle_request(request)
+        if self.loses_next_answer:
+            self.loses_next_answer = False
             answer.close()
-            raise httpx2.ReadError("the answer got lost")
+            raise httpx2.ReadError("the answer was lost")
         return answer
 
     def close(self) -> None:
-        self._line.close()
+        self._network.close()
 
 
 def _play(
@@ -81,12 +81,12 @@ def _play(
     console.rule("A small shop opens")
     for item, quantity in ((tea, 24), (cup, 10), (pot, 2)):
         counter.client.record("INBOUND", item, quantity, reference="po:1182")
-    _sync("the counter takes in a delivery", counter)
+    _sync("counter records a delivery", counter)
     for handheld in handhelds:
-        _sync(f"{handheld.name} takes a first copy", handheld)
+        _sync(f"{handheld.name} fetches its first copy", handheld)
         handheld.has_network = False
 
-    console.rule("Both handhelds lose the network and go on working")
+    console.rule("Both handhelds lose the network and keep recording")
     second.client.record("COUNT", tea, 23)
     first.client.record("OUTBOUND", tea, 3)
     first.client.record("OUTBOUND", pot, 2)
@@ -94,19 +94,19 @@ def _play(
     second.client.record("OUTBOUND", pot, 1)
     second.client.record("OUTBOUND", cup, 4)
     for handheld in handhelds:
-        _sync(f"{handheld.name} tries", handheld)
+        _sync(f"{handheld.name} tries to sync", handheld)
         _show_stock(handheld)
 
     console.rule("The network is back")
     for handheld in handhelds:
         handheld.has_network = True
-    first.loses_an_answer = True
-    _sync("handheld-1 sends its backlog; the answer gets lost, so it sends it again", first)
-    _sync("handheld-2 counted the tea before handheld-1 sold some: the sale stands", second)
+    first.loses_next_answer = True
+    _sync("handheld-1 sends its backlog, loses the answer and sends it again", first)
+    _sync("handheld-2 counted the tea before the sale of handheld-1, which stays valid", second)
     _show_rejected(second)
-    _sync("handheld-1 asks what changed since", first)
+    _sync("handheld-1 fetches the changes since then", first)
 
-    console.rule("Everybody agrees, and everything is recorded once")
+    console.rule("All devices agree, and each transaction is recorded once")
     for handheld in handhelds:
         _show_stock(handheld)
     _show_journal(api, dict(zip(items, (entry["name"] for entry in SHOP), strict=True)))
@@ -117,15 +117,15 @@ def _register(api: httpx2.Client, entry: dict[str, Any]) -> UUID:
     return UUID(answer.json()["itemId"])
 
 
-def _sync(what: str, device: Handheld) -> None:
+def _sync(step: str, device: Handheld) -> None:
     try:
-        result = _told(device.client.sync())
+        result = _summary(device.client.sync())
     except Unreachable as error:
         result = styled("[yellow]{}[/]: {} pending", error, len(device.client.pending()))
-    console.print(styled("[bold]{}[/]: ", what) + result)
+    console.print(styled("[bold]{}[/]: ", step) + result)
 
 
-def _told(report: SyncReport) -> Text:
+def _summary(report: SyncReport) -> Text:
     rejected = styled(", [red]{} rejected[/]", report.rejected) if report.rejected else Text()
     return (
         styled("[green]{} recorded[/]", report.recorded)
@@ -145,10 +145,11 @@ def _show_stock(device: Handheld) -> None:
 
 def _show_rejected(device: Handheld) -> None:
     table = Table(
-        "transaction", "quantity", "why", title=f"Rejected, on {device.name}", min_width=60
+        "transaction", "quantity", "reason", title=f"Rejected on {device.name}", min_width=60
     )
-    for one in device.client.rejected():
-        table.add_row(one.type, str(one.quantity), styled("[red]{}[/]: {}", one.code, one.message))
+    for rejected in device.client.rejected():
+        reason = styled("[red]{}[/]: {}", rejected.code, rejected.message)
+        table.add_row(rejected.type, str(rejected.quantity), reason)
     console.print(table)
 
 
@@ -164,7 +165,7 @@ def _show_journal(api: httpx2.Client, names: dict[UUID, str]) -> None:
 
 @contextmanager
 def _server(settings: Settings) -> Iterator[str]:
-    """A server of its own on a free port, stopped at the end of the block."""
+    """A server on a free port, and its URL. It stops at the end of the block."""
     settings.export()
     config = uvicorn.Config(
         "interface.api.app:create_app",

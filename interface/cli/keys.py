@@ -11,15 +11,15 @@ import typer
 from rich.table import Column, Table
 
 from application.access.audit import Origin
-from application.access.keys import Grant, Issued
+from application.access.key_management import Grant, Issued
 from application.access.roles import Role
-from application.clock import utc_now
+from application.server_clock import utc_now
 from application.tables.access import ApiKey
 from domain.actor import Actor
 from interface.cli.terminal import Database, console, failures_explained, settings_with
 from interface.composition import Services, compose
 
-app = typer.Typer(no_args_is_help=True, help="API keys for devices and programs.")
+app = typer.Typer(no_args_is_help=True, help="Manage the API keys of devices and programs.")
 
 _UNITS: Final = {"m": "minutes", "h": "hours", "d": "days"}
 
@@ -29,28 +29,30 @@ def _duration(text: str | timedelta) -> timedelta:
         return text
     match = re.fullmatch(r"([0-9]{1,6})([mhd])", text)
     if match is None:
-        raise typer.BadParameter("give a number and m, h or d, as in 90d")
+        raise typer.BadParameter("use a number followed by m, h or d, for example 90d")
     return timedelta(**{_UNITS[match[2]]: int(match[1])})
 
 
-KeyId = Annotated[str, typer.Argument(help="As `keys list` shows it.", metavar="KEY_ID")]
+KeyId = Annotated[str, typer.Argument(help="The id that `keys list` shows.", metavar="KEY_ID")]
 
 
 @app.command()
 def create(
-    name: Annotated[str, typer.Option(help="Whom events shall name as their actor.")],
-    role: Annotated[Role, typer.Option(help="What the key may do.")],
+    name: Annotated[str, typer.Option(help="Name of the owner. Events name it as actor.")],
+    role: Annotated[Role, typer.Option(help="Permissions of the key.")],
     location: Annotated[
         list[str] | None,
-        typer.Option(help="Where; may be given several times. Not for admin and auditor."),
+        typer.Option(help="A location of the key; can be repeated. Not for admin and auditor."),
     ] = None,
     expires: Annotated[
         timedelta | None,
-        typer.Option(parser=_duration, help="After that time, as in 90d.", metavar="DURATION"),
+        typer.Option(
+            parser=_duration, help="Lifetime of the key, for example 90d.", metavar="DURATION"
+        ),
     ] = None,
     database: Database = None,
 ) -> None:
-    """Create a key. It is shown once, on standard output, and kept nowhere."""
+    """Create a key. The secret is printed once, to standard output, and is not stored."""
     settings = settings_with(database_url=database)
     with failures_explained(), compose(settings) as services:
         grant = Grant(name=name, role=role, locations=tuple(location or ()), lifetime=expires)
@@ -59,7 +61,7 @@ def create(
 
 @app.command("list")
 def list_keys(database: Database = None) -> None:
-    """List every key that there ever was, the newest first."""
+    """List all keys, also revoked and expired ones, newest first."""
     with failures_explained(), _ledger(database) as services:
         keys = services.keys.all()
     table = Table(
@@ -75,7 +77,7 @@ def list_keys(database: Database = None) -> None:
 
 @app.command()
 def revoke(key_id: KeyId, database: Database = None) -> None:
-    """End a key now. Running servers refuse it within STOCKLEDGER_KEY_CACHE seconds."""
+    """Revoke a key now. Running servers refuse it within STOCKLEDGER_KEY_CACHE seconds."""
     with failures_explained(), _ledger(database) as services:
         key = services.keys.revoke(key_id, _origin())
     console.print(f"revoked: {key.key_id} ({key.name})")
@@ -87,19 +89,19 @@ def rotate(
     grace: Annotated[
         timedelta,
         typer.Option(
-            parser=_duration, help="How long the old key goes on being good.", metavar="DURATION"
+            parser=_duration, help="How long the old key stays valid.", metavar="DURATION"
         ),
     ] = timedelta(days=1),
     database: Database = None,
 ) -> None:
-    """Replace a key by one that is good for the same, and for as long."""
+    """Replace a key by a new one with the same name, role, locations and lifetime."""
     with failures_explained(), _ledger(database) as services:
         _show(services.keys.rotate(key_id, grace, _origin()))
 
 
 @contextmanager
 def _ledger(database: str | None) -> Iterator[Services]:
-    """One that is there: a mistyped name must not make a new one."""
+    """The services of an existing ledger: a mistyped URL must not create a new ledger."""
     with compose(settings_with(database_url=database), must_exist=True) as services:
         yield services
 
@@ -109,9 +111,9 @@ def _origin() -> Origin:
 
 
 def _show(issued: Issued) -> None:
-    """The key alone goes to standard output, so that a script can take it."""
+    """Prints only the secret to standard output, so that a script can capture it."""
     key = issued.key
-    typer.echo(f"created: {key.key_id} ({key.name}, {key.role}). Shown this once:", err=True)
+    typer.echo(f"created: {key.key_id} ({key.name}, {key.role}). Shown only once:", err=True)
     typer.echo(issued.secret)
 
 
@@ -119,6 +121,6 @@ def _state(key: ApiKey) -> str:
     if key.revoked_at is not None:
         return f"revoked {key.revoked_at:%Y-%m-%d %H:%M}"
     if key.expires_at is None:
-        return "good"
-    word = "good until" if key.is_active(utc_now()) else "expired"
+        return "valid"
+    word = "valid until" if key.is_active(utc_now()) else "expired"
     return f"{word} {key.expires_at:%Y-%m-%d %H:%M}"

@@ -17,8 +17,8 @@ from interface.cli.upgrade import upgrade
 app = typer.Typer(
     name="stockledger",
     help="An inventory ledger for devices that lose the network.\n\n"
-    "Settings come from the environment (STOCKLEDGER_DATABASE_URL, STOCKLEDGER_HOST, …) or from "
-    "the flags of a command, which win. Start with: stockledger demo",
+    "Settings come from environment variables (STOCKLEDGER_DATABASE_URL, STOCKLEDGER_HOST, …). "
+    "The flags of a command override them. Start with: stockledger demo",
     no_args_is_help=True,
     rich_markup_mode="rich",
     pretty_exceptions_enable=False,

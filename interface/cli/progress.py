@@ -1,4 +1,4 @@
-"""How far a long command is."""
+"""Progress bars for long commands."""
 
 from rich.progress import (
     BarColumn,
@@ -17,7 +17,7 @@ from interface.cli.terminal import console
 
 
 class Progress(RichProgress):
-    """A bar for each thing that is done, which counts events."""
+    """One progress bar per task, in events."""
 
     def __init__(self) -> None:
         super().__init__(
@@ -31,11 +31,11 @@ class Progress(RichProgress):
         )
         self._bars: dict[str, TaskID] = {}
 
-    def show(self, doing: str, position: int, end: int) -> None:
-        """Moves the bar of what is being done, and makes it where there is none."""
-        if doing not in self._bars:
-            self._bars[doing] = self.add_task(doing)
-        self.update(self._bars[doing], completed=position, total=end)
+    def show(self, task: str, position: int, end: int) -> None:
+        """Moves the bar of the task to `position` of `end`. Adds the bar on the first call."""
+        if task not in self._bars:
+            self._bars[task] = self.add_task(task)
+        self.update(self._bars[task], completed=position, total=end)
 
 
 class _Rate(ProgressColumn):

@@ -25,17 +25,17 @@ _BY_NAME = {projection.table.name: projection for projection in PROJECTIONS}
 
 def rebuild(
     name: Annotated[
-        str | None, typer.Argument(help=f"One of: {', '.join(_BY_NAME)}. Without it, all.")
+        str | None, typer.Argument(help=f"One of: {', '.join(_BY_NAME)}. Default: all.")
     ] = None,
     database: Database = None,
 ) -> None:
-    """Make the read models anew from the events.
+    """Rebuild the read models from the events.
 
-    Servers may go on reading and writing meanwhile, and the command may be killed at any time: the
-    live tables are replaced at the very end, at once. What was wrong in them is shown.
+    Servers may keep reading and writing. The command can be killed at any time, because it replaces
+    the live tables in one step at the end. It reports the rows that differed from the events.
     """
     if name is not None and name not in _BY_NAME:
-        fail(ExitCode.USAGE, f"no projection {name!r}: there are {', '.join(_BY_NAME)}")
+        fail(ExitCode.USAGE, f"unknown projection {name!r}: there are {', '.join(_BY_NAME)}")
     wanted = [_BY_NAME[name]] if name else list(PROJECTIONS)
     settings = settings_with(database_url=database)
     with failures_explained(), compose(settings) as services, Progress() as progress:
@@ -53,7 +53,7 @@ def _report(result: Rebuilt) -> None:
     found = result.differences
     line = styled("[bold]{}[/]: rebuilt up to position {}, ", result.name, result.position)
     if not found.comparable:
-        console.print(line + styled("[green]in its new shape[/]"))
+        console.print(line + styled("[green]not compared, because the table had an older shape[/]"))
         return
     if not found.total:
         console.print(line + styled("[green]nothing differed[/]"))
@@ -61,8 +61,8 @@ def _report(result: Rebuilt) -> None:
     console.print(
         line
         + styled("[yellow]{} rows differed[/]: ", found.total)
-        + f"{found.missing} were missing, {found.surplus} were surplus, "
-        f"{found.changed} had other values"
+        + f"{found.missing} missing, {found.surplus} surplus, "
+        f"{found.changed} with other values"
     )
     for key, column, live, rebuilt in found.samples:
         console.print(f"  {key} {column}: was {live!r}, is {rebuilt!r}")

@@ -6,7 +6,7 @@ from typing import Annotated, Final
 import typer
 import uvicorn
 
-from application.access.keys import Issued
+from application.access.key_management import Issued
 from interface.api.http_protocol import BoundedHttpProtocol
 from interface.cli.terminal import (
     Database,
@@ -20,29 +20,33 @@ from interface.logs import log_config
 from interface.settings import Settings, is_loopback
 
 FILES_BESIDE_CONNECTIONS: Final = 1_024
-"""Files that a process may have open besides: the database's, each two or three a connection."""
+"""Open files reserved for the database, at two or three per database connection."""
 
 
 def serve(
     database: Database = None,
     host: Annotated[
-        str | None, typer.Option(help="Default: STOCKLEDGER_HOST or 127.0.0.1.")
+        str | None,
+        typer.Option(help="Address to listen on. Default: STOCKLEDGER_HOST or 127.0.0.1."),
     ] = None,
-    port: Annotated[int | None, typer.Option(help="Default: STOCKLEDGER_PORT or 8000.")] = None,
+    port: Annotated[
+        int | None, typer.Option(help="Port to listen on. Default: STOCKLEDGER_PORT or 8000.")
+    ] = None,
     workers: Annotated[
         int | None, typer.Option(help="Server processes. Default: STOCKLEDGER_WORKERS or 1.")
     ] = None,
     no_auth: Annotated[
-        bool, typer.Option("--no-auth", help="Ask nobody who they are: on loopback, to try things.")
+        bool,
+        typer.Option("--no-auth", help="Turn authentication off, for trials. On loopback only."),
     ] = False,
 ) -> None:
     """Serve the REST API.
 
-    The first start on a database makes an admin's key and shows it once. A ledger of an older
-    version is brought up to date, as by `stockledger upgrade`. The API is described at /docs.
+    The first start on a database creates an admin key and prints it once. A ledger of an older
+    version is upgraded, as by `stockledger upgrade`. The API is described at /docs.
 
-    SIGTERM and Ctrl-C stop the server in order: requests that were accepted are finished and
-    answered first, streams end.
+    SIGTERM or Ctrl-C stops the server gracefully: it answers the accepted requests, ends the
+    streams, and exits.
     """
     settings = settings_with(
         database_url=database,
@@ -52,16 +56,16 @@ def serve(
         auth=False if no_auth else None,
     )
     console.print(f"ledger: {without_secrets(settings.database_url)}")
-    # A ledger that can't be opened is said here, in one line, not by each worker.
+    # Opened here first, so that a failure is one line, and not a traceback of each worker.
     with failures_explained(), compose(settings, may_upgrade=True) as services:
-        first = services.keys.create_first() if settings.auth else None
-    if first is not None:
-        _show_first(first, settings)
+        first_key = services.keys.create_first() if settings.auth else None
+    if first_key is not None:
+        _show_first_key(first_key, settings)
     _run(settings)
 
 
 def _run(settings: Settings) -> None:
-    """Until a signal ends it."""
+    """Runs the server until a signal stops it."""
     settings.export()
     _allow_open_files(settings.max_connections)
     uvicorn.run(
@@ -82,16 +86,16 @@ def _run(settings: Settings) -> None:
 
 
 def _allow_open_files(connections: int) -> None:
-    """As many as the connections need, as far as the system lets us."""
+    """Raises the limit of open files (RLIMIT_NOFILE), at most to the hard limit."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     wanted = connections + FILES_BESIDE_CONNECTIONS
     if soft < wanted:
         resource.setrlimit(resource.RLIMIT_NOFILE, (min(wanted, hard), hard))
 
 
-def _show_first(issued: Issued, settings: Settings) -> None:
-    """As plain text: what is to be pasted must not be wrapped."""
+def _show_first_key(issued: Issued, settings: Settings) -> None:
+    """Prints the key as plain text: rich would wrap it, and break copy and paste."""
     port = settings.port or "PORT"
     host = settings.host if is_loopback(settings.host) else "127.0.0.1"
-    typer.echo(f"admin key, shown this once: {issued.secret}")
+    typer.echo(f"admin key, shown only once: {issued.secret}")
     typer.echo(f"try: curl -H 'Authorization: Bearer {issued.secret}' http://{host}:{port}/items")

@@ -1,4 +1,4 @@
-"""What the commands share: their output, their exit codes and their settings."""
+"""Shared by all commands: output, exit codes and settings."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -19,18 +19,18 @@ from application.persistence.schema import SchemaMismatch
 from domain.errors import Rejection
 from interface.settings import Settings
 
-# Names and texts of clients are shown as they are: rich must not take them for markup.
+# Without markup: a name from a client may look like markup, and is printed unchanged.
 console = Console(markup=False, highlight=False)
 _errors = Console(stderr=True, markup=False, highlight=False)
 
 
 def styled(markup: str, *values: object) -> Text:
-    """Text with rich's markup, in which `{}` stands for the values, shown as they are."""
+    """Text from a template in rich markup. Each `{}` is a value, whose own markup is escaped."""
     return Text.from_markup(markup.format(*(escape(str(value)) for value in values)))
 
 
 class ExitCode(IntEnum):
-    """What a command's end says to scripts."""
+    """Exit codes, for scripts."""
 
     USAGE = 2
     STORE_UNAVAILABLE = 3
@@ -44,7 +44,7 @@ Database = Annotated[
     str | None,
     typer.Option(
         "--database",
-        help="Where the ledger is kept. Default: STOCKLEDGER_DATABASE_URL, or "
+        help="URL of the database. Default: STOCKLEDGER_DATABASE_URL, or "
         "sqlite:///stockledger.db in this folder.",
         show_default=False,
     ),
@@ -52,7 +52,10 @@ Database = Annotated[
 
 
 def settings_with(**flags: object) -> Settings:
-    """The settings of the environment, with those flags that were given."""
+    """The settings of the environment, overridden by the given flags.
+
+    Exits with USAGE if a setting is invalid.
+    """
     try:
         return Settings(**{name: value for name, value in flags.items() if value is not None})  # type: ignore[arg-type]
     except ValidationError as error:
@@ -63,18 +66,18 @@ def settings_with(**flags: object) -> Settings:
 
 
 def without_secrets(database_url: str) -> str:
-    """The URL as it may be shown: user, password and parameters are left out."""
+    """The URL without user, password and parameters, safe to print."""
     url = urlsplit(database_url)
     return f"{url.scheme}://{url.netloc.rpartition('@')[2]}{url.path}"
 
 
 @contextmanager
 def failures_explained() -> Iterator[None]:
-    """Ends the command with one line where the ledger can't be used."""
+    """Turns an expected error of the block into one line on standard error and an exit code."""
     try:
         yield
     except UnsupportedDatabase as error:
-        fail(ExitCode.USAGE, f"the database URL is no use: {error}")
+        fail(ExitCode.USAGE, f"invalid database URL: {error}")
     except SchemaMismatch as error:
         fail(ExitCode.SCHEMA_MISMATCH, str(error))
     except StoreUnavailable as error:
@@ -90,6 +93,6 @@ def failures_explained() -> Iterator[None]:
 
 
 def fail(code: ExitCode, message: str) -> NoReturn:
-    """Ends the command."""
+    """Prints the message on standard error, and exits with the code."""
     _errors.print(styled("[bold red]error:[/] {}", message), soft_wrap=True)
     raise typer.Exit(code)

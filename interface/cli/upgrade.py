@@ -8,13 +8,13 @@ from interface.composition import compose
 
 
 def upgrade(database: Database = None) -> None:
-    """Bring the ledger up to date for this version of stockledger.
+    """Upgrade the ledger to this version of stockledger.
 
-    Back it up and stop all servers that use it first. Tables are changed in numbered steps, a
-    commit each; then read models that have changed are made from the events. The command may be
-    killed at any time and run again. A ledger that is up to date stays as it is.
+    Back up the ledger and stop all its servers first. The upgrade changes tables in numbered steps,
+    one commit per step. Then it rebuilds outdated read models from the events. It can be killed
+    at any time and run again. A current ledger is not changed.
 
-    `serve` does the same when it starts, where its role may change tables.
+    `serve` does the same when it starts, if its database role may change tables.
     """
     settings = settings_with(database_url=database)
     with (
@@ -23,5 +23,5 @@ def upgrade(database: Database = None) -> None:
         Progress() as progress,
     ):
         rebuilt = rebuild_outdated(services.ledger, progress.show)
-    made = f"; rebuilt: {', '.join(rebuilt)}" if rebuilt else ""
-    console.print(f"the ledger has schema {VERSION}{made}")
+    suffix = f"; rebuilt: {', '.join(rebuilt)}" if rebuilt else ""
+    console.print(f"the ledger has schema {VERSION}{suffix}")

@@ -1,13 +1,13 @@
-"""The device's side: records offline, syncs both ways, and keeps a copy of the stock.
+"""Reference client for devices: records offline, syncs both ways, keeps a copy of the stock.
 
     from interface.client import StockClient
 
     shop = StockClient("handheld.db", url="https://ledger.example", key="slk_…")
     shop.record("OUTBOUND", item_id, 2)      # on the disk when this returns, network or not
-    shop.sync()                              # sends what is pending, fetches what changed
+    shop.sync()                              # sends the outbox, fetches changes
     shop.stock(), shop.pending(), shop.rejected()
 
-Nothing of the server is needed here, nor the other way round.
+The client imports nothing from the server, and the server nothing from the client.
 """
 
 from interface.client.client import StockClient, SyncReport

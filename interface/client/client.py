@@ -1,4 +1,4 @@
-"""A device's ledger: records at any time, and syncs when there is a network."""
+"""Client of one device: records at any time, and syncs when there is a network."""
 
 import time
 from collections.abc import Callable
@@ -29,37 +29,38 @@ from interface.client.store import (
 from interface.client.transport import Server
 
 TRANSACTIONS_PER_BATCH: Final = 500
-"""Transactions sent at once, unless the server takes fewer."""
+"""Transactions per request. The client halves this if the server refuses a batch as too large."""
 
 ROWS_PER_PAGE: Final = 1_000
-"""Items, or changes, fetched at once."""
+"""Items or changes per page."""
 
 IDS_PER_STATUS_REQUEST: Final = 1_000
-"""Transactions whose fate is asked for at once."""
+"""Transactions per status request."""
 
 KEEP_ACKNOWLEDGED: Final = timedelta(days=14)
-"""How long a transaction is kept that the ledger has recorded."""
+"""Retention of a transaction after the ledger has acknowledged it."""
 
-_LOST: Final = frozenset({"UNKNOWN_POSITION", "INVALID"})
-"""What is said of a bookmark that leads nowhere; other problems pass."""
+_BOOKMARK_LOST: Final = frozenset({"UNKNOWN_POSITION", "INVALID"})
+"""Problem codes of an unknown bookmark. All other problems of the changes are temporary."""
 
 _TOO_LARGE: Final = frozenset({"BATCH_TOO_LARGE", "BODY_TOO_LARGE"})
 
 
 @dataclass(kw_only=True)
 class SyncReport:
-    """What a sync did."""
+    """Result of one sync."""
 
     recorded: int = 0
-    """Transactions of ours that are recorded now, or turned out to be."""
+    """Transactions of this device that the ledger acknowledged in this sync."""
     sent_again: int = 0
-    """Transactions that a restored ledger did not know any more."""
+    """Transactions that a restored ledger had lost, and that were queued again."""
     rejected: int = 0
+    """Transactions that the ledger refused for good in this sync."""
     changes: int = 0
-    """Changes that were taken into the copy."""
+    """Changes applied to the copy."""
     clock_offset: timedelta | None = None
-    """By how much the server's clock is ahead of ours, as far as this sync could tell. Warn the
-    clerk, or set the clock: a stock-take is decided by its moment."""
+    """Server clock minus device clock, estimated. None if this sync sent no batch. Warn the clerk
+    or set the clock if it is large, because the time of a stock-take decides its effect."""
 
 
 class StockClient:
@@ -68,16 +69,19 @@ class StockClient:
     One thread may record while another one syncs.
 
     Args:
-        path: the device's own SQLite file; it is made where it is not there.
-        url: where the ledger is.
-        key: the device's API key.
-        attempts: how often a request is tried before `Unreachable` is raised.
-        first_pause: seconds; pauses between attempts are drawn at random below this, then below
-            twice this, and so on.
-        transport: how to reach the server, where it is not by plain HTTP.
-        clock: the device's clock.
-        keep: for how long a transaction is kept that the ledger has recorded: a ledger that is
-            restored from a backup not older than that gets back what it has lost.
+        path: SQLite file of the device, created if missing.
+        url: base URL of the ledger.
+        key: API key of the device.
+        attempts: attempts per request before `Unreachable` is raised.
+        first_pause: upper bound in seconds of the first pause between attempts. It doubles with
+            each attempt; each pause is random below it (exponential backoff with full jitter).
+        transport: replaces the HTTP transport of httpx2.
+        clock: clock of the device.
+        keep: retention of acknowledged transactions. A ledger that is restored from a backup gets
+            its lost transactions back, if the backup is not older than this.
+
+    Raises:
+        ClientError: a newer version of the client wrote the file.
     """
 
     def __init__(
@@ -98,7 +102,7 @@ class StockClient:
         )
         self._clock = clock
         self._keep = keep
-        self._batch = TRANSACTIONS_PER_BATCH
+        self._batch_size = TRANSACTIONS_PER_BATCH
         self._syncing = Lock()
 
     def __enter__(self) -> Self:
@@ -113,7 +117,7 @@ class StockClient:
         self.close()
 
     def close(self) -> None:
-        """Closes file and connections. What is pending stays in the file."""
+        """Closes the file and the connections. Pending transactions stay in the file."""
         self._server.close()
         self._store.close()
 
@@ -127,12 +131,13 @@ class StockClient:
         note: str | None = None,
         reference: str | None = None,
     ) -> UUID:
-        """Takes down what happened just now; returns the transaction's `localId`. It is on the disk
-        by then, and will be sent with the next sync.
+        """Records a transaction that happens now, and returns its `localId`.
+
+        The transaction is on the disk when this returns. The next sync sends it.
 
         Raises:
-            ValueError: no ledger would take this. What is in the outbox must not keep the rest from
-                being sent.
+            ValueError: the ledger would refuse this input. Such an element in the outbox could
+                block all later ones.
         """
         require_acceptable(type, item_id, quantity, reason=reason, note=note, reference=reference)
         now = self._clock()
@@ -151,90 +156,103 @@ class StockClient:
         return local_id
 
     def stock(self) -> list[Stock]:
-        """The copy, by location and SKU, with what is pending taken into account."""
+        """The copy of the stock, by location and SKU. `available` counts pending transactions."""
         return self._store.stock()
 
     def pending(self) -> list[PendingTransaction]:
-        """What is still to be sent, in the order of recording."""
+        """Transactions in the outbox, not acknowledged yet, in the order of recording."""
         return self._store.pending()
 
     def rejected(self) -> list[RejectedTransaction]:
-        """What the ledger did not record. It is kept there too, for somebody to work through; when
-        it is recorded after all, it leaves this list by itself."""
+        """Rejected transactions, in the order of recording.
+
+        The ledger keeps them too, for a person to review. A transaction leaves this list when it
+        is recorded after all.
+        """
         return self._store.rejected()
 
     def dismiss(self, local_id: UUID) -> bool:
-        """Takes a transaction off the device's list of rejected ones; whether it was there."""
+        """Removes a rejected transaction from the device. False if there is no such one."""
         with self._store.transaction():
             is_rejected = any(one.local_id == local_id for one in self._store.rejected())
             return is_rejected and self._store.forget(str(local_id))
 
     def retry(self, local_id: UUID) -> bool:
-        """Sends a rejected transaction again with the next sync; whether it was there."""
+        """Queues a rejected transaction for the next sync. False if there is no such one."""
         with self._store.transaction():
             return self._store.reopen(str(local_id))
 
     def sync(self, *, wait: float = 0) -> SyncReport:
-        """Sends what is pending and brings the copy up to date. Where little is pending and little
-        has changed, that is one request.
+        """Sends the outbox and updates the copy. With few transactions and few changes, this takes
+        one request.
 
         Args:
-            wait: seconds, up to 30, to wait for a change where there is nothing to do.
+            wait: seconds to wait for a change if there is nothing to do, at most 30 (long polling).
 
         Raises:
-            Unreachable: in the end the network was not good enough. What was answered until then is
-                taken in; the rest is done by the next sync.
-            RequestFailed: the server does not take requests like these.
+            Unreachable: no attempt of a request got a usable answer. The answers before it are
+                stored. The next sync does the rest.
+            RequestFailed: the server refused a request, and a retry cannot help.
         """
         report = SyncReport()
         with self._syncing:
             is_up_to_date = self._push(report)
             if self._store.bookmark is None:
-                self._start_anew(report)
+                self._start_over(report)
                 is_up_to_date = False
             if not is_up_to_date:
                 self._pull(report, wait)
             self._find_unseen(report)
-            with suppress(OverflowError):  # A clock that says year 1.
+            with suppress(OverflowError):  # The device clock may say year 1.
                 self._store.forget_acknowledged(self._clock() - self._keep)
         return report
 
-    def _start_anew(self, report: SyncReport) -> None:
-        """The ledger does not know our place: it is our first sync, or it is another ledger than it
-        was, restored from a backup, say. Then it gets back what it has lost of ours."""
+    def _start_over(self, report: SyncReport) -> None:
+        """Replaces the copy, because the ledger does not know our bookmark.
+
+        This is the first sync, or the ledger was restored from a backup. A restored ledger first
+        gets its lost transactions back. Raises Unreachable, RequestFailed.
+        """
         self._find_lost(report)
         if report.sent_again:
             self._push(report)
         self._copy()
 
     def _find_lost(self, report: SyncReport) -> None:
-        """Queues again what was recorded once and is not now. Raises Unreachable, RequestFailed.
+        """Queues the acknowledged transactions that the ledger has lost.
 
-        One commit for all, so that a sync that is cut off asks again."""
-        lost, behind = [], 0
-        while known := self._store.acknowledged(behind, IDS_PER_STATUS_REQUEST):
+        One commit for all, so that an interrupted sync asks again. Raises Unreachable,
+        RequestFailed.
+        """
+        lost, last_number = [], 0
+        while known := self._store.acknowledged(last_number, IDS_PER_STATUS_REQUEST):
             lost += self._not_recorded(known)
-            behind = known[-1].number
+            last_number = known[-1].number
         self._send_again(lost, report)
 
     def _find_unseen(self, report: SyncReport) -> None:
-        """The copy is up to date, and some of ours did not come by: they were recorded before the
-        copy was made, or by a ledger that lost them with our last answer, before we had its
-        changes. Raises Unreachable, RequestFailed."""
+        """Checks the acknowledged transactions that are missing from the changes read so far.
+
+        Either they are older than the copy, or a restored ledger has lost them. The lost ones are
+        sent again. Raises Unreachable, RequestFailed.
+        """
         while unseen := self._store.unseen(IDS_PER_STATUS_REQUEST):
             lost = self._not_recorded(unseen)
             self._send_again(lost, report)
             with self._store.transaction():
-                for local_id in {one.element["localId"] for one in unseen} - set(lost):
-                    self._store.see(local_id)
-            if lost:  # What we heard of them is in the copy.
+                for local_id in {outgoing.element["localId"] for outgoing in unseen} - set(lost):
+                    self._store.mark_as_seen(local_id)
+            if lost:  # The copy still contains their effects.
                 self._push(report)
                 self._copy()
 
     def _not_recorded(self, known: list[Outgoing]) -> list[str]:
-        asked = {"localIds": [one.element["localId"] for one in known]}
-        answer = self._server.post("/sync/status", STATUSES, partial(dict, asked))
-        return [one["localId"] for one in answer["statuses"] if one["status"] != "recorded"]
+        """The `localId`s of those that the ledger has not recorded. Raises Unreachable,
+        RequestFailed."""
+        body = {"localIds": [outgoing.element["localId"] for outgoing in known]}
+        answer = self._server.post("/sync/status", STATUSES, partial(dict, body))
+        statuses = answer["statuses"]
+        return [status["localId"] for status in statuses if status["status"] != "recorded"]
 
     def _send_again(self, lost: list[str], report: SyncReport) -> None:
         with self._store.transaction():
@@ -243,24 +261,30 @@ class StockClient:
         report.sent_again += len(lost)
 
     def _push(self, report: SyncReport) -> bool:
-        """Sends the outbox, once; whether the copy is up to date by then."""
-        sent, has_more = 0, True
-        while outgoing := self._store.outgoing(sent, self._batch):
+        """Sends the outbox. True if the last answer had all changes, so the copy is current.
+
+        Raises Unreachable, RequestFailed.
+        """
+        last_number, has_more = 0, True
+        while outgoing := self._store.outgoing(last_number, self._batch_size):
             answer = self._send(outgoing, report)
             if answer is None:
                 continue
-            has_more = self._take(answer, report)
-            sent = outgoing[-1].number
+            has_more = self._take_in(answer, report)
+            last_number = outgoing[-1].number
         return not has_more
 
     def _send(self, outgoing: list[Outgoing], report: SyncReport) -> dict[str, Any] | None:
-        """The answer to a batch; None where it must be smaller."""
+        """Sends a batch, and returns the answer. None if the batch was too large.
+
+        Raises Unreachable, RequestFailed.
+        """
         body: dict[str, Any] = {"transactions": [element for _, element in outgoing]}
         if self._store.bookmark is not None:
             body |= {"after": self._store.bookmark, "limit": ROWS_PER_PAGE}
 
         def attempt() -> dict[str, Any]:
-            """By its clock the ledger sees by how much ours is off; so each has its own."""
+            """Updates `sentAt` per attempt: the ledger computes our clock offset from it."""
             return body | {"sentAt": self._clock().isoformat()}
 
         started, clock = time.monotonic(), self._clock()
@@ -269,23 +293,27 @@ class StockClient:
         except RequestFailed as error:
             if error.code not in _TOO_LARGE:
                 raise
-            if len(outgoing) == 1:  # It would keep all behind it from being sent.
-                self._give_up(outgoing[0], error)
+            if len(outgoing) == 1:  # It would block all transactions after it.
+                self._reject(outgoing[0], error)
                 report.rejected += 1
                 return None
-            self._batch = len(outgoing) // 2
+            self._batch_size = len(outgoing) // 2
             return None
-        half_way = timedelta(seconds=(time.monotonic() - started) / 2)
-        report.clock_offset = datetime.fromisoformat(answer["serverTime"]) - (clock + half_way)
+        half_round_trip = timedelta(seconds=(time.monotonic() - started) / 2)
+        report.clock_offset = datetime.fromisoformat(answer["serverTime"]) - (
+            clock + half_round_trip
+        )
         return answer
 
-    def _give_up(self, outgoing: Outgoing, error: RequestFailed) -> None:
+    def _reject(self, outgoing: Outgoing, error: RequestFailed) -> None:
         rejection = {"code": error.code, "message": str(error), "details": error.details}
         self._store.reject(outgoing.element["localId"], rejection)
 
-    def _take(self, answer: dict[str, Any], report: SyncReport) -> bool:
-        """Takes in what became of a batch, and the changes that came with it, in one commit;
-        whether there are more changes."""
+    def _take_in(self, answer: dict[str, Any], report: SyncReport) -> bool:
+        """Stores the outcomes of a batch, and the changes in the same answer, in one commit.
+
+        True if the ledger may have more changes.
+        """
         with self._store.transaction():
             for synced in answer["synced"]:
                 report.recorded += self._store.acknowledge(synced["localId"], self._clock())
@@ -299,12 +327,12 @@ class StockClient:
             if answer.get("changes") is not None:
                 return self._apply(answer["changes"], report)
             problem = answer.get("changesProblem")
-            if problem is not None and problem["code"] in _LOST:
+            if problem is not None and problem["code"] in _BOOKMARK_LOST:
                 self._store.bookmark = None
             return True
 
     def _pull(self, report: SyncReport, wait: float = 0) -> None:
-        """Fetches changes until there are no more."""
+        """Fetches and applies all changes. Raises Unreachable, RequestFailed."""
         has_more = True
         while has_more:
             after = self._store.bookmark
@@ -315,7 +343,7 @@ class StockClient:
             except RequestFailed as error:
                 if error.code != "UNKNOWN_POSITION":
                     raise
-                self._start_anew(report)
+                self._start_over(report)
                 continue
             with self._store.transaction():
                 has_more = self._apply(page, report)
@@ -330,7 +358,10 @@ class StockClient:
         return has_more
 
     def _copy(self) -> None:
-        """A first copy, or a new one. Changes follow from where its first page was."""
+        """Replaces the copy by all pages of the stock list. Raises Unreachable, RequestFailed.
+
+        Its bookmark is from before the first page, so changes during the read are not lost.
+        """
         items: list[dict[str, Any]] = []
         cursor, more = None, True
         while more:
@@ -344,7 +375,9 @@ class StockClient:
 
 
 def _time_ordered_id(now: datetime) -> UUID:
-    """A UUIDv7 (RFC 9562, section 5.7), which the server's index finds a place for at less cost. It
-    is as good by a dead clock: what makes it unique is random."""
+    """A UUIDv7 (RFC 9562, section 5.7): time-ordered keys are cheaper for the index of the server.
+
+    A wrong clock does no harm, because 74 random bits make it unique.
+    """
     milliseconds = max(0, int(now.timestamp() * 1000))
     return UUID(int=milliseconds << 80 | 7 << 76 | randbits(12) << 64 | 2 << 62 | randbits(62))

@@ -1,4 +1,4 @@
-"""What the ledger takes: checked when it is recorded, while the clerk can still put it right."""
+"""Limits of the ledger, checked when the clerk records, so that the clerk can correct the input."""
 
 from typing import Final
 from uuid import UUID
@@ -6,13 +6,14 @@ from uuid import UUID
 MAX_QUANTITY: Final = 2**53 - 1
 
 MAX_LENGTHS: Final = {"reason": 200, "note": 2_000, "reference": 200}
-"""Characters."""
+"""Maximum length of each text, in characters."""
 
 LEAST_QUANTITY: Final = {"INBOUND": 1, "OUTBOUND": 1, "ADJUST": -MAX_QUANTITY, "COUNT": 0}
+"""Minimum quantity of each transaction type."""
 
 
 def require_acceptable(type: str, item_id: UUID, quantity: int, **texts: str | None) -> None:
-    """Raises ValueError, which names what is wrong."""
+    """Raises ValueError, with the name of the wrong argument, if the ledger would refuse it."""
     if type not in LEAST_QUANTITY:
         raise ValueError(f"type must be one of {', '.join(LEAST_QUANTITY)}")
     if not isinstance(item_id, UUID):

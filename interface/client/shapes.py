@@ -1,18 +1,18 @@
-"""What the ledger's answers look like, as far as the client reads them.
+"""Schemas of the ledger's answers, limited to the fields that the client reads.
 
-Some networks answer for everybody, with JSON of their own and status 200. What does not look like
-this is not the ledger's.
+Some networks answer every request themselves, with status 200 and their own JSON. The client treats
+an answer that does not match as no answer of the ledger.
 """
 
 from datetime import datetime
 from typing import Any, Final, NamedTuple
 
 Shape = Any
-"""A type; a function that tells; a list of one shape; an object by the shapes of its fields."""
+"""A schema: a type, a predicate, `[shape]` for a list, or a dict of field names and shapes."""
 
 
 class Nullable(NamedTuple):
-    """Null, or of this shape."""
+    """A value that is null or has this shape."""
 
     shape: Shape
 
@@ -24,7 +24,7 @@ class Optional(NamedTuple):
 
 
 def matches(value: object, shape: Shape) -> bool:
-    """Whether it looks like this. Other fields do not matter: the contract may grow."""
+    """Whether the value has this shape. Unknown fields are ignored: the API may add fields."""
     match shape:
         case Nullable(inner) | Optional(inner):
             return value is None or matches(value, inner)

@@ -1,6 +1,6 @@
-"""What the device knows, in a SQLite file: its outbox, and its copy of the stock.
+"""SQLite file of the device: its outbox, its bookmark and its copy of the stock.
 
-A commit is on the disk when it returns, so what was recorded survives a flat battery.
+A commit is on the disk when it returns, so recorded transactions survive a flat battery.
 """
 
 import json
@@ -17,7 +17,7 @@ from uuid import UUID
 
 from interface.client.errors import ClientError
 
-# What leads to a schema from the one before. A file without a number has schema 1, or nothing.
+# Migrations by schema version. A file with version 0 is empty, or has schema 1.
 STEPS: Final = {
     1: """
 CREATE TABLE IF NOT EXISTS outbox (
@@ -58,7 +58,7 @@ INSERT INTO stock VALUES (
     name = excluded.name, unit = excluded.unit, safety_stock = excluded.safety_stock
 """
 
-# What was heard with an answer may be ahead of the changes.
+# The version check drops older changes: the answer to a batch may be newer than they are.
 MOVE_ITEM = """
 UPDATE stock SET on_hand = :onHand, version = :version
 WHERE item_id = :itemId AND version < :version
@@ -71,7 +71,7 @@ TransactionType = Literal["INBOUND", "OUTBOUND", "ADJUST", "COUNT"]
 
 @dataclass(frozen=True, kw_only=True)
 class Stock:
-    """An item, as far as the device knows."""
+    """An item in the copy of the device."""
 
     item_id: UUID
     location: str
@@ -81,14 +81,14 @@ class Stock:
     safety_stock: int
     active: bool
     on_hand: int
-    """As the server said last."""
+    """Quantity on hand in the last answer of the ledger."""
     available: int
-    """What is on hand after what this device still has to send."""
+    """Quantity on hand after the pending transactions of this device."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class PendingTransaction:
-    """A transaction that the server has not answered for yet."""
+    """A transaction in the outbox that the ledger has not acknowledged or rejected yet."""
 
     local_id: UUID
     type: TransactionType
@@ -99,7 +99,7 @@ class PendingTransaction:
 
 @dataclass(frozen=True, kw_only=True)
 class RejectedTransaction(PendingTransaction):
-    """A transaction that the server did not record."""
+    """A transaction that the ledger refused, with the code and message of the rejection."""
 
     code: str
     message: str
@@ -107,19 +107,22 @@ class RejectedTransaction(PendingTransaction):
 
 
 class Outgoing(NamedTuple):
-    """A transaction on its way."""
+    """A transaction of the outbox, as it is sent."""
 
     number: int
-    """Its place in the outbox."""
+    """Sequence number in the outbox."""
     element: dict[str, Any]
 
 
 class Store:
-    """The file. Threads of one process may share it."""
+    """Repository over the SQLite file. Thread-safe.
+
+    Raises ClientError: a newer version of the client wrote the file.
+    """
 
     def __init__(self, path: str | Path) -> None:
         self._lock = RLock()
-        with suppress(OSError):  # SQLite says more clearly what is wrong.
+        with suppress(OSError):  # The error of SQLite below is clearer.
             os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR, OWNER_ONLY))
         self._connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
         self._connection.row_factory = sqlite3.Row
@@ -132,14 +135,16 @@ class Store:
             self._connection.close()
 
     def _upgrade(self) -> None:
-        """In one commit, so that a flat battery leaves the file as it was. Raises ClientError for
-        the file of a newer version."""
+        """Migrates the file in one commit, so that a flat battery cannot leave it half migrated.
+
+        Raises ClientError: a newer version of the client wrote the file.
+        """
         with self.transaction():
             (found,) = self._connection.execute("PRAGMA user_version").fetchone()
             if found > SCHEMA_VERSION:
                 raise ClientError(
-                    f"the file has schema {found}, and this version of the client knows "
-                    f"{SCHEMA_VERSION}: use the version that made it, or a later one"
+                    f"the file has schema {found}, but this version of the client supports only "
+                    f"{SCHEMA_VERSION}: use the version that wrote the file, or a later one"
                 )
             for version in range(found + 1, SCHEMA_VERSION + 1):
                 for statement in filter(str.strip, STEPS[version].split(";")):
@@ -148,7 +153,7 @@ class Store:
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
-        """All that is done in the block is on the disk at its end, or nothing of it."""
+        """Makes the block atomic and durable. Rolls back if the block raises."""
         with self._lock:
             self._connection.execute("BEGIN IMMEDIATE")
             try:
@@ -159,28 +164,30 @@ class Store:
                 raise
 
     def put(self, element: dict[str, Any]) -> None:
-        """Takes a transaction into the outbox. Raises ValueError, TypeError for what is no JSON: it
-        would keep all others from being sent."""
+        """Adds a transaction to the outbox.
+
+        Raises ValueError, TypeError: the element is not JSON, and would block the outbox.
+        """
         self._run(
             "INSERT INTO outbox (local_id, element) VALUES (?, ?)",
             element["localId"],
             json.dumps(element, allow_nan=False),
         )
 
-    def outgoing(self, behind: int, limit: int) -> list[Outgoing]:
-        """What is to be sent, in the order of recording, from behind that place."""
+    def outgoing(self, after: int, limit: int) -> list[Outgoing]:
+        """Pending transactions with a number above `after`, in the order of recording."""
         rows = self._run(
             "SELECT number, element FROM outbox "
             "WHERE rejection IS NULL AND acknowledged_at IS NULL AND number > ? "
             "ORDER BY number LIMIT ?",
-            behind,
+            after,
             limit,
         )
         return [Outgoing(row["number"], json.loads(row["element"])) for row in rows]
 
     def acknowledge(self, local_id: str, now: datetime) -> bool:
-        """The server has recorded it: it is kept for a while, and not sent; whether it was still
-        to be."""
+        """Marks a transaction as recorded by the ledger. False if it was marked before, or is
+        not of this device."""
         found = self._run(
             "UPDATE outbox SET acknowledged_at = ?, rejection = NULL "
             "WHERE local_id = ? AND acknowledged_at IS NULL RETURNING 1",
@@ -189,12 +196,15 @@ class Store:
         )
         return bool(found)
 
-    def see(self, local_id: str) -> None:
-        """It came by in the ledger's order: a ledger that knows our place has it."""
+    def mark_as_seen(self, local_id: str) -> None:
+        """Marks a transaction as seen among the changes.
+
+        So each ledger that knows our bookmark has it.
+        """
         self._run("UPDATE outbox SET is_seen = 1 WHERE local_id = ?", local_id)
 
     def unseen(self, limit: int) -> list[Outgoing]:
-        """What the server has recorded, and has not come by yet, in the order of recording."""
+        """Acknowledged transactions that are not seen yet, in the order of recording."""
         rows = self._run(
             "SELECT number, element FROM outbox "
             "WHERE acknowledged_at IS NOT NULL AND NOT is_seen ORDER BY number LIMIT ?",
@@ -202,38 +212,38 @@ class Store:
         )
         return [Outgoing(row["number"], json.loads(row["element"])) for row in rows]
 
-    def acknowledged(self, behind: int, limit: int) -> list[Outgoing]:
-        """What the server has recorded, as far as it is kept, in the order of recording."""
+    def acknowledged(self, after: int, limit: int) -> list[Outgoing]:
+        """Acknowledged transactions with a number above `after`, in the order of recording."""
         rows = self._run(
             "SELECT number, element FROM outbox "
             "WHERE acknowledged_at IS NOT NULL AND number > ? ORDER BY number LIMIT ?",
-            behind,
+            after,
             limit,
         )
         return [Outgoing(row["number"], json.loads(row["element"])) for row in rows]
 
     def send_again(self, local_id: str) -> None:
-        """What the server had recorded is to be sent once more, in its old place."""
+        """Queues an acknowledged transaction again, under its old number."""
         self._run(
             "UPDATE outbox SET acknowledged_at = NULL, is_seen = 0 WHERE local_id = ?", local_id
         )
 
     def forget_acknowledged(self, before: datetime) -> None:
-        """Drops what was recorded before that time."""
+        """Deletes the transactions that were acknowledged before that time."""
         self._run("DELETE FROM outbox WHERE acknowledged_at < ?", _text(before))
 
     def forget(self, local_id: str) -> bool:
-        """Takes a transaction out of the outbox; whether it was there."""
+        """Deletes a transaction from the outbox. False if it is not there."""
         return bool(self._run("DELETE FROM outbox WHERE local_id = ? RETURNING 1", local_id))
 
     def reject(self, local_id: str, rejection: dict[str, Any]) -> None:
-        """Keeps a transaction as one that is not to be sent again."""
+        """Marks a transaction as rejected, so that it is not sent again."""
         self._run(
             "UPDATE outbox SET rejection = ? WHERE local_id = ?", json.dumps(rejection), local_id
         )
 
     def reopen(self, local_id: str) -> bool:
-        """Makes a rejected transaction the last of those to be sent; whether there was such a
+        """Queues a rejected transaction again, at the end of the outbox. False if there is no such
         one."""
         found = self._run(
             "DELETE FROM outbox WHERE local_id = ? AND rejection IS NOT NULL RETURNING element",
@@ -260,7 +270,7 @@ class Store:
         ]
 
     def stock(self) -> list[Stock]:
-        """By location and SKU."""
+        """The copy of the stock, by location and SKU."""
         with self._lock:
             rows = self._run("SELECT * FROM stock ORDER BY location, sku")
             pending = self.pending()
@@ -273,7 +283,7 @@ class Store:
 
     @property
     def bookmark(self) -> str | None:
-        """Up to where the copy is; None before the first copy."""
+        """Bookmark of the last change in the copy. None: the copy must be fetched first."""
         rows = self._run("SELECT after FROM bookmark")
         return cast("str", rows[0]["after"]) if rows else None
 
@@ -284,17 +294,17 @@ class Store:
             self._run("INSERT INTO bookmark VALUES (?)", after)
 
     def replace_stock(self, items: Iterable[dict[str, Any]]) -> None:
-        """Takes these for all there is."""
+        """Replaces the whole copy."""
         self._run("DELETE FROM stock")
         for item in items:
             self._run(PUT_ITEM, item)
 
     def move(self, item: dict[str, Any]) -> None:
-        """Takes what is on hand, unless the copy has a later version."""
+        """Updates the quantity on hand, unless the copy has a later version of the item."""
         self._run(MOVE_ITEM, item)
 
     def apply(self, change: dict[str, Any], now: datetime) -> None:
-        """Takes a change. Changes come in order, and each one once at the least."""
+        """Applies a change. Changes arrive in order and at least once."""
         transaction, details = change["transaction"], change["details"]
         if details is not None:
             self._run(PUT_ITEM, {"active": True, **change, **details})
@@ -302,9 +312,9 @@ class Store:
             active = ACTIVITY[change["kind"]]
             self._run("UPDATE stock SET active = ? WHERE item_id = ?", active, change["itemId"])
         self.move(change)
-        if transaction is not None:  # It may be one of our own whose answer got lost.
+        if transaction is not None:  # Perhaps our own, and its answer was lost.
             self.acknowledge(transaction["localId"], now)
-            self.see(transaction["localId"])
+            self.mark_as_seen(transaction["localId"])
 
     def _run(self, statement: str, *parameters: Any) -> Sequence[sqlite3.Row]:
         bound = parameters[0] if parameters and isinstance(parameters[0], dict) else parameters
@@ -313,7 +323,7 @@ class Store:
 
 
 def _text(instant: datetime) -> str:
-    """Of one length, so that the order of texts is that of time."""
+    """ISO 8601 in UTC with a fixed length, so that texts sort by time."""
     return instant.astimezone(UTC).isoformat(timespec="milliseconds")
 
 
@@ -343,7 +353,7 @@ def _stock(row: sqlite3.Row, available: int) -> Stock:
 
 
 def available_after(transaction: PendingTransaction, on_hand: int) -> int:
-    """What is on hand after a transaction that is still to be sent."""
+    """Quantity on hand after a pending transaction."""
     match transaction.type:
         case "COUNT":
             return transaction.quantity

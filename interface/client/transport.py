@@ -1,4 +1,4 @@
-"""Talking to the server: every request is tried again as long as that may help, and no longer."""
+"""HTTP transport of the client, with retries for temporary errors only."""
 
 import gzip
 import json
@@ -18,29 +18,29 @@ from interface.client.errors import RequestFailed, Unreachable
 from interface.client.shapes import Shape, matches
 
 RETRYABLE: Final = frozenset({408, 429, 502, 503, 504})
-"""Statuses after which the same request may succeed. Sending a batch again is always safe."""
+"""Retryable HTTP statuses. Every request is idempotent, also a batch, so a retry is safe."""
 
 GZIP_FROM_BYTES: Final = 1_000
-"""Bytes from which on a body is worth packing."""
+"""Minimum size in bytes of a body that is compressed."""
 
 MAX_PAUSE_SECONDS: Final = 30.0
-"""Seconds between two attempts."""
+"""Upper bound of the random pause, and of the Retry-After that is obeyed."""
 
 
-How = Callable[[], dict[str, Any]]
-"""What one attempt sends besides method and path."""
+MakeArguments = Callable[[], dict[str, Any]]
+"""Makes the arguments of one attempt: query parameters, or headers and content."""
 
 
-class _Later(Exception):
-    """Worth another attempt. `after`: seconds that the server asked for."""
+class _TemporaryError(Exception):
+    """An attempt failed, and a retry may help. `after`: seconds in the Retry-After header."""
 
-    def __init__(self, why: str, after: float = 0) -> None:
-        super().__init__(why)
+    def __init__(self, message: str, after: float = 0) -> None:
+        super().__init__(message)
         self.after = after
 
 
 class Server:
-    """The API at `url`."""
+    """The REST API at `url`."""
 
     def __init__(
         self,
@@ -57,7 +57,7 @@ class Server:
         )
         self._jittered = wait_random_exponential(multiplier=first_pause, max=MAX_PAUSE_SECONDS)
         self._retrying = Retrying(
-            retry=retry_if_exception_type(_Later),
+            retry=retry_if_exception_type(_TemporaryError),
             wait=self._pause,
             stop=stop_after_attempt(attempts),
             reraise=True,
@@ -67,44 +67,50 @@ class Server:
         self._http.close()
 
     def get(self, path: str, shape: Shape, **params: Any) -> dict[str, Any]:
-        """An answer of that shape. Raises Unreachable, RequestFailed."""
+        """The answer, checked against the shape. Raises Unreachable, RequestFailed."""
         given = {name: value for name, value in params.items() if value is not None}
         return self._request("GET", path, shape, lambda: {"params": given})
 
     def post(self, path: str, shape: Shape, body: Callable[[], dict[str, Any]]) -> dict[str, Any]:
-        """An answer of that shape; `body` is made anew for each attempt. Raises Unreachable,
-        RequestFailed."""
-        return self._request("POST", path, shape, lambda: _packed(body()))
+        """The answer, checked against the shape. `body` is called for each attempt.
 
-    def _request(self, method: str, path: str, shape: Shape, how: How) -> dict[str, Any]:
-        """The answer, known as the ledger's by its shape."""
+        Raises Unreachable, RequestFailed.
+        """
+        return self._request("POST", path, shape, lambda: _compressed(body()))
+
+    def _request(
+        self, method: str, path: str, shape: Shape, arguments: MakeArguments
+    ) -> dict[str, Any]:
+        """The answer, after up to `attempts` attempts. Raises Unreachable, RequestFailed."""
         try:
-            return self._retrying.copy()(self._attempt, method, path, shape, how)
-        except _Later as error:
+            return self._retrying.copy()(self._attempt, method, path, shape, arguments)
+        except _TemporaryError as error:
             raise Unreachable(str(error)) from error
 
-    def _attempt(self, method: str, path: str, shape: Shape, how: How) -> dict[str, Any]:
+    def _attempt(
+        self, method: str, path: str, shape: Shape, arguments: MakeArguments
+    ) -> dict[str, Any]:
         try:
-            answer = self._http.request(method, path, **how())
+            answer = self._http.request(method, path, **arguments())
         except httpx2.RequestError as error:
-            raise _Later(f"{type(error).__name__}: {error}") from error
+            raise _TemporaryError(f"{type(error).__name__}: {error}") from error
         if answer.status_code in RETRYABLE:
-            raise _Later(f"the server answered {answer.status_code}", _retry_after(answer))
-        if answer.is_redirect:  # The ledger never does: some network's login page does.
-            raise _Later("the answer is not the ledger's")
+            raise _TemporaryError(f"the server answered {answer.status_code}", _retry_after(answer))
+        if answer.is_redirect:  # The ledger never redirects. Login pages of networks do.
+            raise _TemporaryError("the answer is not from the ledger")
         if not answer.is_success:
-            raise _refused(answer)
-        return _object(answer, shape)
+            raise _request_failed(answer)
+        return _checked(answer, shape)
 
     def _pause(self, state: RetryCallState) -> float:
-        """What the server asked for at the least, and some more, so that not all devices of a shop
-        come back at once."""
+        """Seconds in Retry-After, plus a random pause, so that the devices of a shop do not return
+        at the same moment."""
         error = state.outcome.exception() if state.outcome is not None else None
-        asked = error.after if isinstance(error, _Later) else 0
-        return asked + self._jittered(state)
+        retry_after = error.after if isinstance(error, _TemporaryError) else 0
+        return retry_after + self._jittered(state)
 
 
-def _packed(body: dict[str, Any]) -> dict[str, Any]:
+def _compressed(body: dict[str, Any]) -> dict[str, Any]:
     content = json.dumps(body).encode()
     headers = {"Content-Type": "application/json"}
     if len(content) >= GZIP_FROM_BYTES:
@@ -113,21 +119,21 @@ def _packed(body: dict[str, Any]) -> dict[str, Any]:
 
 
 def _retry_after(answer: httpx2.Response) -> float:
-    asked = answer.headers.get("Retry-After", "0")
-    return min(float(asked), MAX_PAUSE_SECONDS) if asked.isdigit() else 0
+    seconds = answer.headers.get("Retry-After", "0")
+    return min(float(seconds), MAX_PAUSE_SECONDS) if seconds.isdigit() else 0
 
 
-def _object(answer: httpx2.Response, shape: Shape) -> dict[str, Any]:
+def _checked(answer: httpx2.Response, shape: Shape) -> dict[str, Any]:
     try:
         found: dict[str, Any] = answer.json()
     except (ValueError, RecursionError) as error:
-        raise _Later("the answer is not the ledger's") from error
+        raise _TemporaryError("the answer is not from the ledger") from error
     if not matches(found, shape):
-        raise _Later("the answer is not the ledger's")
+        raise _TemporaryError("the answer is not from the ledger")
     return found
 
 
-def _refused(answer: httpx2.Response) -> RequestFailed:
+def _request_failed(answer: httpx2.Response) -> RequestFailed:
     try:
         problem = answer.json()
         code, message, details = problem["code"], problem["detail"], dict(problem["details"])

@@ -1,4 +1,4 @@
-"""What followers of the ledger get: everything, once, in order."""
+"""Change feed: followers get every change, once and in order."""
 
 import random
 import threading
@@ -131,7 +131,7 @@ class TestBookmarks:
     def test_of_a_ledger_that_went_another_way_are_unknown(
         self, feed: ChangeFeed, sync: SyncService, tea: UUID
     ) -> None:
-        """As after a backup was restored, and went on."""
+        """A restored backup may have another event at this position."""
         before = feed.head()
         sync.sync([element("INBOUND", tea, 5)], CLERK)
         elsewhere = Bookmark(feed.head().position, "0123456789ab")
@@ -152,7 +152,7 @@ class TestBookmarks:
 
 
 class Followed:
-    """Reads on from page to page, until it is told to stop and there is nothing left."""
+    """A follower in a thread. It reads pages until it is stopped and has read everything."""
 
     def __init__(self, feed: ChangeFeed) -> None:
         self._feed = feed
@@ -174,8 +174,8 @@ class Followed:
 
 
 class Dawdling(RejectedTransactionStore):
-    """Takes its time between the writing of events and their commit, so that commits come in
-    another order than positions."""
+    """Sleeps between append and commit, so that the order of commits differs from the order of
+    positions."""
 
     def add(self, *rejections: Any) -> set[UUID]:
         time.sleep(random.random() / 50)
@@ -209,7 +209,7 @@ def test_nothing_is_skipped_while_many_write_at_once(
 
 
 class Listener:
-    """Collects what the follower has for it, whenever it is woken."""
+    """Collects the changes of the follower each time it is woken."""
 
     def __init__(self, follower: Follower, locations: frozenset[str] | None = None) -> None:
         self._follower = follower
@@ -311,7 +311,7 @@ class TestFollower:
         monkeypatch.setattr(ledger.recorder, "notices", lambda: nullcontext(Deaf()))
         woken, after = threading.Event(), follower.feed.head()
         with follower.listener(woken.set):
-            assert woken.wait(TIMEOUT_SECONDS)  # It has looked once.
+            assert woken.wait(TIMEOUT_SECONDS)  # The first poll is done.
             woken.clear()
             sync.sync([element("INBOUND", tea, 1)], CLERK)
             assert woken.wait(TIMEOUT_SECONDS)
@@ -329,14 +329,14 @@ class TestFollower:
     def test_place_of_another_ledger_is_not_taken_for_one_of_this(
         self, ledger: Ledger, feed: ChangeFeed, sync: SyncService, tea: UUID
     ) -> None:
-        """Another database may take the ledger's place, with other events at its last positions."""
+        """A replaced database may have other events at the same positions."""
         recent = follower_module.Recent(feed.head(), feed.key)
         sync.sync([element("INBOUND", tea, 1) for _ in range(5)], CLERK)
         first = feed.page(BEGINNING, None, 100).changes
         recent.extend(first[1:])
         for change in first:
-            place = Bookmark.behind(change, feed.key)
-            elsewhere = Bookmark.behind(change._replace(version=change.version + 1), feed.key)
+            place = Bookmark.at(change, feed.key)
+            elsewhere = Bookmark.at(change._replace(version=change.version + 1), feed.key)
             assert recent.page(place, None, 10) is not None
             assert recent.page(elsewhere, None, 10) is None
             with pytest.raises(UnknownPosition):
@@ -350,14 +350,16 @@ class TestFollower:
 def test_mark_of_a_place_can_not_be_made_without_the_ledger_s_key(
     ledger: Ledger, feed: ChangeFeed, sync: SyncService, tea: UUID
 ) -> None:
-    """Else a device could confirm its guesses of what happened elsewhere. Marks from before there
-    was a key are none of this ledger's."""
+    """Without the key, a device could use marks to confirm guesses about other locations.
+
+    Marks without a key, from older versions, are unknown positions.
+    """
     sync.sync([element("INBOUND", tea, 1)], CLERK)
     (change,) = feed.page(BEGINNING, None, 100).changes[-1:]
     assert isinstance(change, Movement)
     moment = int(change.recorded_at.timestamp() * 1_000_000)
-    told = f"{change.item_id} {change.version} {moment} {change.local_id}".encode()
-    unkeyed = blake2b(told, digest_size=6).hexdigest()
+    content = f"{change.item_id} {change.version} {moment} {change.local_id}".encode()
+    unkeyed = blake2b(content, digest_size=6).hexdigest()
     assert feed.head().mark != unkeyed
     with pytest.raises(UnknownPosition):
         feed.known(f"{change.position}-{unkeyed}")

@@ -1,13 +1,13 @@
-"""A clock that jumps far ahead is not believed."""
+"""Clock guard: a jump far ahead is not accepted."""
 
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from application.clock import ClockStepped, SteadyClock
 from application.items import ItemService
 from application.ledger.ledger import Ledger
 from application.recording.sync import SyncService
+from application.server_clock import ClockStepped, SteadyClock
 from tests.support.builders import CLERK, element, register
 from tests.support.ledger_checks import on_hand
 
@@ -17,7 +17,7 @@ START = datetime(2026, 1, 8, 9, tzinfo=UTC)
 
 
 class Machine:
-    """Its clock can be set; what elapses can not."""
+    """A machine whose wall clock can be set, but not its monotonic clock."""
 
     def __init__(self) -> None:
         self.elapsed = 100.0

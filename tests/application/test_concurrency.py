@@ -1,4 +1,4 @@
-"""Many threads, one ledger."""
+"""Concurrency: many threads on one ledger."""
 
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor

@@ -1,4 +1,4 @@
-"""Moving the ledger from each database to the other."""
+"""Copies of the ledger between SQLite and PostgreSQL, in both directions."""
 
 from collections.abc import Iterator
 from datetime import timedelta
@@ -10,7 +10,7 @@ from uuid import UUID, uuid4
 import pytest
 
 from application.access.audit import AuditTrail
-from application.access.keys import Grant, KeyService
+from application.access.key_management import Grant, KeyService
 from application.access.roles import Role
 from application.items import ItemService
 from application.ledger.ledger import Ledger
@@ -48,7 +48,7 @@ def small_chunks(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture(params=BACKENDS)
 def databases(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[tuple[str, str]]:
-    """The source's URL and the target's."""
+    """The URLs of the source and the target."""
     server: postgres.Server = request.getfixturevalue("postgres_server")
     file = f"sqlite:///{tmp_path / 'ledger.db'}"
     with server.database() as url:
@@ -72,7 +72,7 @@ def silent(*_: object) -> None:
 
 
 def trade(ledger: Ledger, movements: int = 30) -> list[dict[str, Any]]:
-    """A day at the shop: three items, and what was sent for them."""
+    """Records transactions for three items, and returns the sent elements."""
     items = ItemService(ledger, Clock())
     ids = [register(items, sku) for sku in ("TEA-250", "CUP-01", "POT-07")]
     sent = [element("INBOUND", ids[n % 3], n + 1, note=f"n{n}") for n in range(movements)]
@@ -225,7 +225,7 @@ def test_target_that_is_written_meanwhile_is_noticed(source: Ledger, target: Led
         if doing == "copy":
             register(ItemService(target), "BOX-01")
 
-    with pytest.raises(NotACopy, match="written by someone else"):
+    with pytest.raises(NotACopy, match="another process is writing to the target"):
         copy(source, target, write)
 
 
@@ -234,7 +234,7 @@ def test_copy_without_its_keys_is_noticed(source: Ledger, target: Ledger) -> Non
     copy(source, target, silent)
     position = "rowid" if is_sqlite(target) else "notification_id"
     execute(target, f"UPDATE stored_events SET local_id = NULL WHERE {position} = 8")
-    with pytest.raises(NotACopy, match="localId of the target's event at position 8"):
+    with pytest.raises(NotACopy, match="localId of its event at position 8"):
         copy(source, target, silent)
 
 

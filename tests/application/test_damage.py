@@ -1,4 +1,4 @@
-"""A stored event that can't be read fails what depends on it, and nothing else."""
+"""Damaged events: an unreadable event fails only the calls that need it."""
 
 from uuid import UUID
 
@@ -90,7 +90,7 @@ def test_status_tells_of_the_others(ledger: Ledger, sync: SyncService, items: It
     damage(ledger, "no JSON", f"WHERE rowid = {damaged.position}")
     ids = [UUID(one["localId"]) for one in sent]
     statuses = StatusService(ledger).statuses(ids, CLERK)
-    assert [fate is None for fate in statuses] == [n == 3 for n in range(9)]
+    assert [one is None for one in statuses] == [n == 3 for n in range(9)]
 
 
 def test_rebuild_says_which_event_it_is(

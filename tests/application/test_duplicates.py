@@ -1,4 +1,4 @@
-"""What makes a transaction the same when it comes again, and what makes it another one."""
+"""Idempotency: what is a duplicate, and which differences make it another transaction."""
 
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -19,10 +19,10 @@ from application.recording.rejected_store import RejectedTransactionStore
 from application.recording.sync import SyncResult, SyncService
 from application.review import Correction, ReviewService
 from application.tables.rejected import RejectedTransaction
-from domain.errors import Invalid, Unsupported
+from domain.errors import Invalid, LocalIdReused, Unsupported
 from tests.support.access import caller
 from tests.support.builders import CLERK, Clock, element, register
-from tests.support.ledger_checks import codes, on_hand
+from tests.support.ledger_checks import codes, on_hand, only_failure
 
 MANAGER = caller(Role.MANAGER, "main")
 DEVICE = caller(Role.DEVICE, "main")
@@ -53,9 +53,81 @@ def journal(ledger: Ledger) -> list[Movement]:
 def arrive(
     sync: SyncService, sent: dict[str, Any], received: datetime, **arrival: Any
 ) -> SyncResult:
-    """As the API has it: with the clocks of both."""
+    """Submits one element as the API does, with the clocks of server and device."""
     came = Arrival(received, arrival.get("sent_at"), arrival.get("device", DEVICE.device))
     return sync.submit(parse_batch([sent], came), DEVICE).result()
+
+
+class TestIdempotency:
+    def test_recorded_key_with_other_content_is_refused(
+        self, sync: SyncService, items: ItemService, ledger: Ledger
+    ) -> None:
+        tea, cup = register(items), register(items, "CUP-01")
+        first = element("INBOUND", tea, 5)
+        sync.sync([first], CLERK)
+        changes: list[dict[str, Any]] = [{"quantity": 6}, {"itemId": str(cup)}, {"type": "COUNT"}]
+        for change in changes:
+            failed = only_failure(sync.sync([first | change], CLERK))
+            assert failed.rejection == LocalIdReused(
+                type="INBOUND", item_id=tea, quantity=5, occurred_at=None, reference=None
+            )
+        assert on_hand(ledger, tea) == 5
+
+    def test_other_metadata_is_the_same_content(
+        self, sync: SyncService, items: ItemService
+    ) -> None:
+        first = element("INBOUND", register(items), 5, note="a")
+        sync.sync([first], CLERK)
+        (again,) = sync.sync([first | {"note": "b", "device": "other"}], CLERK).synced
+        assert again.status == "duplicate"
+
+    @pytest.mark.parametrize(("type", "quantity"), [("ADJUST", 2), ("COUNT", 2)])
+    def test_adjustments_and_counts_are_known_again(
+        self, sync: SyncService, items: ItemService, type: str, quantity: int
+    ) -> None:
+        tea = register(items)
+        first = element(type, tea, quantity)
+        other = "COUNT" if type == "ADJUST" else "ADJUST"
+        sync.sync([first, element("INBOUND", tea, 7)], CLERK)
+        assert sync.sync([first], CLERK).synced[0].status == "duplicate"
+        assert codes(sync.sync([first | {"type": other}], CLERK)) == ["LOCAL_ID_REUSED"]
+
+    def test_key_twice_in_one_batch_is_decided_in_order(
+        self, sync: SyncService, items: ItemService, ledger: Ledger
+    ) -> None:
+        tea = register(items)
+        first = element("INBOUND", tea, 5)
+        result = sync.sync([first, first, first | {"quantity": 6}], CLERK)
+        assert [s.status for s in result.synced] == ["recorded", "duplicate"]
+        assert result.synced[0].position == result.synced[1].position
+        assert codes(result) == ["LOCAL_ID_REUSED"]
+        assert on_hand(ledger, tea) == 5
+
+    def test_key_that_failed_is_decided_afresh(self, sync: SyncService, items: ItemService) -> None:
+        tea = register(items)
+        sale = element("OUTBOUND", tea, 5)
+        assert codes(sync.sync([sale], CLERK)) == ["INSUFFICIENT_STOCK"]
+        sync.sync([element("INBOUND", tea, 5)], CLERK)
+        assert sync.sync([sale], CLERK).synced[0].status == "recorded"
+
+    def test_key_that_failed_earlier_in_the_batch_is_decided_afresh(
+        self, sync: SyncService, items: ItemService
+    ) -> None:
+        tea = register(items)
+        sale = element("OUTBOUND", tea, 5)
+        result = sync.sync([sale, element("INBOUND", tea, 5), sale], CLERK)
+        assert [(s.index, s.status) for s in result.synced] == [(1, "recorded"), (2, "recorded")]
+        assert [f.index for f in result.failed] == [0]
+
+    def test_duplicate_of_a_discontinued_item_is_still_a_duplicate(
+        self, sync: SyncService, items: ItemService
+    ) -> None:
+        tea = register(items)
+        first = element("INBOUND", tea, 5)
+        sync.sync([first], CLERK)
+        items.discontinue(tea, CLERK)
+        assert sync.sync([first], CLERK).synced[0].status == "duplicate"
+        assert codes(sync.sync([element("INBOUND", tea, 5)], CLERK)) == ["ITEM_DISCONTINUED"]
 
 
 class TestContent:
@@ -200,7 +272,7 @@ class TestContent:
 class TestReusedId:
     @pytest.fixture
     def reused(self, sync: SyncService, tea: UUID) -> dict[str, Any]:
-        """A second sale under the `localId` of a first one."""
+        """A second sale with the `localId` of the first one."""
         first = element("OUTBOUND", tea, 1, occurredAt=NINE)
         second = first | {"occurredAt": "2026-01-08T09:30:00+00:00"}
         sync.sync([first, second], DEVICE)
@@ -217,7 +289,7 @@ class TestReusedId:
         assert [one.status for one in rejections(ledger)] == ["resolved"]
         with pytest.raises(AlreadyRecorded):
             review.retry(name, MANAGER)
-        assert sync.sync([reused], DEVICE).failed  # as before: it is another one's id
+        assert sync.sync([reused], DEVICE).failed  # still refused: the id belongs to another one
 
     def test_retry_takes_the_id_that_is_given(
         self, review: ReviewService, ledger: Ledger, reused: dict[str, Any]
@@ -298,7 +370,7 @@ class TestPutRight:
         name = UUID(lot["localId"])
         with pytest.raises(Unsupported):
             review.retry(name, MANAGER)
-        monkeypatch.setitem(TRANSACTION.accepted, "lot", "lot")  # the upgrade
+        monkeypatch.setitem(TRANSACTION.accepted, "lot", "lot")  # The server is upgraded.
         (synced,) = review.retry(name, MANAGER).synced
         assert (synced.status, synced.local_id) == ("recorded", name)
         assert [row.status for row in rejections(ledger)] == ["resolved"]

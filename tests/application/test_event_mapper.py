@@ -1,4 +1,4 @@
-"""What is in the database stays readable: to people, and to every later version of the code."""
+"""Event format: stored events stay readable for people and for every later version."""
 
 import json
 from datetime import UTC, datetime
@@ -27,7 +27,7 @@ def stored(topic: str, state: dict[str, Any], version: int = 2) -> StoredEvent:
 
 @pytest.mark.parametrize("example", STORED, ids=lambda example: str(example["topic"]))
 def test_events_as_they_were_first_released_can_be_read_for_ever(example: dict[str, Any]) -> None:
-    """The file is never edited: a class that changes gets a new version and an upcast."""
+    """Never edit the file: a changed event class gets a new `class_version` and an upcast."""
     event = MAPPER.to_domain_event(stored(example["topic"], example["state"]))
     assert type(event) is getattr(events, example["topic"])
     for field, value in example["reads_as"].items():
@@ -55,7 +55,7 @@ def test_every_event_class_is_in_the_file() -> None:
 
 
 class Weighed(StockItemEvent):
-    """An event that was changed twice since its first release."""
+    """An event class that changed twice since its first release."""
 
     TOPIC = "tests.Weighed"
     class_version: ClassVar[int] = 3

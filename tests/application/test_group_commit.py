@@ -1,4 +1,4 @@
-"""What arrives while a commit is in flight is committed together, and nobody notices."""
+"""Group commit: batches that arrive during a commit share the next one, with the same outcomes."""
 
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future
@@ -37,7 +37,7 @@ class Job:
 
 @dataclass
 class Disk:
-    """Commits jobs, the first one only when it may."""
+    """A store that commits groups of jobs. The first commit waits for `may_go_on`."""
 
     has_begun: Event = field(default_factory=Event)
     may_go_on: Event = field(default_factory=Event)
@@ -65,7 +65,7 @@ def submit(commits: GroupCommit[Job, str], name: str, weight: int = 1) -> Future
 
 
 def busy_with_another(disk: Disk, max_waiting: int = 1_000_000) -> GroupCommit[Job, str]:
-    """While the job `first` is in flight."""
+    """A group commit whose first job is in flight."""
     commits = GroupCommit(disk, max_waiting)
     submit(commits, "first")
     assert disk.has_begun.wait(10)
@@ -73,7 +73,7 @@ def busy_with_another(disk: Disk, max_waiting: int = 1_000_000) -> GroupCommit[J
 
 
 def commit_behind_another(disk: Disk, *jobs: Job) -> list[Future[str]]:
-    """All that arrived meanwhile."""
+    """The results of jobs that arrive while the first job is in flight."""
     commits = busy_with_another(disk)
     futures = [submit(commits, job.name, job.weight) for job in jobs]
     disk.may_go_on.set()
@@ -128,7 +128,7 @@ def test_what_is_too_much_is_turned_away_and_may_come_again(disk: Disk) -> None:
 
 
 class HeldClock(Clock):
-    """A clock that is looked at, for the first time, only when it may be."""
+    """A clock that blocks its first caller until `may_tell` is set."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -162,7 +162,7 @@ def sync_behind_another(ledger: Ledger, sent: Sequence[Sent]) -> list[Future[Syn
 
 @pytest.fixture
 def commits(ledger: Ledger, monkeypatch: pytest.MonkeyPatch) -> list[UnitOfWork]:
-    """The units of work from now on."""
+    """The units of work that begin from now on."""
     begun: list[UnitOfWork] = []
     begin = ledger.recorder.unit_of_work
 
@@ -191,7 +191,7 @@ def test_batches_share_a_commit_and_each_gets_its_own_answer(
     ]
     results = [future.result(10) for future in sync_behind_another(ledger, sent)]
 
-    assert len(commits) == 2  # That of the empty batch, and one for all of these.
+    assert len(commits) == 2  # One of the empty batch, one of all others.
     statuses = [[(s.status, s.on_hand) for s in result.synced] for result in results]
     assert statuses == [[("recorded", 3)], [("recorded", 1)], [], [("duplicate", 3)], []]
     codes = [[failed.rejection.code for failed in result.failed] for result in results]
@@ -256,7 +256,7 @@ def _element(draw: Callable[..., Any]) -> dict[str, Any]:
 def test_batches_of_one_commit_are_decided_as_if_one_came_after_the_other(
     ledger: Ledger, drawn: list[tuple[list[dict[str, Any]], Principal]]
 ) -> None:
-    """At another location each time, so that one ledger serves all examples."""
+    """Each example uses a new location, so that all share one ledger."""
     alone, together = (_play(ledger, drawn, in_one_commit=flag) for flag in (False, True))
     assert alone == together
 

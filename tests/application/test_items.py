@@ -1,4 +1,4 @@
-"""Registering, describing, ending and resuming items, and looking at them as they were."""
+"""Items: register, change, discontinue, reactivate, and read past versions."""
 
 from collections.abc import Callable
 from dataclasses import replace

@@ -1,4 +1,4 @@
-"""API keys: made, found, ended, and what is kept of them."""
+"""API keys: create, find, revoke, and what is stored."""
 
 import re
 from collections.abc import Callable
@@ -13,7 +13,7 @@ from application.access.audit import Action, AuditTrail
 from application.access.authentication import Authenticator
 from application.access.errors import KeyNotActive, Unauthenticated, UnknownKey
 from application.access.key_format import PATTERN, mint, read_id
-from application.access.keys import Grant, KeyService
+from application.access.key_management import Grant, KeyService
 from application.access.roles import Role
 from application.ledger.ledger import Ledger
 from application.maintenance.copy import copy

@@ -1,4 +1,4 @@
-"""What was recorded when labels had no one form is read in it, under the ids that it has."""
+"""Labels from older versions, not normalised, are read in normal form and keep their item ids."""
 
 import logging
 from datetime import UTC, datetime
@@ -24,7 +24,7 @@ TYPED, KEPT = "Zu\u0308rich", "Z\u00fcrich"
 
 @pytest.fixture
 def old(ledger: Ledger) -> UUID:
-    """An item as an earlier version registered it, which took labels as they came."""
+    """An item registered by an older version, which did not normalise labels."""
     item = StockItem._create(
         events.ItemRegistered,
         id=uuid5(NAMESPACE, f"{TYPED}\x1fTEA"),

@@ -1,4 +1,4 @@
-"""Parsing: a batch is read as its elements are, one by one."""
+"""Parsing: a batch gives the same transactions as its elements one by one."""
 
 from typing import Any
 from uuid import uuid4
@@ -62,6 +62,6 @@ def test_elements_are_read_together_as_each_alone(elements: list[Any]) -> None:
 
 @given(st.lists(WELL_FORMED, max_size=6))
 def test_the_fast_way_reads_what_the_slow_one_does(elements: list[Any]) -> None:
-    """One element in another spelling makes the whole batch take the slow way."""
+    """The element that is not an object sends the whole batch to the slow parser."""
     slow = parse_batch([*elements, "no element"])
     assert parse_batch(elements).transactions == slow.transactions

@@ -1,4 +1,4 @@
-"""What a caller may have recorded, where, and what they can't learn."""
+"""Permissions: what a caller may record, and where, and what stays hidden from them."""
 
 from functools import partial
 from uuid import uuid4
@@ -22,7 +22,7 @@ DETAILS = ItemDetails(name="Tea", unit="box")
 
 
 def test_who_may_do_what() -> None:
-    """The table once more: who changes it shall mean it."""
+    """A second copy of the table, so that no permission changes by accident."""
     everyone = {Permission.READ}
     device = everyone | {Permission.SYNC}
     clerk = device | {Permission.RECORD, Permission.RELAY}

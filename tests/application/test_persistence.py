@@ -1,4 +1,4 @@
-"""What the application relies on in every database."""
+"""Persistence: promises of every database adapter."""
 
 from pathlib import Path
 from uuid import uuid4
@@ -129,7 +129,7 @@ def test_only_one_rebuild_works_at_a_time(ledger: Ledger) -> None:
 
 
 class TestDamagedReadModels:
-    """Read models are never what decides."""
+    """Damaged read models do not change decisions."""
 
     @pytest.mark.parametrize(
         "damage",

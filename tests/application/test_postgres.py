@@ -1,4 +1,4 @@
-"""Promises of the PostgreSQL adapter alone."""
+"""PostgreSQL adapter: promises that only this adapter makes."""
 
 import time
 from collections.abc import Iterator
@@ -173,7 +173,7 @@ def test_cut_connections_are_replaced(
 ) -> None:
     tea = register(items)
     with ledger.recorder.datastore.get_connection(), ledger.recorder.datastore.get_connection():  # type: ignore[attr-defined]
-        pass  # Now there are at least two.
+        pass  # The pool now has at least two.
     postgres.cut_connections(database_url)
     with pytest.raises(StoreUnavailable):
         ledger.recorder.select_item(tea)
@@ -284,7 +284,7 @@ def test_one_connection_is_enough(database_url: str, tmp_path: Path) -> None:
 
 
 def test_what_a_shared_session_hears_is_not_kept(ledger: Ledger) -> None:
-    """A pooler may hand out the session of somebody who listens."""
+    """A pooler may give us a session on which another client called LISTEN."""
     recorder = ledger.recorder
     assert isinstance(recorder, PostgresLedgerRecorder)
     with recorder.datastore.get_connection() as connection:
@@ -310,4 +310,4 @@ def test_stock_list_is_updated_without_a_write_to_its_indexes(
             "SELECT n_tup_upd, n_tup_hot_upd FROM pg_stat_xact_user_tables "
             "WHERE relname = 'stock_levels'",
         )
-    assert updates == in_place >= 200  # The connection may not have reported earlier ones yet.
+    assert updates == in_place >= 200  # Perhaps with earlier, unreported ones.

@@ -1,4 +1,4 @@
-"""Reads that are bounded: by an index, whatever is asked for, and by a limit that ends them."""
+"""Bounded reads: every query uses an index, and has a time limit."""
 
 import threading
 from datetime import UTC, datetime, timedelta
@@ -30,10 +30,10 @@ def test_read_is_ended_from_another_thread(ledger: Ledger, items: ItemService) -
     with cancelled_by(cancellation):
         with pytest.raises(ReadCancelled):
             endless(ledger)
-        with pytest.raises(ReadCancelled):  # What would follow is not begun.
+        with pytest.raises(ReadCancelled):  # Cancelled: no later read begins.
             ledger.recorder.select_item(tea)
     timer.join()
-    assert ledger.recorder.select_item(tea) is not None  # The connection is good for others.
+    assert ledger.recorder.select_item(tea) is not None  # The connection can be reused.
 
 
 def test_end_that_comes_too_late_ends_nobody_else_s_read(
@@ -52,7 +52,7 @@ PLACES = [f"place-{n}" for n in range(12)]
 
 @pytest.fixture
 def spread(ledger: Ledger, sync: SyncService, items: ItemService) -> Ledger:
-    """Movements and rejections, many at some places, few at others, none at one."""
+    """A ledger with an uneven number of movements and rejections per location."""
     stock = [register(items, "TEA", place) for place in PLACES]
     for turn in range(5):
         batch = [
@@ -102,7 +102,7 @@ def _replaced_by(details: ItemDetails, _: ItemDetails) -> ItemDetails:
 def long_lived(
     ledger: Ledger, sync: SyncService, items: ItemService, clock: Clock
 ) -> tuple[Any, list[StockItem]]:
-    """An item with a long life, and how each of its events left it."""
+    """An item with many events, and its state after each of them."""
     tea = register(items)
     for turn in range(6):
         sync.sync([element("INBOUND", tea, n + 1) for n in range(7)], CLERK)
@@ -118,8 +118,8 @@ def long_lived(
     return tea, [state for state in states if state is not None]
 
 
-def told(item: StockItem) -> dict[str, Any]:
-    """All but when it was registered, which nobody is told."""
+def visible_state(item: StockItem) -> dict[str, Any]:
+    """The state without the registration time, which no answer contains."""
     return {name: value for name, value in vars(item).items() if name != "_created_on"}
 
 
@@ -128,15 +128,17 @@ def test_item_at_each_version_and_moment_is_that_of_its_replay(
 ) -> None:
     tea, states = long_lived
     for number, state in enumerate(states, 1):
-        assert told(items.at_version(tea, number, CLERK)) == told(state)
+        assert visible_state(items.at_version(tea, number, CLERK)) == visible_state(state)
         last = [one for one in states if one.modified_on == state.modified_on][-1]
-        assert told(items.as_of(tea, state.modified_on, CLERK)) == told(last)
+        assert visible_state(items.as_of(tea, state.modified_on, CLERK)) == visible_state(last)
     first = states[0].modified_on
     with pytest.raises(UnknownVersion):
         items.as_of(tea, first - timedelta(microseconds=1), CLERK)
     with pytest.raises(UnknownVersion):
         items.at_version(tea, len(states) + 1, CLERK)
-    assert told(items.as_of(tea, datetime(2100, 1, 1, tzinfo=UTC), CLERK)) == told(states[-1])
+    assert visible_state(
+        items.as_of(tea, datetime(2100, 1, 1, tzinfo=UTC), CLERK)
+    ) == visible_state(states[-1])
 
 
 def test_item_of_the_past_is_right_where_the_read_model_is_damaged(
@@ -144,13 +146,13 @@ def test_item_of_the_past_is_right_where_the_read_model_is_damaged(
 ) -> None:
     tea, states = long_lived
     execute(ledger, "DELETE FROM item_changes")
-    assert told(items.at_version(tea, 20, CLERK)) == told(states[19])
+    assert visible_state(items.at_version(tea, 20, CLERK)) == visible_state(states[19])
 
 
 def test_look_into_the_past_reads_few_of_an_item_s_events(
     ledger: Ledger, sync: SyncService, items: ItemService, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """As many as a binary search does."""
+    """A binary search over the versions reads few events."""
     tea = register(items)
     sync.sync([element("INBOUND", tea, 1) for _ in range(2_000)], CLERK)
     read = 0

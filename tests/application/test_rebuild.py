@@ -1,4 +1,4 @@
-"""Read models made anew: while writes go on, after damage, after a rebuild that was killed."""
+"""Rebuild of read models: during writes, after damage, and after a killed rebuild."""
 
 from contextlib import closing
 from threading import Event, Thread
@@ -139,7 +139,7 @@ def test_rebuild_can_be_repeated(ledger: Ledger, tea: Any, sync: SyncService) ->
 
 
 class Killed(Exception):
-    """The end of a rebuild's process, as far as the database can tell."""
+    """Simulates the end of the rebuild process, as the database sees it."""
 
 
 def test_rebuild_that_was_killed_half_way_has_changed_nothing_and_can_be_run_again(

@@ -1,4 +1,4 @@
-"""Items that a batch registers before its transactions."""
+"""Registration: a batch registers items before its transactions."""
 
 from typing import Any
 

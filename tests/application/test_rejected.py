@@ -1,4 +1,4 @@
-"""What is rejected is kept until somebody closes it."""
+"""Rejected transactions are kept until a person or a later sync closes them."""
 
 from dataclasses import replace
 from datetime import timedelta
@@ -294,7 +294,7 @@ def test_adjustment_is_not_recorded_where_the_transaction_is_already(
     store: RejectedTransactionStore,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """As when two people work on the same rejection at once."""
+    """Two people work on the same rejection at once."""
     sale = element("OUTBOUND", tea, 3)
     sync.sync([sale], DEVICE)
     with monkeypatch.context() as patched:
@@ -395,7 +395,7 @@ def test_sender_with_too_many_open_rejections_keeps_them_itself(
     assert result.failed[3].rejection.details["rejected_as"] == "INSUFFICIENT_STOCK"
     assert len(result.synced) == 1
     assert len(kept(ledger)) == 3
-    again = sync.sync(sales, DEVICE)  # Those that are kept take no more room.
+    again = sync.sync(sales, DEVICE)  # The same three do not count twice.
     assert codes(again) == ["INSUFFICIENT_STOCK"] * 3 + ["TOO_MANY_REJECTIONS"] * 2
     assert codes(sync.sync([element("OUTBOUND", tea, 99)], CLERK)) == ["INSUFFICIENT_STOCK"]
     review.dismiss(local_id_of(sales[0]), "dealt with", MANAGER, ADMIN)

@@ -1,8 +1,8 @@
-"""What happens when another writer was faster.
+"""Retry on write conflict: another writer was faster.
 
-A unit of work on SQLite holds the write lock, so nobody can be faster there. These tests take the
-lock away: the service reads first, and rivals commit between its reading and its appending. The
-races are lost on the real constraints of the real database.
+A unit of work on SQLite holds the write lock, so no other writer can be faster. These tests remove
+the lock: the service reads, rivals commit, and then the service appends. The conflicts come from
+the real constraints of the real database.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -23,7 +23,7 @@ Rival = Callable[[], object]
 
 
 class StaleReads:
-    """A unit of work that answers with what was read before it began."""
+    """A unit of work whose reads are from before it began."""
 
     def __init__(self, inner: UnitOfWork, early: UnitOfWork) -> None:
         self._inner = inner
@@ -37,7 +37,7 @@ class StaleReads:
 
 
 class Remembered:
-    """What one transaction read, kept for after its end."""
+    """The reads of an earlier unit of work."""
 
     def __init__(self, unit_of_work: UnitOfWork, item_ids: Sequence[UUID]) -> None:
         self._latest = {found.event.originator_id: found for found in unit_of_work.latest(item_ids)}
@@ -48,7 +48,7 @@ class Remembered:
 
 @pytest.fixture
 def races(ledger: Ledger, monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
-    """Lets each of these rivals commit, one an attempt, after the items were read."""
+    """Lets one rival commit per attempt, after the items are read."""
     begin = ledger.recorder.unit_of_work
 
     def against(item_ids: Sequence[UUID], rivals: list[Rival]) -> None:

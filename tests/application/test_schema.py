@@ -1,6 +1,6 @@
-"""Ledgers of earlier versions open, whole; others are refused in one line.
+"""Schema versions: older ledgers open without loss, newer ones are refused in one line.
 
-`schemas/` has a small ledger for each schema number, made by the code of its time.
+`schemas/` has one small ledger per schema number, written by the code of that version.
 """
 
 import json
@@ -50,7 +50,7 @@ Load = Callable[[int], str]
 
 @pytest.fixture
 def load(database_url: str) -> Load:
-    """Puts the ledger of a schema number into the database; returns the URL."""
+    """A function that loads the ledger of a schema number into the database. Returns the URL."""
 
     def load(version: int) -> str:
         load_ledger(version, database_url)
@@ -69,7 +69,7 @@ def upgrade(database_url: str) -> None:
 
 
 def shape(database_url: str) -> set[tuple[Any, ...]]:
-    """Tables with their columns, and the columns of their indexes, by the database's catalogue."""
+    """Columns of all tables and indexes, from the catalogue of the database."""
     if kind_of(database_url) == "sqlite":
         with (
             opened(database_url) as ledger,
@@ -101,7 +101,7 @@ def shape(database_url: str) -> set[tuple[Any, ...]]:
 
 @pytest.fixture
 def new_shape(request: pytest.FixtureRequest, database_url: str, tmp_path: Path) -> Iterator[Any]:
-    """That of a new ledger on the same kind of database."""
+    """The shape of a new ledger on the same kind of database."""
     if kind_of(database_url) == "sqlite":
         url = f"sqlite:///{tmp_path / 'new.db'}"
         opened(url).close()
@@ -203,7 +203,7 @@ def test_processes_may_upgrade_at_once(load: Load) -> None:
 
     with ThreadPoolExecutor(3) as pool:
         codes = list(pool.map(run, range(3)))
-    assert 0 in codes  # Others may have met a rebuild that runs.
+    assert 0 in codes  # The others may fail: a rebuild was running.
     upgrade(url)
     with opened(url) as ledger:
         assert_read_models_equal_replay(ledger)
@@ -213,7 +213,7 @@ def test_processes_may_upgrade_at_once(load: Load) -> None:
 def test_upgrade_that_is_killed_goes_on(
     load: Load, new_shape: set[tuple[Any, ...]], after: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """By a fault at each of the first commits and statements, one after the other."""
+    """`after`: the number of the call at which the fault happens."""
     url = load(1)
     with monkeypatch.context() as patch:
         _interrupt(patch, url, after)
@@ -227,7 +227,7 @@ def test_upgrade_that_is_killed_goes_on(
 
 
 def _interrupt(patch: pytest.MonkeyPatch, url: str, after: int) -> None:
-    """Raises KeyboardInterrupt at the unit of work's call number `after`."""
+    """Makes call number `after` of the unit of work raise KeyboardInterrupt."""
     left = after
     kind = SQLiteUnitOfWork if kind_of(url) == "sqlite" else PostgresUnitOfWork
 
@@ -278,8 +278,13 @@ def test_read_model_of_another_description_is_rebuilt(ledger: Ledger, database_u
 
 
 def test_changed_table_takes_the_next_schema_number() -> None:
-    """A changed table, kept or read model, needs VERSION + 1, a step in each adapter where it can't
-    be rebuilt, a fixture by tests/support/make_ledger.py, and its digest here."""
+    """If this fails, a table has changed. Then:
+
+    1. Increment VERSION.
+    2. Add a migration step to each adapter, unless the table is a read model.
+    3. Add a fixture with tests/support/make_ledger.py.
+    4. Put the new digest here.
+    """
     tables: list[Table[Any]] = [
         PROPERTIES,
         *KEPT_TABLES,

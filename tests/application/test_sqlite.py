@@ -1,4 +1,4 @@
-"""Promises of the SQLite adapter alone."""
+"""SQLite adapter: promises that only this adapter makes."""
 
 import sqlite3
 from collections.abc import Callable, Iterator, Sequence
@@ -42,7 +42,7 @@ def file(tmp_path: Path) -> Path:
 
 
 class Disk(apsw.VFS):
-    """Remembers what was synced of each file: all that a power cut is sure to leave."""
+    """Keeps the synced content of each file: only this is sure to survive a power cut."""
 
     def __init__(self) -> None:
         self.synced: dict[str, bytes] = {}
@@ -52,7 +52,7 @@ class Disk(apsw.VFS):
         return DiskFile(self, name, flags)
 
     def after_a_power_cut(self, folder: Path) -> None:
-        """Writes what is left into another folder."""
+        """Writes the surviving files into another folder."""
         for name, content in self.synced.items():
             if Path(name).parent != folder and not name.endswith("-journal"):
                 (folder / Path(name).name).write_bytes(content)
@@ -145,7 +145,7 @@ def test_readers_do_not_wait_for_a_writer(ledger: Ledger, items: ItemService) ->
 def test_database_that_stays_locked_is_unavailable(
     ledger: Ledger, items: ItemService, database_url: str, file: Path
 ) -> None:
-    """To writers. A ledger that is up to date opens, and can be read."""
+    """Only writers are refused. A current ledger can still be opened and read."""
     tea = register(items)
     with closing(apsw.Connection(str(file))) as other:
         other.execute("BEGIN IMMEDIATE")
@@ -199,7 +199,7 @@ def test_page_takes_as_many_steps_in_a_large_ledger_as_in_a_small_one(
     file: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """Steps of SQLite's machine, which are the same in every run: a scan or a sort would show."""
+    """Steps of SQLite's virtual machine are the same in every run, and reveal a scan or a sort."""
     tea, cup = register(items), register(items, "CUP", "shop")
     chief = Principal(Actor("chief"), Role.ADMIN)
     sync.sync([element("INBOUND", tea, 1, device="rare") for _ in range(20)], CLERK)
@@ -252,7 +252,7 @@ def _count_steps(
 def test_no_other_sqlite_library_opens_the_file(
     database_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Two in one process do not see each other's locks."""
+    """Two SQLite libraries in one process do not see each other's locks."""
 
     def refuse(*arguments: object, **options: object) -> None:
         raise AssertionError("the standard library must not open the ledger's file")
@@ -335,7 +335,7 @@ def test_any_number_of_rows_is_written(
 def test_file_that_is_away_for_a_moment_loses_nothing(
     ledger: Ledger, sync: SyncService, items: ItemService, file: Path, database_url: str
 ) -> None:
-    """What is committed lies in the log: no new file may be made beside it."""
+    """The write-ahead log has the commits, so no new database file may be created next to it."""
     tea = register(items)
     sync.sync([element("INBOUND", tea, 5)], CLERK)
     kept = file.rename(file.with_name("kept.db"))
@@ -345,7 +345,7 @@ def test_file_that_is_away_for_a_moment_loses_nothing(
             ledger.recorder.head()
         return True
 
-    with ThreadPoolExecutor(3) as pool:  # Some need a new connection.
+    with ThreadPoolExecutor(3) as pool:  # Some reads open a new connection.
         assert all(pool.map(read, range(12)))
     with pytest.raises(StoreUnavailable), ledger.recorder.notices():
         pass

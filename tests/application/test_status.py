@@ -1,4 +1,4 @@
-"""What became of transactions: what a device asks whose answer got lost."""
+"""Status of transactions, for a device that lost an answer."""
 
 from uuid import UUID, uuid4
 
@@ -41,8 +41,8 @@ def test_status_tells_what_became_of_each(
 def test_recorded_after_all_is_recorded(ledger: Ledger, sync: SyncService, tea: UUID) -> None:
     went = element("OUTBOUND", tea, 3)
     sync.sync([went, element("INBOUND", tea, 4), went], DEVICE)
-    (fate,) = StatusService(ledger).statuses([local_id_of(went)], DEVICE)
-    assert isinstance(fate, Recorded)
+    (one,) = StatusService(ledger).statuses([local_id_of(went)], DEVICE)
+    assert isinstance(one, Recorded)
 
 
 @pytest.mark.parametrize("who", [caller(Role.DEVICE, "annex"), caller(Role.DEVICE)])
@@ -61,7 +61,7 @@ def test_status_of_as_many_as_a_batch_holds(ledger: Ledger, sync: SyncService, t
     batch = [element("OUTBOUND" if n % 5 == 0 else "INBOUND", tea, 1) for n in range(2_500)]
     sync.sync(batch, CLERK)
     statuses = StatusService(ledger).statuses([local_id_of(sent) for sent in batch], CLERK)
-    assert sum(isinstance(fate, RejectedTransaction) for fate in statuses) == 1
+    assert sum(isinstance(one, RejectedTransaction) for one in statuses) == 1
     assert None not in statuses
 
 
@@ -73,4 +73,4 @@ def test_others_are_known_beside_an_id_with_very_many_rejections(
     sync.sync([element("OUTBOUND", tea, n, localId=hot) for n in range(1, 20_001)], CLERK)
     sync.sync([plain], CLERK)
     statuses = StatusService(ledger).statuses([UUID(hot), local_id_of(plain)], CLERK)
-    assert all(isinstance(fate, RejectedTransaction) for fate in statuses)
+    assert all(isinstance(one, RejectedTransaction) for one in statuses)

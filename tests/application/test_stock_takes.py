@@ -1,4 +1,4 @@
-"""Stock-takes that arrive late, on every backend: the past is looked up where it is needed."""
+"""Stock-takes that arrive late, on every backend, with the history that they need."""
 
 import random
 from datetime import datetime, timedelta
@@ -18,7 +18,7 @@ from tests.support.ledger_checks import codes, on_hand
 
 @pytest.fixture
 def tea(items: ItemService, sync: SyncService, clock: Clock) -> UUID:
-    """20 of it are there since 8 o'clock."""
+    """An item with 20 on hand since 8 o'clock."""
     clock.now = at(8)
     tea = register(items)
     sync.sync([element("INBOUND", tea, 20)], CLERK)
@@ -173,7 +173,7 @@ def test_movement_from_before_a_count_far_back_is_covered(
 def test_commit_reads_so_much_history_and_no_more(
     ledger: Ledger, sync: SyncService, items: ItemService, clock: Clock
 ) -> None:
-    """What is over is for the next one, and nothing is lost."""
+    """The elements beyond the limit are retryable, and the next batch records them."""
     stock = [register(items, f"SKU-{n}") for n in range(4)]
     before = clock.now
     sync.sync([element("COUNT", one, 50) for one in stock], CLERK)
@@ -192,7 +192,7 @@ def test_commit_reads_so_much_history_and_no_more(
 def test_count_after_a_movement_from_far_back_expects_what_was_there(
     sync: SyncService, items: ItemService, clock: Clock
 ) -> None:
-    """The first count behind the movement is too far back to be read; another is within reach."""
+    """The first count after the movement is beyond the history limit; a later one is within it."""
     tea = register(items)
     before = clock.now
     sync.sync([element("COUNT", tea, 50)], CLERK)

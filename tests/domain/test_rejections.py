@@ -1,4 +1,4 @@
-"""Codes are a promise to programs."""
+"""Rejection codes are a stable promise to programs."""
 
 import application.access.errors
 import application.following.changes

@@ -1,4 +1,4 @@
-"""What was on hand at a moment, and what a stock-take at that moment means for now."""
+"""Stock-takes: the quantity on hand in the past, and the effect of a late count."""
 
 from datetime import datetime, timedelta
 from typing import Any
@@ -9,27 +9,27 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from domain.actor import Actor
+from domain.device_clock import CLOCK_TOLERANCE, MAX_OFFLINE
 from domain.errors import InsufficientStock, Invalid, StockLimitExceeded
 from domain.events import Adjusted, MovementRecorded
 from domain.history import History
 from domain.limits import MAX_QUANTITY
-from domain.moments import CLOCK_TOLERANCE, MAX_OFFLINE
 from domain.stock_item import StockItem
 from domain.transaction import Transaction, TransactionType
 from tests.support.scenario import DETAILS, NOON
 
 CLERK = Actor("clerk")
 OPENED = NOON - timedelta(hours=12)
-"""When the item was registered."""
+"""Registration time of the item."""
 
 
 def at(hour: float) -> datetime:
-    """That hour of the day on which all this happens."""
+    """The time of that hour on the day of the tests."""
     return NOON + timedelta(hours=hour - 12)
 
 
 class Shelf:
-    """An item, whose transactions arrive with no more history than is asked for."""
+    """An item. Each decision gets only the history that it asks for."""
 
     def __init__(self) -> None:
         self.item = StockItem.register("main", "TEA", DETAILS, by=CLERK, recorded_at=OPENED)
@@ -74,7 +74,7 @@ class Shelf:
 
 @pytest.fixture
 def shelf() -> Shelf:
-    """With 20 on it since 8 o'clock."""
+    """A shelf with 20 on hand since 8 o'clock."""
     shelf = Shelf()
     shelf.record("INBOUND", 20, at(8), arrived=at(8))
     return shelf
@@ -187,7 +187,7 @@ STEPS = st.lists(
         st.sampled_from(list(TransactionType)),
         st.integers(1, 1_000),
         st.integers(1, 600),  # minutes after opening
-        st.integers(0, 100),  # minutes until it arrives
+        st.integers(0, 100),  # minutes from event to arrival
     ),
     unique_by=lambda step: step[2],
     max_size=12,
@@ -196,7 +196,7 @@ PLENTY = 1_000_000
 
 
 def _replayed(steps: list[tuple[TransactionType, int, int, int]]) -> int:
-    """What is on the shelf after all this has happened, in the order in which it did."""
+    """The quantity on hand after all steps, in the order of occurrence."""
     on_hand = PLENTY
     for kind, quantity, _, _ in sorted(steps, key=lambda step: step[2]):
         match kind:

@@ -1,4 +1,4 @@
-"""What a transaction may say at all."""
+"""Transactions: which values are valid, apart from any item."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""Who gets in, and what each may do: every route, every role, every kind of credential."""
+"""Access control of the API: every route, every role, every kind of credential."""
 
 import gzip
 import json
@@ -14,7 +14,7 @@ from fastapi.testclient import TestClient
 from starlette.routing import BaseRoute
 
 from application.access.key_format import mint
-from application.access.keys import Grant
+from application.access.key_management import Grant
 from application.access.roles import GRANTS, Permission, Role
 from interface.api.app import create_app
 from interface.api.dependencies import Needs
@@ -80,7 +80,7 @@ def test_every_route_declares_what_it_needs_or_is_public() -> None:
 def test_no_read_shows_anything_of_another_location(
     role: Role, api: TestClient, admin: dict[str, str], key_of: Any
 ) -> None:
-    """Whatever a route reads: the scope of its caller must not be forgotten."""
+    """Every route that reads must apply the scope of its caller."""
     here = register(api, admin)
     there = register(api, admin, location="vault", sku="GOLD", name="Gold bars")
     good = element("INBOUND", there, 7, note="of gold")
@@ -89,7 +89,7 @@ def test_no_read_shows_anything_of_another_location(
     api.post("/sync/transactions", json={"transactions": batch}, headers=admin)
     caller, shown = key_of(role), ""
     for method, path in ROUTES:
-        if method != "GET" or path == "/sync/stream":  # It has no end.
+        if method != "GET" or path == "/sync/stream":  # A stream does not end.
             continue
         url = path.format(item_id=there, key_id=KEY_ID, local_id=bad["localId"])
         for question in ("", "?location=vault", "?after=0"):
@@ -245,12 +245,12 @@ def test_trail_tells_who_was_turned_away_and_why(
     api.post("/sync/transactions", json={"transactions": batch}, headers=device)
     api.get("/keys", headers=device)
     entries = api.get("/audit", headers=key_of(Role.AUDITOR)).json()["items"]
-    told = [
+    shown = [
         (row["action"], row["actor"], row["address"])
         for row in entries
         if row["action"] != "KEY_CREATED"
     ]
-    assert told == [
+    assert shown == [
         ("WRITE_REFUSED", "a device", "testclient"),
         ("WRITE_REFUSED", "a device", "testclient"),
         ("AUTHENTICATION_FAILED", None, "testclient"),

@@ -1,4 +1,4 @@
-"""Access control as it is between processes, over real connections."""
+"""Access control between processes, over real connections."""
 
 import gzip
 import json
@@ -61,7 +61,7 @@ def test_revoked_key_is_refused_by_every_process_in_the_stated_time(
 
 @pytest.fixture
 def provider_url() -> Iterator[str]:
-    """An identity provider that publishes a key."""
+    """The key set URL of an identity provider."""
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:

@@ -1,4 +1,4 @@
-"""What holds for the API as a whole."""
+"""API: promises that hold for every route."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -35,7 +35,7 @@ def test_health(api: TestClient) -> None:
 
 @pytest.fixture
 def broken(tmp_path: Path) -> Iterator[TestClient]:
-    """The API on a database that is lost while it runs."""
+    """The API on a database that is lost at run time."""
     file = tmp_path / "lost.db"
     app = create_app(Settings(database_url=f"sqlite:///{file}", auth=False))
     with TestClient(app, raise_server_exceptions=False) as client:

@@ -1,6 +1,6 @@
-"""What strangers, and devices that mean harm, try on a real server.
+"""Attacks on a real server, by strangers and by malicious devices.
 
-Each attack is bounded, and the others are served meanwhile.
+The server limits each attack, and serves other clients at the same time.
 """
 
 import gzip
@@ -46,13 +46,13 @@ def line_to(server: Server) -> Iterator[socket.socket]:
 
 
 def resident_bytes(server: Server) -> int:
-    """Of the server's process."""
+    """Resident memory of the server process, in bytes."""
     pages = int(Path(f"/proc/{server.process.pid}/statm").read_text().split()[1])
     return pages * 4096
 
 
 def send_until_cut(line: socket.socket, chunk: bytes, at_most: int) -> int:
-    """How many bytes the server took before it ended the connection; all where it never did."""
+    """Bytes sent until the server closed the connection, at most `at_most`."""
     sent = 0
     with suppress(OSError):
         while sent < at_most:
@@ -62,7 +62,7 @@ def send_until_cut(line: socket.socket, chunk: bytes, at_most: int) -> int:
 
 
 def answer_on(line: socket.socket) -> bytes:
-    """All that comes until the server ends the connection."""
+    """All bytes that arrive until the server closes the connection."""
     found = b""
     with suppress(OSError):
         while piece := line.recv(65_536):
@@ -99,7 +99,7 @@ def test_endless_head_is_cut(url: str, what: str) -> None:
             for line in lines:
                 line.sendall(head)
                 sent.append(send_until_cut(line, chunk, at_most=32 * MIB))
-            assert max(sent) < 16 * MIB  # What the sockets hold, at the most.
+            assert max(sent) < 16 * MIB  # At most the buffers of the sockets.
             assert resident_bytes(server) - before < 32 * MIB
         assert get(f"{server.url}/health/ready").is_success
 
@@ -141,7 +141,7 @@ def test_connection_that_sends_nothing_more_is_ended(
     monkeypatch.setenv("STOCKLEDGER_IDLE_TIMEOUT", "1")
     with running(url) as server, line_to(server) as line:
         line.sendall(SLOW[what])
-        answer_on(line)  # Returns when the server has ended it.
+        answer_on(line)  # Returns when the server closes it.
 
 
 def test_body_that_goes_on_after_its_answer_is_ended(
@@ -287,7 +287,7 @@ def test_bodies_of_strangers_on_their_way_keep_health_from_nobody(url: str) -> N
 
 @pytest.mark.slow
 def test_full_disk_is_told_by_readiness(url: str) -> None:
-    """As a limit on the size of files: writes fail in the same way."""
+    """A limit on the size of files simulates a full disk: writes fail in the same way."""
     with running(url) as server:
         tea = register(server.url)
         assert get(f"{server.url}/health/ready").is_success
@@ -363,7 +363,7 @@ def test_page_caches_are_bounded_together() -> None:
 
 @contextmanager
 def served_with_small_buffers(url: str) -> Iterator[uvicorn.Server]:
-    """In this process, with so little room in the system that answers wait in the server."""
+    """A server in this process. Its socket buffers are small, so answers wait in the server."""
     config = uvicorn.Config(
         create_app(Settings(database_url=url)), http=BoundedHttpProtocol, log_level="error"
     )
@@ -408,7 +408,7 @@ def test_answers_that_are_not_read_end_their_connection(
 
 
 def test_answer_that_is_read_slowly_comes_whole(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A handheld on a bad line: what counts is that it goes on."""
+    """A handheld on a slow line is not an attack, while it makes progress."""
     monkeypatch.setattr("interface.api.http_protocol.MAX_UNREAD_SECONDS", 0.5)
     with served_with_small_buffers(url) as server, small_line_to(server) as line:
         line.sendall(GET_LARGE.replace(b"\r\n\r\n", b"\r\nConnection: close\r\n\r\n"))

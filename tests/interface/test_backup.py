@@ -1,4 +1,4 @@
-"""A shop's bad day: the database is lost, a backup is put in its place, and nothing is missing."""
+"""Backup and restore: the database is lost, and devices resend what the backup lacks."""
 
 import shutil
 import stat
@@ -10,7 +10,7 @@ import httpx2
 import pytest
 
 from application.access.audit import AuditTrail
-from application.access.keys import KeyService
+from application.access.key_management import KeyService
 from application.items import ItemService
 from application.ledger.ledger import Ledger
 from application.persistence import environment
@@ -24,7 +24,7 @@ from tests.support.server import get, on_hand, post_batch, register, running
 
 
 class Line(httpx2.HTTPTransport):
-    """One on which GET /sync/changes may get no answer."""
+    """A transport that can lose the requests for GET /sync/changes."""
 
     loses_changes = False
 
@@ -110,7 +110,7 @@ def test_devices_give_a_restored_ledger_back_what_it_lost(
         for n in range(1, 4):
             device.record("OUTBOUND", tea, n)
         assert device.sync().recorded == 3
-        post_batch(server.url, [element("OUTBOUND", tea, 50)])  # by another device, lost for good
+        post_batch(server.url, [element("OUTBOUND", tea, 50)])  # from a device that does not resend
         device.sync()
         assert device.stock()[0].on_hand == 44
         device.record("OUTBOUND", tea, 4)
@@ -130,8 +130,8 @@ def test_devices_give_a_restored_ledger_back_what_it_lost(
 def test_what_was_acknowledged_ahead_of_the_changes_is_not_lost_with_the_ledger(
     database_url: str, tmp_path: Path
 ) -> None:
-    """The device's place is older than the backup, which therefore knows it; its last sale is
-    not in it."""
+    """The bookmark of the device is older than the backup, so the restored ledger knows it. But the
+    last sale of the device is not in the backup."""
     backup, restored = tmp_path / "backup.db", tmp_path / "restored.db"
     line = Line()
     with (

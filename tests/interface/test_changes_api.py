@@ -1,4 +1,4 @@
-"""/sync/changes, the first copy, and both ways in one request."""
+"""/sync/changes: the first copy, changes, and both directions in one request."""
 
 import threading
 import time
@@ -105,7 +105,7 @@ def test_waiting_ends_when_nothing_comes(api: TestClient, tea: UUID) -> None:
 
 
 def test_first_copy_and_what_follows_it_are_all_there_is(api: TestClient) -> None:
-    """While pages are read, items are registered before and behind them, and goods move."""
+    """During the read, items are registered before and after the current page, and goods move."""
     ids = {sku: register(api, sku) for sku in ("B", "D", "F", "H")}
     copied: dict[str, dict[str, Any]] = {}
     params: dict[str, Any] = {"limit": 1}

@@ -1,4 +1,4 @@
-"""The commands, as processes."""
+"""Command line: each command runs as a process."""
 
 import signal
 import subprocess
@@ -77,12 +77,12 @@ def test_keys_are_made_rotated_revoked_and_listed(database_url: str) -> None:
     listed = keys("list").stdout
     assert key_id in listed
     assert "revoked" in listed
-    assert "good until" in listed
-    told = run("audit", STOCKLEDGER_DATABASE_URL=database_url).stdout.splitlines()
-    assert [line.split()[1] for line in told] == ["KEY_REVOKED", "KEY_ROTATED", "KEY_CREATED"]
-    assert "scanner-7" in told[0]
+    assert "valid until" in listed
+    entries = run("audit", STOCKLEDGER_DATABASE_URL=database_url).stdout.splitlines()
+    assert [line.split()[1] for line in entries] == ["KEY_REVOKED", "KEY_ROTATED", "KEY_CREATED"]
+    assert "scanner-7" in entries[0]
     only = run("audit", "--action", "KEY_CREATED", STOCKLEDGER_DATABASE_URL=database_url).stdout
-    assert only.splitlines() == told[2:]
+    assert only.splitlines() == entries[2:]
 
 
 def test_rebuild_says_what_differed(ledger: Ledger, database_url: str) -> None:
@@ -112,7 +112,7 @@ def test_killed_rebuild_has_changed_nothing(ledger: Ledger, database_url: str) -
         try:
             ledger.recorder.differences(shadow, shadow, upto=0, samples=0)
         except StoreUnavailable:
-            time.sleep(0.001)  # The shadow table is not there yet.
+            time.sleep(0.001)  # The shadow table does not exist yet.
         else:
             break
     process.send_signal(signal.SIGKILL)

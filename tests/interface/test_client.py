@@ -1,4 +1,4 @@
-"""The reference client: what it keeps, what it sends again, and what it knows of the stock."""
+"""Reference client: its file, its retries and its copy of the stock."""
 
 import json
 import shutil
@@ -74,12 +74,12 @@ class Unpacked(httpx2.SyncByteStream):
 
 
 def torn() -> httpx2.Response:
-    """A body that is not what its head says."""
+    """An answer whose body is not gzip, although its header says so."""
     return httpx2.Response(200, headers={"Content-Encoding": "gzip"}, stream=Unpacked())
 
 
 def answering(*answers: Answer) -> tuple[httpx2.MockTransport, list[str]]:
-    """A server that gives these answers, and the paths that it is asked for."""
+    """A fake server that gives these answers in turn, and the list of requested paths."""
     left, asked = list(answers), []
 
     def answer(request: httpx2.Request) -> httpx2.Response:
@@ -208,7 +208,7 @@ def test_rejected_ones_are_listed_and_leave_the_list_when_they_are_recorded_afte
 def test_a_batch_that_is_too_large_is_sent_in_parts(
     api: TestClient, device: StockClient, tea: UUID
 ) -> None:
-    """The server of these tests takes 50 at once."""
+    """The server of these tests accepts 50 transactions per batch."""
     for _ in range(120):
         device.record("INBOUND", tea, 1)
     assert device.sync().recorded == 120

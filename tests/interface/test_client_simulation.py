@@ -1,6 +1,8 @@
-"""Several devices with the reference client, on a network that is as bad as it gets, before a
-server that is killed now and then: in the end every copy is the server's stock, and every
-transaction is recorded once or waits among the rejections."""
+"""Simulation: several reference clients on a very bad network, with a server that is killed.
+
+At the end, every copy equals the stock of the server. Every transaction is recorded once, or is a
+rejected transaction.
+"""
 
 import random
 from collections import Counter
@@ -28,7 +30,7 @@ DEVICES: dict[str, tuple[Role, tuple[str, ...]]] = {
 
 
 class Device:
-    """A handheld, whose battery may be taken out at any time."""
+    """A handheld that can lose its power at any time."""
 
     def __init__(self, file: Path, url: str, key: str, seed: int) -> None:
         self.network = BadNetwork(seed)
@@ -40,7 +42,7 @@ class Device:
         return StockClient(**self._how, transport=self.network, attempts=attempts, first_pause=0.01)
 
     def lose_power(self) -> None:
-        """Nothing is closed, nothing is said goodbye to."""
+        """Starts again without closing the file or the connections."""
         self.client = self._start()
 
     def sync(self) -> None:
@@ -61,7 +63,7 @@ class Device:
 
 
 class Shop:
-    """The server, its items and its devices."""
+    """A server with items and devices."""
 
     def __init__(self, server: Server, folder: Path, seed: int) -> None:
         self.server = server

@@ -1,4 +1,4 @@
-"""Two servers, a rebuild and a copy on one ledger, all killed at random, again and again."""
+"""Crash test: two servers, a rebuild and a copy on one ledger, killed at random times."""
 
 import random
 import signal
@@ -26,7 +26,7 @@ Answered = list[tuple[list[dict[str, Any]], dict[str, Any]]]
 
 
 class Sender:
-    """Sends new batches to either server, each until it is answered."""
+    """Sends new batches to random servers, and retries each batch until it is answered."""
 
     def __init__(self, servers: list[Server], items: list[str], seed: int) -> None:
         self.answered: Answered = []
@@ -53,7 +53,7 @@ class Sender:
 
 @contextmanager
 def repeated(stopped: threading.Event, *command: str) -> Iterator[None]:
-    """Runs a command again and again, and kills it after a while drawn at random."""
+    """Runs a command in a loop, and kills it after a random time."""
     dice = random.Random(command[0])
 
     def run() -> None:
@@ -90,7 +90,7 @@ def test_whatever_is_killed_nothing_is_lost_doubled_or_wrong(
             again = post_batch(one.url, batch)["synced"]
             assert again == [synced | {"status": "duplicate"} for synced in answer["synced"]]
         for item, total in expected_on_hand(items, [batch for batch, _ in answered]).items():
-            assert on_hand(two.url, item) >= total  # Some were recorded, and never answered.
+            assert on_hand(two.url, item) >= total  # Some lost their answers.
         assert len(answered) > ROUNDS
     events = assert_read_models_follow_from_events(database_url)
     assert events >= 5 * len(answered)
@@ -112,7 +112,7 @@ def _round(
     dice: random.Random,
     seed: int,
 ) -> Answered:
-    """Until each server was killed twice."""
+    """Runs the load until each server was killed twice. Returns the answered batches."""
     stopped = threading.Event()
     senders = [Sender(servers, items, seed * 10 + n) for n in range(3)]
     with (
@@ -141,7 +141,7 @@ def _wait_for_more(senders: list[Sender]) -> None:
 
 
 def test_checker_finds_what_is_wrong(database_url: str) -> None:
-    """It must be able to fail."""
+    """The checker itself must be able to fail."""
     with running(database_url) as server:
         tea = register(server.url)
         (batch,) = batches_of([tea], 1, 3)

@@ -1,7 +1,7 @@
-"""PostgreSQL crashes, cuts connections, fills up and fails over, under servers at work.
+"""Database faults: PostgreSQL crashes, cuts connections, fills its disk and fails over under load.
 
-What was answered as synced must stay, nothing may be recorded twice, callers may be turned away
-with a 503 but with no other error, and the servers must recover by themselves.
+Synced transactions must survive, and none may be recorded twice. Callers may get 503, but no other
+error. The servers must recover by themselves.
 """
 
 import time
@@ -60,7 +60,7 @@ def test_database_that_crashes_under_load(primary: Cluster) -> None:
                 load.wait_for_more(10)
             head = get(f"{one.url}/sync/changes?limit=1").json()["head"]
             stream.wait_for_position(head)
-        assert stream.ends == 1  # By the reader.
+        assert stream.ends == 1  # The reader itself ended it.
         assert stream.positions() == recorded_positions(one.url)
         assert load.turned_away
         assert is_ready(one)
@@ -84,7 +84,7 @@ def test_connections_that_are_cut_again_and_again(primary: Cluster) -> None:
 
 
 def test_connection_that_is_cut_after_the_commit(primary: Cluster) -> None:
-    """A commit that waits for a standby is on the disk, but not answered."""
+    """A commit that waits for a standby is on the disk, but has no answer yet."""
     with running(primary.url) as server, ThreadPoolExecutor(1) as pool:
         tea = register(server.url)
         batch = [element("INBOUND", tea, 5)]  # type: ignore[arg-type]
@@ -102,7 +102,7 @@ def test_connection_that_is_cut_after_the_commit(primary: Cluster) -> None:
 
 
 def test_pool_that_is_exhausted(primary: Cluster, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Writers of one server share a connection, and wait for it; readers are told to come back."""
+    """Writers of one server share a connection, and wait for it. Readers get 503."""
     monkeypatch.setenv("STOCKLEDGER_POOL_SIZE", "1")
     with running(primary.url) as server, ThreadPoolExecutor(3) as pool:
         tea = register(server.url)

@@ -1,8 +1,8 @@
-"""PostgreSQL under Patroni loses its primary, while two servers are at work.
+"""Failover: PostgreSQL under Patroni loses its primary, while two servers have load.
 
-Nothing may be recorded twice, callers may be turned away with a 503 but with no other error, and
-the servers must find the new primary by themselves. With synchronous replication, what was
-answered must be there on the new primary.
+No transaction may be recorded twice. Callers may get 503, but no other error. The servers must find
+the new primary by themselves. With synchronous replication, the new primary must have every
+answered transaction.
 """
 
 import os
@@ -28,7 +28,7 @@ from tests.support.stream import following, recorded_positions
 pytestmark = [pytest.mark.high_availability, pytest.mark.timeout(300)]
 
 MORE = 20
-"""Batches that show that the servers are at work."""
+"""Batches to wait for, to see that the servers work."""
 
 EVENTS = "SELECT notification_id, local_id FROM stored_events ORDER BY notification_id"
 
@@ -48,7 +48,8 @@ def synchronous() -> Iterator[PatroniCluster]:
 
 @pytest.fixture
 def asynchronous() -> Iterator[PatroniCluster]:
-    """A standby is promoted however far behind it is, lest it depend on the load."""
+    """Asynchronous replication. Any lag is allowed, so that a promotion does not depend on the
+    load."""
     with patroni_cluster(synchronous_mode=False, maximum_lag_on_failover=2**30) as cluster:
         cluster.wait_for_roles(leader=1, replica=2)
         create_database(cluster)
@@ -68,7 +69,7 @@ def url_of(*nodes: Node) -> str:
 
 @contextmanager
 def load_on(cluster: PatroniCluster) -> Iterator[Load]:
-    """Two servers with something to do."""
+    """Load on two servers."""
     url = url_of(*cluster.nodes)
     with running(url) as one, running(url) as two:
         items = [register(one.url, f"SKU-{n}") for n in range(5)]
@@ -76,7 +77,7 @@ def load_on(cluster: PatroniCluster) -> Iterator[Load]:
 
 
 def freeze_replication(primary: Node) -> None:
-    """Standbys get nothing any more, and don't notice."""
+    """Stops the WAL senders, so that standbys get no data, but keep their connections."""
     for (pid,) in primary.execute("SELECT pid FROM pg_stat_replication"):
         os.kill(pid, signal.SIGSTOP)
 
@@ -87,7 +88,7 @@ def wait_for_waiting_commit(primary: Node) -> None:
 
 
 def test_primary_that_dies_loses_nothing(synchronous: PatroniCluster) -> None:
-    """What no standby has yet was not answered. The leader's key expires, as in reality."""
+    """A commit without a standby has no answer. The leader key expires, as in production."""
     old = synchronous.primary()
     with load_on(synchronous) as load:
         with following(load.urls[0]) as stream:
@@ -107,7 +108,7 @@ def test_primary_that_dies_loses_nothing(synchronous: PatroniCluster) -> None:
 
 
 def test_primary_that_dies_loses_what_no_standby_has_yet(asynchronous: PatroniCluster) -> None:
-    """It was answered, though. Clients who still have it may send it again, with all the rest."""
+    """The lost transactions were answered. Clients can send them again, with all others."""
     old = asynchronous.primary()
     with load_on(asynchronous) as load:
         with load.running():
@@ -144,8 +145,8 @@ def test_switchover_loses_nothing(synchronous: PatroniCluster) -> None:
 
 
 def test_primary_without_patroni_answers_nothing_that_is_lost(synchronous: PatroniCluster) -> None:
-    """It still takes writes while another one is promoted, and the servers stay with it: their
-    commits wait for a standby that has left."""
+    """The old primary still accepts writes, and the servers stay connected to it. But their commits
+    wait, because no standby confirms them."""
     old = synchronous.primary()
     with load_on(synchronous) as load:
         with load.running():
@@ -162,7 +163,7 @@ def test_primary_without_patroni_answers_nothing_that_is_lost(synchronous: Patro
 
 
 def test_primary_goes_on_without_etcd(synchronous: PatroniCluster) -> None:
-    """As long as it reaches all other nodes."""
+    """Failsafe mode: the primary reaches all other nodes."""
     primary = synchronous.primary()
     with load_on(synchronous) as load:
         with load.running():

@@ -1,4 +1,4 @@
-"""The same manners at every endpoint: what is misspelt, left out, or asked for by HTTP."""
+"""Common behaviour of all endpoints: wrong or missing parameters, and HTTP rules."""
 
 import gzip
 import json
@@ -116,16 +116,16 @@ def test_body_that_is_no_json_is_told_where(
 @pytest.mark.parametrize(("method", "path"), READS)
 def test_head_is_answered_like_get(api: TestClient, tea: UUID, method: str, path: str) -> None:
     url = url_of(path, tea)
-    got, told = api.get(url), api.head(url)
-    assert (told.status_code, told.content) == (got.status_code, b"")
+    got, head = api.get(url), api.head(url)
+    assert (head.status_code, head.content) == (got.status_code, b"")
     for name in ("Content-Type", "Content-Length", "ETag", "Content-Encoding"):
         if path != "/health/ready":
-            assert told.headers.get(name) == got.headers.get(name)
+            assert head.headers.get(name) == got.headers.get(name)
 
 
 def test_head_of_a_stream_ends(api: TestClient) -> None:
-    told = api.head("/sync/stream")
-    assert (told.status_code, told.headers["Content-Type"].split(";")[0]) == (
+    head = api.head("/sync/stream")
+    assert (head.status_code, head.headers["Content-Type"].split(";")[0]) == (
         200,
         "text/event-stream",
     )
@@ -260,7 +260,7 @@ def test_emulator_is_told_what_is_allowed(api: TestClient) -> None:
 
 @pytest.fixture
 def guarded(tmp_path: Any) -> Iterator[TestClient]:
-    """A server that browsers may use, and that tells them to come by TLS alone."""
+    """The API with CORS for browsers, and with HSTS."""
     settings = Settings(
         database_url=f"sqlite:///{tmp_path / 'guarded.db'}",
         cors_origins=["https://shop.example"],

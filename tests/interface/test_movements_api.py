@@ -1,4 +1,4 @@
-"""Movements one by one, and the journal."""
+"""/movements: single movements, and the journal."""
 
 from uuid import UUID, uuid4
 

@@ -1,4 +1,4 @@
-"""The OpenAPI document: what it promises, and whether generators can read it."""
+"""OpenAPI document: its promises, and whether generators can read it."""
 
 import ast
 import json
@@ -18,7 +18,7 @@ SCHEMAS: dict[str, Any] = CONTRACT["components"]["schemas"]
 
 
 def test_contract_is_the_one_that_was_reviewed() -> None:
-    """Where a change of the API is meant, `make contract` writes the file anew."""
+    """After an intended change of the API, run `make contract` to write the file."""
     assert FILE.read_text() == document()
 
 
@@ -77,7 +77,7 @@ def test_answers_have_examples() -> None:
 
 
 def test_every_code_of_the_api_is_told() -> None:
-    """Codes of requests stand as texts where they are raised."""
+    """The code that raises a problem has its code as a literal string."""
     known = {*OF_REQUESTS, *(rejection.code for rejection in STATUS)}
     for file in API.rglob("*.py"):
         for node in ast.walk(ast.parse(file.read_text())):

@@ -1,5 +1,7 @@
-"""The OpenAPI document against the server: generated requests of every kind, by who may do little
-and by who may do all."""
+"""Contract test: the server against its OpenAPI document, with generated requests.
+
+The callers are a role with few permissions, and one with all.
+"""
 
 from collections.abc import Iterator
 from typing import Any
@@ -53,7 +55,7 @@ def headers_for(role: Role | None, server: Server) -> dict[str, str]:
 )
 def test_every_answer_is_one_that_the_document_names(role: Role | None, server: Server) -> None:
     headers = headers_for(role, server)
-    # A stream that is opened has no end.
+    # A stream does not end.
     schema = schemathesis.openapi.from_url(f"{server.url}/openapi.json").exclude(
         path="/sync/stream"
     )
@@ -63,7 +65,7 @@ def test_every_answer_is_one_that_the_document_names(role: Role | None, server: 
 
 
 def probe(operation: APIOperation[Any, Any, Any, Any], headers: dict[str, str]) -> None:
-    """Requests that keep to the document, and such as break it where it can be broken."""
+    """Sends generated requests: valid ones, and invalid ones if the operation allows any."""
     good, bad = (operation.as_strategy(generation_mode=mode) for mode in GenerationMode)
 
     @settings(

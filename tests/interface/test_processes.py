@@ -1,4 +1,4 @@
-"""Server processes on one ledger: at once, killed, stopped."""
+"""Server processes: several on one ledger, killed and stopped."""
 
 import json
 import random

@@ -1,4 +1,4 @@
-"""Reads have a share of the server, and a time limit; others are served meanwhile."""
+"""Read slots: a limit on concurrent reads and a time limit, so that others are served."""
 
 import threading
 import time
@@ -21,7 +21,7 @@ from tests.support.server import TIMEOUT_SECONDS, free_port
 
 
 class Shop:
-    """A server in this process, some of whose reads never end by themselves."""
+    """A server in this process. Some of its reads end only when they are cancelled."""
 
     def __init__(self, database_url: str) -> None:
         settings = Settings(database_url=database_url, read_timeout=3)
@@ -60,7 +60,7 @@ class Shop:
         return httpx2.get(url, headers=headers, timeout=timeout)
 
     def sync(self, key: str, **more: str) -> httpx2.Response:
-        """An empty batch."""
+        """Sends an empty batch."""
         return httpx2.post(
             f"http://127.0.0.1:{self.port}/sync/transactions",
             json={"transactions": []} | more,

@@ -1,4 +1,4 @@
-"""Tokens that clients hand back: what is written is what is read."""
+"""Round trips of cursors, bookmarks and other texts that clients send back."""
 
 import asyncio
 import gzip
@@ -17,7 +17,7 @@ from application.access.key_format import mint, read_id
 from application.following.changes import Bookmark
 from domain.errors import Invalid
 from domain.limits import MAX_QUANTITY
-from interface.api.middleware.bodies import BodyMiddleware
+from interface.api.middleware.request_body import BodyMiddleware
 from interface.api.schemas.paging import (
     KeyText,
     Milliseconds,
@@ -77,7 +77,7 @@ def test_keys(place: int, letter: str) -> None:
 
 
 def received(body: bytes, cuts: list[int], headers: dict[str, str]) -> bytes:
-    """What the endpoint gets of a body that comes in these chunks."""
+    """The body that the endpoint reads, when it arrives in these chunks."""
     places = sorted({0, len(body), *(cut % (len(body) + 1) for cut in cuts)})
     chunks = [body[start:end] for start, end in pairwise(places)] or [b""]
     messages: list[Message] = [

@@ -1,4 +1,4 @@
-"""/sync/stream on a real server: what is recorded arrives, whatever happens in between."""
+"""/sync/stream on a real server: every change arrives, in spite of faults."""
 
 import re
 import signal
@@ -23,7 +23,7 @@ from tests.support.server import TIMEOUT_SECONDS, Server, get, post, post_batch,
 from tests.support.stream import following
 
 MORE_THAN_BUFFERS_HOLD = 10_000
-"""Changes, of half a kilobyte each."""
+"""Number of changes, half a kilobyte each, that is more than all buffers hold."""
 
 
 def record(server: Server, item: str, number: int = 1) -> None:
@@ -47,7 +47,7 @@ def test_changes_arrive_as_they_are_recorded_by_any_server(database_url: str) ->
 
 
 def test_stream_goes_on_after_its_last_event(database_url: str) -> None:
-    """Through a kill of the server, and, on PostgreSQL, a cut of all its connections."""
+    """Faults: a kill of the server and, on PostgreSQL, a cut of all its connections."""
     with running(database_url) as server:
         tea = register(server.url)
         with following(server.url) as stream:
@@ -127,7 +127,7 @@ def test_only_so_many_streams_a_caller(database_url: str, monkeypatch: pytest.Mo
 
 
 def test_new_stream_takes_the_place_of_an_old_one() -> None:
-    """A device without network says no goodbye."""
+    """A device that loses its network cannot close its old stream."""
     slots, who = StreamSlots(2), ANONYMOUS
     woken: list[bool] = []
     with slots.taken_by(who) as old, slots.taken_by(who) as young:
@@ -183,7 +183,7 @@ def test_server_that_is_told_to_stop_waits_for_no_stream(database_url: str) -> N
         waiting = pool.submit(get, f"{server.url}/sync/changes?after={after}&wait=30")
         with following(server.url) as stream:
             stream.wait_for(1)
-            time.sleep(0.5)  # The other request says nothing when it has arrived.
+            time.sleep(0.5)  # No event tells when the other request has arrived.
             server.terminate()
             assert server.wait() in {0, -signal.SIGTERM}
             assert waiting.result().json()["items"] == []
@@ -193,7 +193,7 @@ def test_server_that_is_told_to_stop_waits_for_no_stream(database_url: str) -> N
 def test_follower_is_told_when_another_database_takes_the_ledger_s_place(
     postgres_server: postgres.Server,
 ) -> None:
-    """A standby that lacks the last events, or a backup."""
+    """The new database is a backup, or a standby without the last events."""
     with (
         postgres_server.database() as url,
         running(url) as server,

@@ -82,8 +82,8 @@ def test_answer_is_written_as_the_documented_models_would_write_it(api: TestClie
     for answer in answers:
         modelled = SyncResponse.model_validate_json(answer.content)
         assert json.loads(modelled.model_dump_json(by_alias=True)) == answer.json()
-    told = {field for answer in answers for field in answer.json()}
-    assert {"changes", "changesProblem"} <= told
+    fields = {field for answer in answers for field in answer.json()}
+    assert {"changes", "changesProblem"} <= fields
     assert {"count", "coveredAt"} <= {name for row in answers[0].json()["synced"] for name in row}
 
 
@@ -128,7 +128,7 @@ def test_element_that_is_odd_json_fails_alone(api: TestClient, malformed: str, f
     assert [s["onHand"] for s in answer["synced"]] == [5]
 
 
-TEXT = st.text(st.characters())  # with halves of surrogate pairs, which JSON can escape
+TEXT = st.text(st.characters())  # with half surrogate pairs, which JSON can escape
 JSON = st.recursive(
     st.none()
     | st.booleans()
@@ -150,12 +150,12 @@ def test_whatever_an_element_is_the_rest_is_recorded(api: TestClient, junk: Any)
     good = element("INBOUND", tea, 1)
     mixed = good | {"localId": str(uuid4())} | junk if isinstance(junk, dict) else junk
     answer = sync_raw(api, json.dumps(mixed), json.dumps(good))
-    statuses = sorted([*answer["synced"], *answer["failed"]], key=lambda fate: int(fate["index"]))
-    assert [fate["index"] for fate in statuses] == [0, 1]
+    statuses = sorted([*answer["synced"], *answer["failed"]], key=lambda one: int(one["index"]))
+    assert [one["index"] for one in statuses] == [0, 1]
     assert statuses[1]["status"] == "recorded"
 
 
-# What happens to be collected as garbage at the depth of the last body can't be finalized there.
+# The last body uses up the stack, so finalizers of garbage can fail there.
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 @pytest.mark.parametrize(
     "body",

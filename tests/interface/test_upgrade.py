@@ -1,4 +1,4 @@
-"""Upgrades as operators do them: by the command, by a server that starts, and when killed."""
+"""Upgrades by the command, by a starting server, and after a kill."""
 
 import os
 import random
@@ -46,7 +46,7 @@ def test_other_commands_leave_an_older_ledger_alone(database_url: str, command: 
 def test_server_upgrades_when_it_starts(database_url: str) -> None:
     load_ledger(1, database_url)
     with running(database_url, "--workers", "2") as server:
-        while not (answer := get(f"{server.url}/items")).is_success:  # One worker is faster.
+        while not (answer := get(f"{server.url}/items")).is_success:  # One worker is ready first.
             assert answer.json()["code"] == "UPGRADING"
             time.sleep(0.05)
         items = answer.json()["items"]
@@ -65,7 +65,7 @@ def test_server_refuses_a_newer_ledger_in_one_line(database_url: str) -> None:
 def test_readiness_says_what_it_waits_for(
     database_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """As long as another process rebuilds, say."""
+    """The upgrade waits for the rebuild of another process."""
     load_ledger(1, database_url)
     monkeypatch.setattr("application.maintenance.upgrade.RETRY_SECONDS", 0.01)
     with Ledger(environment(database_url, lock_timeout=30), may_upgrade=True) as other:

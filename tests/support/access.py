@@ -1,7 +1,7 @@
-"""Callers of every kind."""
+"""Callers with every role and kind of credential."""
 
 from application.access.audit import Origin
-from application.access.keys import Grant, KeyService
+from application.access.key_management import Grant, KeyService
 from application.access.principal import Principal
 from application.access.roles import GRANTS, Permission, Role
 from domain.actor import Actor
@@ -17,11 +17,11 @@ DEVICE = caller(Role.DEVICE, "main")
 
 
 def own(role: Role, *locations: str) -> tuple[str, ...]:
-    """These locations, for a role that needs some."""
+    """These locations, or none for a role that may be everywhere."""
     return () if Permission.EVERYWHERE in GRANTS[role] else locations
 
 
 def new_key(keys: KeyService, role: Role, *locations: str) -> str:
-    """A key that works."""
+    """A valid API key for the role."""
     grant = Grant(name=f"a {role}", role=role, locations=own(role, *locations))
     return keys.create(grant, ADMIN).secret

@@ -1,4 +1,4 @@
-"""Aggregates without a service."""
+"""Aggregates, used directly and without a service."""
 
 from uuid import UUID
 

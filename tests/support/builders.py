@@ -1,4 +1,4 @@
-"""A clock, items, and elements of batches as devices write them."""
+"""Builders: a clock, items, and elements of batches as devices write them."""
 
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -11,11 +11,11 @@ from domain.actor import Actor
 from domain.stock_item import ItemDetails
 
 CLERK = Principal(Actor("clerk"), Role.ADMIN)
-"""A clerk of a shop so small that one does everything."""
+"""A caller with all permissions: the only person of a small shop."""
 
 
 class Clock:
-    """A clock that moves by a second at each look."""
+    """A clock that advances by one second at each call."""
 
     def __init__(self) -> None:
         self.now = datetime(2026, 1, 8, 9, 0, tzinfo=UTC)
@@ -26,13 +26,13 @@ class Clock:
 
 
 def register(items: ItemService, sku: str = "TEA-250", location: str = "main") -> UUID:
-    """The id of an item, registered where it is not."""
+    """Registers the item, if it is new. Returns its id."""
     details = ItemDetails(name=f"Name of {sku}", unit="piece", safety_stock=5)
     return items.register(location, sku, details, CLERK)[0].id
 
 
 def element(type: str, item_id: UUID, quantity: int, **more: Any) -> dict[str, Any]:
-    """One element of a batch, under a new `localId` unless one is given."""
+    """One element of a batch, with a new `localId` unless one is given."""
     return {
         "localId": str(uuid4()),
         "type": type,

@@ -1,7 +1,6 @@
-"""An independent look at a database: raw events, replayed by hand, against every read model.
+"""Independent checker of a database: replays the raw events, and compares every read model.
 
-Nothing of the application is used, neither its decoders nor its projections nor its SQL: what is
-wrong there must show here.
+It uses no decoder, projection or SQL of the application, so that it can find their errors.
 """
 
 import json
@@ -36,7 +35,7 @@ class Event(NamedTuple):
 
 
 def assert_read_models_follow_from_events(database_url: str) -> int:
-    """Also that the events make sense by themselves; returns how many there are."""
+    """Checks the events, and every read model against them. Returns the number of events."""
     is_sqlite = database_url.startswith("sqlite")
     read = _read_sqlite if is_sqlite else _read_postgres
     position = "rowid" if is_sqlite else "notification_id"
@@ -67,7 +66,7 @@ def _assert_same(table: str, found: Iterable[Row], expected: Iterable[Row]) -> N
 
 
 def _same(found: Any, expected: Any) -> Any:
-    """SQLite has neither booleans nor instants nor UUIDs."""
+    """Converts a value of SQLite, which has no booleans, instants and UUIDs."""
     if isinstance(expected, bool) and found in (0, 1):
         return bool(found)
     if isinstance(expected, UUID) and isinstance(found, bytes):
@@ -84,8 +83,8 @@ def _assert_sound(events: list[Event]) -> None:
     for event in events:
         versions[event.item_id] += 1
         assert event.version == versions[event.item_id], event
-        told = event.said.get("local_id")
-        assert (told and UUID(told)) == event.local_id, event
+        stored_id = event.said.get("local_id")
+        assert (stored_id and UUID(stored_id)) == event.local_id, event
         if event.local_id is not None:
             assert event.local_id not in local_ids, event
             local_ids.add(event.local_id)

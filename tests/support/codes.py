@@ -1,4 +1,4 @@
-"""Every class of rejection."""
+"""All classes of rejections."""
 
 from collections.abc import Iterator
 

@@ -1,4 +1,4 @@
-"""python -m tests.support.contract: writes openapi.json, the contract as it is reviewed."""
+"""Writes openapi.json, the reviewed contract: python -m tests.support.contract."""
 
 import json
 from pathlib import Path
@@ -10,7 +10,7 @@ FILE = Path(__file__).parents[2] / "openapi.json"
 
 
 def document() -> str:
-    """The OpenAPI document of this code, as it is kept."""
+    """The OpenAPI document of this code, in the format of openapi.json."""
     return json.dumps(create_app(Settings()).openapi(), indent=2, ensure_ascii=False) + "\n"
 
 

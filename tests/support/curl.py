@@ -1,4 +1,4 @@
-"""As much of curl as the README uses, for machines that have none.
+"""Minimal curl with the options of the README, for machines without curl.
 
 python -m tests.support.curl -s URL [-H HEADER]… [-d DATA]
 """
@@ -13,7 +13,7 @@ import httpx2
 
 
 def path_with_curl(folder: Path) -> str:
-    """The PATH, behind which `folder` gets a curl where the machine has none."""
+    """A PATH with curl. Writes a curl into `folder` if the machine has none."""
     if shutil.which("curl") is None:
         script = folder / "curl"
         root = Path(__file__).parents[2]

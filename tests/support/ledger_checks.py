@@ -1,4 +1,4 @@
-"""What a ledger holds, and whether it is sound."""
+"""Checks: the content of a ledger, and whether it is consistent."""
 
 from typing import Any
 from uuid import UUID
@@ -34,7 +34,7 @@ def on_hand(ledger: Ledger, item_id: UUID) -> int:
 
 
 def execute(ledger: Ledger, statement: str) -> None:
-    """Does to the database what the ledger itself never would."""
+    """Runs a statement on the database, without the ledger."""
     with ledger.recorder.datastore.transaction(commit=True) as cursor:  # type: ignore[attr-defined]
         cursor.execute(statement)
 
@@ -45,7 +45,7 @@ def all_events(ledger: Ledger) -> list[Recorded[StockItemEvent]]:
 
 
 def assert_read_models_equal_replay(ledger: Ledger) -> None:
-    """Every read model is what the events alone make of it."""
+    """Checks that every read model equals a replay of the events."""
     recorded = all_events(ledger)
     positions = [position for position, _ in recorded]
     assert positions == sorted(set(positions))
@@ -62,7 +62,7 @@ def assert_read_models_equal_replay(ledger: Ledger) -> None:
     for projection in PROJECTIONS:
         rows = set()
         for write in projection.project(recorded):
-            assert isinstance(write, Insert)  # from the first event on, nothing is there to update
+            assert isinstance(write, Insert)  # a replay from the first event has nothing to update
             rows |= set(write.rows)
         assert live[projection.table.name] == rows
     for level in levels:

@@ -1,4 +1,4 @@
-"""Clerks at work: batches, senders that don't give up, and what must be true in the end."""
+"""Load: batches, senders that retry, and the checks at the end."""
 
 import random
 import threading
@@ -21,7 +21,7 @@ Answer = dict[str, Any]
 
 
 def batches_of(items: Sequence[str], number: int, size: int) -> list[Batch]:
-    """Goods in, for items drawn at random."""
+    """Batches of goods in, for random items."""
     random_ = random.Random(7)
     return [
         [
@@ -46,8 +46,7 @@ def assert_sound(database_url: str) -> None:
 
 
 class Load:
-    """Senders that send new batches to these servers until they are told to stop, and each batch
-    again until it is answered."""
+    """Senders of new batches to these servers. They retry each batch until it is answered."""
 
     def __init__(self, urls: Sequence[str], items: Sequence[str], size: int = 10) -> None:
         self.sent: list[tuple[Batch, Answer]] = []
@@ -58,7 +57,7 @@ class Load:
         self._stopped = threading.Event()
 
     def wait_for_more(self, batches: int) -> None:
-        """Returns when so many more have been answered."""
+        """Waits until this number of further batches is answered."""
         wanted = len(self.sent) + batches
         self._wait(lambda: len(self.sent) >= wanted)
 
@@ -78,8 +77,8 @@ class Load:
                 future.result()
 
     def send_again(self) -> list[str]:
-        """Sends every batch once more, and takes these answers for the ones that count. Returns
-        the batches' statuses: each was recorded as a whole, or not at all."""
+        """Sends every batch again, and keeps the new answers. Returns one status per batch, as each
+        batch is recorded as a whole or not at all."""
         statuses = []
         for n, (batch, _) in enumerate(self.sent):
             again = post_batch(self.urls[0], batch)
@@ -90,7 +89,7 @@ class Load:
         return statuses
 
     def assert_recorded_once(self) -> None:
-        """Everything was recorded, and is as it was answered, however often it is sent."""
+        """Sends every batch again, and checks that each is recorded once, with the same answer."""
         for batch, answer in self.sent:
             again = post_batch(self.urls[0], batch)
             assert again["failed"] == answer["failed"] == []

@@ -1,8 +1,8 @@
-"""python -m tests.support.make_ledger VERSION: a small ledger, as this code stores it.
+"""Makes fixtures of the current schema: python -m tests.support.make_ledger VERSION.
 
-Run it once for each schema number, and commit what it writes to tests/application/schemas/: a
-SQLite file, a PostgreSQL dump, the file of a device, and what was sent and answered. Every later
-version must open them (tests/application/test_schema.py).
+Run it once per schema number, and commit its output in tests/application/schemas/: a SQLite file,
+a PostgreSQL dump, the file of a device, and the requests with their answers. Every later version
+must open them (tests/application/test_schema.py).
 """
 
 import json
@@ -18,7 +18,7 @@ import msgspec
 import psycopg
 
 from application.access.audit import AuditTrail, Origin
-from application.access.keys import Grant, KeyService
+from application.access.key_management import Grant, KeyService
 from application.access.principal import Principal
 from application.access.roles import Role
 from application.items import ItemService
@@ -55,7 +55,7 @@ def main() -> None:
 
 
 def load_ledger(version: int, database_url: str) -> None:
-    """Puts such a ledger into an empty database."""
+    """Loads the fixture of this schema number into an empty database."""
     if database_url.startswith("sqlite"):
         shutil.copy(FOLDER / f"v{version}.sqlite", database_url.removeprefix("sqlite:///"))
         return
@@ -64,7 +64,7 @@ def load_ledger(version: int, database_url: str) -> None:
 
 
 def _fill(database_url: str) -> dict[str, Any]:
-    """A day's work of a shop, with a rejection of each kind, and keys."""
+    """Records a small ledger, with a rejection of each kind, and keys."""
     with Ledger(environment(database_url, lock_timeout=30)) as ledger:
         items, sync = ItemService(ledger), SyncService(ledger)
         tea, cup, old = (_register(items, sku) for sku in ("TEA-250", "CUP", "OLD"))
@@ -117,7 +117,7 @@ def _element(number: int, type: str, item_id: UUID, quantity: int, **more: Any) 
 
 
 def _checkpoint(database_url: str) -> None:
-    """So that all is in the file itself: the last connection that closes takes the log in."""
+    """Checks that the last close moved the write-ahead log into the file."""
     if database_url.startswith("sqlite"):
         assert not Path(f"{database_url.removeprefix('sqlite:///')}-wal").exists()
 

@@ -1,4 +1,4 @@
-"""A network as handhelds have it: it loses requests and answers, delays, repeats and cuts."""
+"""Bad network of handhelds: it loses, delays, repeats and cuts requests and answers."""
 
 import random
 import socket
@@ -10,11 +10,11 @@ import httpx2
 
 
 class BadNetwork(httpx2.BaseTransport):
-    """Does to each request what its dice say: the same for the same seed and the same requests.
+    """A transport with random faults, reproducible for the same seed and requests.
 
     Args:
-        seed: of the dice.
-        trouble: how often there is some, from 0 to 1.
+        seed: seed of the random faults.
+        trouble: probability of a fault per request, from 0 to 1.
     """
 
     def __init__(self, seed: int, trouble: float = 0.5) -> None:
@@ -65,7 +65,7 @@ class BadNetwork(httpx2.BaseTransport):
         return answer
 
     def _send_a_part(self, request: httpx2.Request) -> None:
-        """Really, so that the server has a connection that breaks amid a request."""
+        """Sends a part of the request on a real connection, which then breaks."""
         head = [f"{request.method} {request.url.raw_path.decode()} HTTP/1.1"]
         head += [f"{name}: {value}" for name, value in request.headers.items()]
         whole = "\r\n".join(head).encode() + b"\r\n\r\n" + request.content

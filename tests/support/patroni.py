@@ -1,6 +1,6 @@
-"""PostgreSQL as people run it: nodes under Patroni, which agree by etcd on who is the primary.
+"""PostgreSQL under Patroni: nodes that elect their primary through etcd.
 
-Each node has an address of its own on the loopback interface, as if it were a machine.
+Each node has its own loopback address, like a separate machine.
 """
 
 import base64
@@ -32,14 +32,14 @@ PAGE = ROOT / "docs" / "high-availability.md"
 PATRONICTL = Path(sys.executable).with_name("patronictl")
 PASSWORD = "secret"
 
-# The least that Patroni takes, so that a failover need not be waited for long.
+# The minimum that Patroni accepts, for a fast failover.
 QUICK = {"ttl": 20, "loop_wait": 1, "retry_timeout": 3}
 
 Found = TypeVar("Found")
 
 
 class Etcd:
-    """A cluster of one."""
+    """An etcd cluster with one member."""
 
     def __init__(self, folder: Path, address: str) -> None:
         self.client = f"{address}:{free_port()}"
@@ -53,7 +53,7 @@ class Etcd:
             self._process = subprocess.Popen(["etcd"], env=self._settings, stdout=log, stderr=log)
 
     def forget_leader(self) -> None:
-        """As if the leader's key had expired."""
+        """Deletes the leader key, as if it had expired."""
         key = base64.b64encode(b"/service/stockledger/leader").decode()
         url = f"http://{self.client}/v3/kv/deleterange"
         answer = httpx2.post(url, json={"key": key}, timeout=TIMEOUT_SECONDS, verify=False)
@@ -79,7 +79,7 @@ class Etcd:
 
 
 class Node:
-    """PostgreSQL and its Patroni."""
+    """A node: PostgreSQL and its Patroni."""
 
     def __init__(self, folder: Path, name: str, address: str) -> None:
         self.name = name
@@ -92,7 +92,7 @@ class Node:
         self._patroni: subprocess.Popen[bytes] | None = None
 
     def configure(self, etcd: Etcd, shared: Mapping[str, object]) -> None:
-        """`shared` is what the first node tells all others by way of etcd."""
+        """Writes the configuration files. `shared`: cluster settings, stored in etcd."""
         shutil.copy(CONFIGURATION, self._folder)
         addresses = {"db-1:8008": self._api, "db-1:5432": self.address, "db-1": self.name}
         (self._folder / "this-node.yml").write_text(from_page("yaml", addresses))
@@ -100,7 +100,7 @@ class Node:
             "etcd3": {"hosts": etcd.client},
             "restapi": {"listen": self._api},
             "bootstrap": {"dcs": shared},
-            "watchdog": {"mode": "off"},  # It would reset this machine.
+            "watchdog": {"mode": "off"},  # A watchdog would reset this machine.
             "postgresql": {
                 "listen": self.address,
                 "data_dir": str(self._folder / "data"),
@@ -122,29 +122,29 @@ class Node:
             )
 
     def kill(self) -> None:
-        """As the power would: at once, Patroni and PostgreSQL."""
+        """Kills Patroni and PostgreSQL at once, like a power cut."""
         wait_for(lambda: not kill_all(str(self._folder)), lambda: f"{self.name} did not end")
         self.kill_patroni()
 
     def kill_patroni(self) -> None:
-        """PostgreSQL goes on without it."""
+        """Kills Patroni alone. PostgreSQL keeps running."""
         if self._patroni is not None:
             self._patroni.kill()
             self._patroni.wait()
 
     def is_primary(self) -> bool:
-        """Whether it has the leader's key, and takes writes."""
+        """Whether the node has the leader key, and accepts writes."""
         with suppress(httpx2.TransportError):
             return self._get("/primary").is_success
         return False
 
     def is_in_failsafe_mode(self) -> bool:
-        """Whether it remains primary though etcd is away."""
+        """Whether the node stays primary although etcd is down."""
         return "failsafe_mode_is_active" in self._get("/patroni").json()
 
     def roles(self) -> Mapping[str, int]:
-        """How many nodes, as far as this one knows, are `leader`, and how many follow it as
-        `sync_standby` and `replica`."""
+        """Number of working nodes per role, in the view of this node: `leader`, `sync_standby` and
+        `replica`."""
         with suppress(httpx2.TransportError):
             members = self._get("/cluster").json()["members"]
             at_work = (m for m in members if m["role"] == "leader" or m["state"] == "streaming")
@@ -173,7 +173,7 @@ class Node:
 
 
 class PatroniCluster:
-    """Three nodes and an etcd."""
+    """Three nodes and one etcd."""
 
     def __init__(self, shared: Mapping[str, object]) -> None:
         self._folder = workplace() / uuid4().hex[:8]
@@ -185,7 +185,7 @@ class PatroniCluster:
             node.configure(self.etcd, shared)
 
     def start(self) -> None:
-        """The first node makes the data, the others copy it."""
+        """Starts all. The first node creates the data, the others copy it."""
         self.etcd.start()
         first, *others = self.nodes
         first.start()
@@ -194,7 +194,7 @@ class PatroniCluster:
             node.start()
 
     def primary(self) -> Node:
-        """The one that there is, or will be soon."""
+        """The primary. Waits until there is one."""
         return self.wait_for(lambda: next(filter(Node.is_primary, self.nodes), None), "a primary")
 
     def wait_for_roles(self, **wanted: int) -> None:
@@ -222,7 +222,7 @@ def patroni_cluster(**shared: object) -> Iterator[PatroniCluster]:
 
 
 def wait_for(look: Callable[[], Found | None], missing: Callable[[], str]) -> Found:
-    """What there is to be found, as soon as it is there."""
+    """Calls `look` until its result is true, and returns the result."""
     deadline = time.monotonic() + TIMEOUT_SECONDS
     while not (found := look()):
         assert time.monotonic() < deadline, missing()
@@ -231,7 +231,7 @@ def wait_for(look: Callable[[], Found | None], missing: Callable[[], str]) -> Fo
 
 
 def from_page(language: str, replacements: Mapping[str, str]) -> str:
-    """The page's one example in this language, with other names in it, and the password."""
+    """The only example of this language on the page, with its names and password replaced."""
     pattern = rf"^```{language}\n(.*?)^```"
     (text,) = re.findall(pattern, PAGE.read_text(), re.DOTALL | re.MULTILINE)
     for old, new in {"…": PASSWORD, **replacements}.items():

@@ -1,4 +1,4 @@
-"""Processes that start others, which must all end."""
+"""Process trees: start one, and kill all of its processes."""
 
 import os
 import signal
@@ -12,13 +12,15 @@ from typing import Any
 
 from harness.cluster import as_unprivileged
 
-# A capability outlives the change of the user, and is handed on to the program's own children.
+# Ambient capabilities survive the change of the user, and child processes inherit them.
 _LET_READ = ("--inh-caps=+dac_read_search", "--ambient-caps=+dac_read_search")
 
 
 def start_python_unprivileged(*arguments: str, **how: Any) -> subprocess.Popen[bytes]:
-    """Python, as a user who may run PostgreSQL, and who reads this environment even where it lies
-    in a folder that is closed to others."""
+    """Starts Python as a user that may run PostgreSQL.
+
+    The user can read this environment even in a folder that is closed to others.
+    """
     command, user = [sys.executable, *arguments], dict[str, Any](as_unprivileged())
     if _can_run_python():
         return subprocess.Popen(command, **how, **user)
@@ -36,8 +38,10 @@ def _can_run_python() -> bool:
 
 
 def kill_all(word: str) -> bool:
-    """Kills the processes that have the word in their command line, and all that they started.
-    Returns whether there were some: while they are killed, they may start others."""
+    """Kills all processes with the word in their command line, and their descendants.
+
+    True if there were any. Call it again then, because they may have started others.
+    """
     found = set(_family_of(word))
     for pid in found:
         with suppress(ProcessLookupError):
@@ -57,7 +61,7 @@ def _parents() -> Iterator[tuple[int, int]]:
     for folder in Path("/proc").iterdir():
         if folder.name.isdigit():
             with suppress(OSError):
-                # Behind the program's name, which may contain anything: state, parent, ...
+                # After the program's name, which may contain any character: state, parent, ...
                 fields = (folder / "stat").read_text().rpartition(")")[2].split()
                 yield int(folder.name), int(fields[1])
 

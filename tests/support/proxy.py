@@ -1,4 +1,4 @@
-"""A line on the way to a server that refuses connections and loses answers."""
+"""Bad line to a server: it refuses connections and loses answers."""
 
 import random
 import socket
@@ -11,8 +11,8 @@ ANSWER_TIMEOUT_SECONDS: Final = 20
 
 
 class BadLine:
-    """A TCP relay. Of connections, a third is refused at once; of a third, the answer is lost, and
-    all that was sent has arrived."""
+    """A TCP relay with random faults. It refuses a third of the connections at once. For another
+    third, the request arrives and the answer is lost."""
 
     def __init__(self, port: int, seed: int) -> None:
         self._target = ("127.0.0.1", port)
@@ -34,7 +34,7 @@ class BadLine:
                 threading.Thread(target=self._relay, args=[line], daemon=True).start()
 
     def _relay(self, line: socket.socket) -> None:
-        """One request: the client is told to come by another connection for the next one."""
+        """Relays one request. The answer tells the client to close the connection."""
         with line, suppress(OSError):
             kind = self._dice.choice(("refuse", "lose", "pass"))
             if kind == "refuse":
@@ -54,7 +54,7 @@ class BadLine:
 
 
 def _message(line: socket.socket) -> bytes:
-    """A whole HTTP message with a Content-Length, or without a body."""
+    """Reads a complete HTTP message, with a Content-Length or without a body."""
     line.settimeout(ANSWER_TIMEOUT_SECONDS)
     data = b""
     while b"\r\n\r\n" not in data:

@@ -1,4 +1,4 @@
-"""Every route: what it needs, and a request that it takes."""
+"""All routes: permission, expected status and a valid request."""
 
 from typing import Any
 from uuid import UUID
@@ -7,7 +7,7 @@ from application.access.roles import Permission
 from tests.support.builders import element
 
 KEY_ID = "0123456789"
-"""An id that no key has."""
+"""A key id that does not exist."""
 
 
 ROUTES: dict[tuple[str, str], tuple[Permission, int]] = {
@@ -35,11 +35,11 @@ ROUTES: dict[tuple[str, str], tuple[Permission, int]] = {
     ("POST", "/keys/{key_id}/revoke"): (Permission.MANAGE_KEYS, 404),
     ("GET", "/audit"): (Permission.READ_AUDIT, 200),
 }
-"""What each route asks for, and what it answers to who has it."""
+"""Permission of each route, and its status for a caller with that permission."""
 
 
 NOWHERE = {"after": "9-0123456789ab"}
-"""Where no ledger ever was: with this, a stream ends before it begins."""
+"""An unknown bookmark. It makes a stream end at once."""
 
 
 ITEM = {"location": "main", "sku": "TEA", "name": "Tea", "unit": "box"}

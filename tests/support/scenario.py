@@ -1,4 +1,4 @@
-"""given / when / then on the events of one stock item."""
+"""Scenarios: given / when / then on the events of one stock item."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -71,7 +71,7 @@ class Scenario:
         return self
 
     def then(self, *event_classes: type[StockItemEvent], **expected: Any) -> Self:
-        """These events happened, and the last one says this."""
+        """Checks the new events, and the fields of the last one."""
         assert self.rejection is None
         assert [type(event) for event in self.events] == list(event_classes)
         last = self.events[-1]
@@ -84,7 +84,7 @@ class Scenario:
         return self
 
     def then_rejected(self, rejection: Rejection) -> Self:
-        """Exactly this rejection, and no event."""
+        """Checks for exactly this rejection, and no event."""
         assert self.rejection == rejection
         assert not self.events
         return self
@@ -95,7 +95,7 @@ class Scenario:
 
 
 def given(*steps: Step) -> Scenario:
-    """An item registered at noon, to which all that has happened already."""
+    """An item registered at noon, after these steps."""
     item = StockItem.register("main", "TEA-250", DETAILS, by=Actor("manager"), recorded_at=NOON)
     for step in steps:
         step(item)

@@ -1,4 +1,4 @@
-"""Ledgers of another schema number."""
+"""Ledgers with another schema number."""
 
 from application.ledger.ledger import Ledger
 from application.persistence import environment

@@ -1,4 +1,4 @@
-"""Real server processes, to be talked to over real HTTP and killed for real."""
+"""Real server processes, with real HTTP, which tests can kill."""
 
 import os
 import signal
@@ -19,7 +19,7 @@ from application.access.key_format import PATTERN
 COMMAND = Path(sys.executable).with_name("stockledger")
 JSON_TYPE = {"Content-Type": "application/json"}
 TIMEOUT_SECONDS = 60
-"""Seconds until a process that does not do what it should is given up."""
+"""Seconds to wait for a process before the test fails."""
 
 
 def free_port() -> int:
@@ -30,15 +30,14 @@ def free_port() -> int:
 
 
 class Server:
-    """`stockledger serve` in a process group of its own. It asks nobody who they are, unless
-    `auth`."""
+    """`stockledger serve` in its own process group, without authentication unless `auth`."""
 
     def __init__(self, database_url: str, *flags: str, auth: bool = False) -> None:
         flags = flags if auth else (*flags, "--no-auth")
         self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         self._command = [str(COMMAND), "serve", "--port", str(self.port), *flags]
-        self._output = tempfile.NamedTemporaryFile()  # noqa: SIM115 -- as long as the process
+        self._output = tempfile.NamedTemporaryFile()  # noqa: SIM115 -- open until stop()
         self._environment = os.environ | {"STOCKLEDGER_DATABASE_URL": database_url}
         self.start()
 
@@ -65,17 +64,17 @@ class Server:
 
     @property
     def admin_key(self) -> str | None:
-        """The key that was shown at the first start, if this was it."""
+        """The admin key in the output. None: this was not the first start on the database."""
         match = PATTERN.search(self.output)
         return match[0] if match else None
 
     @property
     def output(self) -> str:
-        """What it has written so far, its log included."""
+        """The output so far, with the log."""
         return Path(self._output.name).read_text()
 
     def kill(self) -> None:
-        """As the power would do: at once, with all of its workers."""
+        """Kills the server and its workers at once, like a power cut."""
         os.killpg(self.process.pid, signal.SIGKILL)
         self.process.wait()
 
@@ -105,7 +104,7 @@ def get(url: str, key: str | None = None) -> httpx2.Response:
 
 
 def post(url: str, body: Any, key: str | None = None) -> httpx2.Response:
-    """Without the certificates that plain HTTP doesn't need: they take longer than the request."""
+    """Without TLS verification: loading the certificates takes longer than the request."""
     return httpx2.post(url, json=body, timeout=TIMEOUT_SECONDS, verify=False, headers=_bearer(key))
 
 

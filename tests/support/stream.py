@@ -1,4 +1,4 @@
-"""A reader of server-sent events, as a browser's EventSource is one."""
+"""Reader of server-sent events, like EventSource in browsers."""
 
 import json
 import socket
@@ -14,7 +14,7 @@ from tests.support.server import TIMEOUT_SECONDS, get
 
 
 class Stream:
-    """Collects what comes, in a thread, and comes back after `last_id` as often as it is cut."""
+    """Collects events in a thread. Reconnects after `last_id` each time the stream is cut."""
 
     def __init__(self, url: str, *, key: str | None = None, last_id: str | None = None) -> None:
         self.changes: list[dict[str, Any]] = []
@@ -28,7 +28,7 @@ class Stream:
         self._line: socket.socket | None = None
 
     def wait_for(self, number: int) -> None:
-        """Returns when so many changes have come."""
+        """Waits until this number of changes has arrived."""
         self._wait(lambda: len(self.changes) >= number)
 
     def wait_for_position(self, position: int) -> None:
@@ -57,7 +57,7 @@ class Stream:
             self._stopped.wait(0.1)
 
     def stop(self) -> None:
-        """Hangs up."""
+        """Closes the connection."""
         self._stopped.set()
         if self._line is not None:
             with suppress(OSError):
@@ -107,7 +107,7 @@ def following(url: str, **how: Any) -> Iterator[Stream]:
 
 
 def recorded_positions(url: str) -> list[int]:
-    """What should have come, from the beginning on."""
+    """The positions of all changes, which a stream should have delivered."""
     found, after = [], "0"
     while True:
         page = get(f"{url}/sync/changes?limit=1000&after={after}").json()

@@ -1,7 +1,7 @@
-"""Connections to the PostgreSQL database, from a pool that outlives the database's own failures.
+"""Connection pool for PostgreSQL. It outlives failures of the database.
 
-Nothing here depends on a session: settings hold for one transaction, so that a pooler in between
-may give every transaction another session.
+Nothing here depends on a session: settings hold for one transaction. A pooler in between may give
+every transaction another session.
 """
 
 import logging
@@ -30,19 +30,19 @@ from application.persistence.cancellation import cancellable
 from application.persistence.errors import NotAllowed, StoreUnavailable, UnsupportedDatabase
 from application.persistence.schema_guard import READ_SCHEMA_VERSION, SchemaGuard
 
-# The library silences what the pool says when it can't reach the database.
+# The library silences the pool's warnings about a database that it can't reach.
 logging.getLogger("psycopg.pool").setLevel(logging.WARNING)
 
 POOL_TIMEOUT_SECONDS: Final = 5
-"""Seconds that a caller waits for a connection, whether all are in use or the database is down,
-before it is told to come back."""
+"""Seconds that a caller waits for a connection before StoreUnavailable, if all are in use or the
+database is down."""
 
 CONNECT_TIMEOUT_SECONDS: Final = 2
-"""For each host of the URL, the least that libpq takes: one that is gone without a word must leave
-some of a caller's patience for the next."""
+"""Seconds for each host of the URL, the minimum of libpq. A host that does not answer must leave
+some of POOL_TIMEOUT_SECONDS for the next host."""
 
-# A host that vanishes without a word is given up after 10 s, not after the quarter of an hour that
-# TCP would wait.
+# A host that no longer answers counts as lost after 10 s. TCP alone would wait for a quarter of an
+# hour.
 _DEFAULTS: Final[dict[str, Any]] = {
     "application_name": "stockledger",
     "connect_timeout": CONNECT_TIMEOUT_SECONDS,
@@ -52,9 +52,9 @@ _DEFAULTS: Final[dict[str, Any]] = {
     "keepalives_count": 3,
 }
 
-# A statement waits so long for its locks, and a process that stalls amid a transaction loses its
-# own after as long. The statements of a unit of work find rows by key: the planner must not
-# read whole tables because it knows too little of them yet.
+# The same timeout limits the wait for a lock, and frees the locks of a process that stalls in a
+# transaction. The statements of a unit of work find rows by key. Without statistics, the planner
+# might read whole tables instead, so sequential scans are off.
 _SETTINGS: Final = """
 SELECT set_config('lock_timeout', %s, true),
        set_config('idle_in_transaction_session_timeout', %s, true),
@@ -63,18 +63,21 @@ SELECT set_config('lock_timeout', %s, true),
 
 
 class KeyTaken(Exception):
-    """The transaction was undone: a key was there, as when another one has taken a version or a
-    `local_id`."""
+    """Unique-constraint violation: the transaction was rolled back.
+
+    Usually another writer took a version or a `local_id` first.
+    """
 
 
 class Deadlock(Exception):
-    """The transaction was undone: it and another one waited for each other."""
+    """Deadlock: this transaction and another one waited for each other. This one was rolled
+    back."""
 
 
 def execute(
     connection: Connection[Any], query: str, parameters: Sequence[Any] = ()
 ) -> Cursor[TupleRow]:
-    """Runs a statement on a cursor of its own, whose rows are tuples."""
+    """Runs a statement on its own cursor, with tuples as rows. Raises psycopg.Error."""
     cursor = connection.cursor(binary=True, row_factory=tuple_row)
     return cursor.execute(query.encode(), parameters)
 
@@ -86,14 +89,14 @@ NOTIFY: Final = "NOTIFY stockledger_news"
 
 
 class PostgresNotices:
-    """Hears of commits on a connection that listens."""
+    """Commit notifications, by LISTEN on one connection."""
 
     def __init__(self, connection: Connection[Any]) -> None:
         self._connection = connection
 
     def wait(self, seconds: float) -> bool:
         heard = any(True for _ in self._connection.notifies(timeout=seconds, stop_after=1))
-        if heard:  # All that have come by now are one piece of news.
+        if heard:  # Pending notifications count as one.
             list(self._connection.notifies(timeout=0))
         return heard
 
@@ -102,9 +105,9 @@ class LedgerDatastore(PostgresDatastore):
     """The database at `url`, a connection URI as libpq takes it (PostgreSQL manual, 32.1.1).
 
     Args:
-        url: where the database is.
-        pool_size: how many connections this process uses at the most.
-        lock_timeout: how many seconds a writer waits for its turn.
+        url: the connection URI.
+        pool_size: maximum number of connections in the pool.
+        lock_timeout: seconds that a statement waits for a lock.
 
     Raises:
         UnsupportedDatabase: the URL can't be understood.
@@ -118,8 +121,8 @@ class LedgerDatastore(PostgresDatastore):
         self.pool = ConnectionPool(  # type: ignore[assignment]
             name="stockledger",
             connection_class=Connection[DictRow],
-            # Nothing is prepared: a pooler may not keep what is, and psycopg loses track of it
-            # where a pipeline changes tables.
+            # No prepared statements: a pooler may not keep them, and psycopg loses track of them
+            # when a pipeline changes tables.
             kwargs=self._settings
             | {"autocommit": True, "row_factory": dict_row, "prepare_threshold": None},
             configure=_configure,
@@ -132,15 +135,23 @@ class LedgerDatastore(PostgresDatastore):
 
     @contextmanager
     def own_connection(self) -> Iterator[Connection[Any]]:
-        """A connection beside the pool: for what lasts long, and to be told what is wrong where
-        the pool would just not get one. Raises StoreUnavailable."""
+        """Context manager of a connection outside the pool, for long-lived use.
+
+        If the database can't be reached, its error has the reason. The pool would only time out.
+        Raises StoreUnavailable.
+        """
         with _mapped_errors(), psycopg.connect(**self._settings, autocommit=True) as connection:
             yield connection
 
     @contextmanager
     def get_connection(self) -> Iterator[Connection[DictRow]]:
-        """Raises StoreUnavailable where the database can't be used, now or at all; KeyTaken;
-        Deadlock."""
+        """Context manager of a connection from the pool.
+
+        Raises:
+            StoreUnavailable: the database can't be used.
+            KeyTaken: a statement violated a unique constraint.
+            Deadlock: the transaction was rolled back because of a deadlock.
+        """
         with _mapped_errors():
             self.pool.open()
             with self.pool.connection() as connection:
@@ -148,14 +159,17 @@ class LedgerDatastore(PostgresDatastore):
                     yield connection
                 finally:
                     if connection.closed:
-                        self.pool.check()  # What cut this one may have cut the others too.
+                        self.pool.check()  # The others may be broken, too.
 
     @contextmanager
     def in_order(self) -> Iterator[Connection[DictRow]]:
-        """A connection to read pages from, each by an index that has its order.
+        """Context manager of a connection that reads pages by an index in their order.
 
-        By its statistics, or for want of any, the planner may find it cheaper to fetch all that a
-        page could be taken from and sort that: page for page, and all of a ledger at worst.
+        Bitmap scans are off. With them, the planner may prefer to fetch and sort all candidates of
+        a page, by its statistics or without any. That would happen for each page, and at worst for
+        the whole ledger.
+
+        Raises StoreUnavailable, SchemaChanged, ReadCancelled.
         """
         with (
             self.get_connection() as connection,
@@ -171,9 +185,14 @@ class LedgerDatastore(PostgresDatastore):
     def unit_of_work(
         self, is_news: Callable[[], bool] = lambda: False
     ) -> Iterator[Connection[DictRow]]:
-        """A connection in a transaction that is committed at the end of the block. Statements are
-        sent when an answer is asked for, several at a time. Where it is news, those who listen are
-        told: not within the transaction, whose commit would then queue for a lock on them all."""
+        """Context manager of a connection in a transaction, committed at the end of the block.
+
+        Pipelined: statements wait until an answer is needed, then several are sent at once. If
+        `is_news()`, listeners are notified after the transaction. A NOTIFY within it would make
+        the commit queue for a global lock.
+
+        Raises StoreUnavailable, SchemaChanged, KeyTaken, Deadlock.
+        """
         with self.get_connection() as connection:
             try:
                 with connection.pipeline(), connection.transaction():
@@ -181,9 +200,9 @@ class LedgerDatastore(PostgresDatastore):
                     self._check_schema(connection)
                     yield connection
             finally:
-                # Also after a failure: it may have kept what others wrote from being followed.
+                # Also after a failure: its low-water mark may have held back others' events.
                 if is_news():
-                    with suppress(psycopg.Error):  # They look for themselves now and then.
+                    with suppress(psycopg.Error):  # Listeners also look without it, now and then.
                         execute(connection, NOTIFY)
 
     def _check_schema(self, connection: Connection[DictRow]) -> None:
@@ -191,7 +210,7 @@ class LedgerDatastore(PostgresDatastore):
             self.schema_guard.check(execute(connection, READ_SCHEMA_VERSION).fetchall())
 
     def register_type_adapters(self) -> None:
-        """Nothing to do: bulk statements take arrays of plain types."""
+        """Does nothing: bulk statements take arrays of plain types."""
 
 
 @contextmanager
@@ -216,7 +235,7 @@ def _connection_settings(url: str) -> dict[str, Any]:
     try:
         given = conninfo_to_dict(url)
     except psycopg.ProgrammingError as error:
-        # What libpq says may quote the password.
+        # The message of libpq may quote the password.
         raise UnsupportedDatabase(
             "the PostgreSQL URL can't be understood: it takes the parameters of libpq, and special "
             "characters percent-encoded"
@@ -225,8 +244,10 @@ def _connection_settings(url: str) -> dict[str, Any]:
 
 
 class UTCLoader(TimestamptzBinaryLoader):
-    """Reads instants in UTC, whatever the session's time zone is: the year 1, which devices with a
-    dead clock send, is not representable west of Greenwich."""
+    """Loader of instants in UTC, not in the session's time zone.
+
+    Devices with a dead clock send the year 1. It is not representable west of Greenwich.
+    """
 
     def __init__(self, oid: int, context: AdaptContext | None = None) -> None:
         super().__init__(oid, context)
@@ -235,9 +256,9 @@ class UTCLoader(TimestamptzBinaryLoader):
 
 def _configure(connection: Connection[DictRow]) -> None:
     connection.adapters.register_loader("timestamptz", UTCLoader)
-    # Behind a pooler, this may get a session that somebody listened on: psycopg would keep all that
-    # it hears there, for ever.
+    # Discards notifications. A pooler may assign a session that still listens, and psycopg would
+    # keep its notifications for ever.
     connection.add_notify_handler(lambda _: None)
-    # Who reads after waiting for a lock must see what others did meanwhile, whatever the database
-    # has as its default.
+    # A read after a wait for a lock must see what others committed meanwhile. The default of the
+    # database may be another level.
     connection.isolation_level = IsolationLevel.READ_COMMITTED

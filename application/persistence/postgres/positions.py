@@ -2,12 +2,12 @@
 
 Positions come from a sequence, and writers commit in any order: an event may appear at a position
 that a follower has passed already, and would be missed. So a writer makes known, before it takes
-its positions, that they will lie above the last one taken so far: its floor. A follower reads only
-up to the lowest floor of the writers at work.
+its positions, that they will lie above the last one taken so far: its low-water mark. A follower
+reads only up to the lowest low-water mark of the writers at work.
 
-A floor is the key of a shared advisory lock that lives as long as its transaction. PostgreSQL frees
-it after the commit has become visible, and whatever becomes of the process. Nobody ever waits for
-it. Standbys don't see the locks of the primary, so nobody can follow a ledger there.
+A low-water mark is the key of a shared advisory lock that lives as long as its transaction.
+PostgreSQL frees it after the commit has become visible, and whatever becomes of the process. Nobody
+ever waits for it. Standbys don't see the locks of the primary, so nobody can follow a ledger there.
 
 Two orders make this sound:
 
@@ -27,7 +27,7 @@ from application.persistence.postgres.datastore import execute
 SEQUENCE: Final = "stored_events_notification_id_seq"
 
 _TAG: Final = 0x534C
-"""The upper 16 bits of a floor's key, to tell it from other advisory locks."""
+"""The upper 16 bits of a low-water mark's key, to tell it from other advisory locks."""
 
 _LAST_TAKEN = "CASE WHEN is_called THEN last_value ELSE 0 END"
 
@@ -57,9 +57,9 @@ def horizon(connection: Connection[Any]) -> int:
     """
     with connection.pipeline():
         sequence = execute(connection, _READ_LAST_TAKEN)
-        floors = execute(connection, _READ_LOWEST_MARK)
+        marks = execute(connection, _READ_LOWEST_MARK)
         ((last_taken, is_standby),) = sequence.fetchall()
-        ((lowest_mark,),) = floors.fetchall()
+        ((lowest_mark,),) = marks.fetchall()
     if is_standby:
         raise StoreUnavailable("a standby can't tell which positions are settled")
     return int(last_taken if lowest_mark is None else min(last_taken, lowest_mark))

@@ -1,4 +1,4 @@
-"""The ledger's recorder on PostgreSQL, and the factory by which the library finds it."""
+"""The recorder on PostgreSQL, and the factory that the eventsourcing library loads."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -17,6 +17,7 @@ from application.persistence.errors import RebuildRunning, WriteConflict, unique
 from application.persistence.event_store import Notices
 from application.persistence.maintenance import StillHeld
 from application.persistence.postgres import schema
+from application.persistence.postgres import statements as sql
 from application.persistence.postgres.datastore import (
     LISTEN,
     Deadlock,
@@ -33,30 +34,9 @@ from application.persistence.unit_of_work import UnitOfWork
 from application.tables.properties import PROPERTIES, Property
 from application.tables.table import RowT, Table
 
-# By union, so that each half is a look-up by a key.
-CONFLICTING = """
-WITH wanted (item_id, version, local_id) AS (
-    SELECT * FROM unnest(%b::uuid[], %b::bigint[], %b::uuid[])
-)
-SELECT item_id FROM wanted JOIN stored_events USING (local_id)
-UNION
-SELECT item_id FROM wanted
-JOIN stored_events ON originator_id = item_id AND originator_version = version
-"""
-
-LAST_UP_TO = """
-SELECT coalesce(max(notification_id), 0) FROM stored_events WHERE notification_id <= %s
-"""
-
-# The transaction that holds the lock is idle for as long as the rebuild takes.
-TRY_REBUILD_LOCK = """
-SELECT pg_try_advisory_xact_lock(hashtextextended('stockledger rebuild', 0)),
-       set_config('idle_in_transaction_session_timeout', '0', true)
-"""
-
 
 class PostgresLedgerRecorder(PostgresApplicationRecorder, ReadModelQueries):
-    """Events with their `local_id`s, and the read models beside them, in one database."""
+    """Recorder of events, their `local_id`s and the read models, in one PostgreSQL database."""
 
     datastore: LedgerDatastore
     events_schema = schema.EVENTS
@@ -111,7 +91,7 @@ class PostgresLedgerRecorder(PostgresApplicationRecorder, ReadModelQueries):
     def head(self) -> int:
         settled = self._horizon()
         with self.datastore.get_connection() as connection:
-            ((position,),) = execute(connection, LAST_UP_TO, [settled])
+            ((position,),) = execute(connection, sql.LAST_UP_TO, [settled])
         return int(position)
 
     @contextmanager
@@ -153,7 +133,7 @@ class PostgresLedgerRecorder(PostgresApplicationRecorder, ReadModelQueries):
     @contextmanager
     def rebuild_lock(self) -> Iterator[StillHeld]:
         with self.datastore.own_connection() as connection, connection.transaction():
-            ((is_free, _),) = execute(connection, TRY_REBUILD_LOCK)
+            ((is_free, _),) = execute(connection, sql.TRY_REBUILD_LOCK)
             if not is_free:
                 raise RebuildRunning("another rebuild of this ledger is at work")
 
@@ -167,18 +147,18 @@ class PostgresLedgerRecorder(PostgresApplicationRecorder, ReadModelQueries):
             return horizon(connection)
 
     def _conflicting_items(self, appended: Sequence[Key]) -> set[UUID]:
-        """The items whose next version, or one of whose `local_id`s, is taken."""
+        """Items with a version or a `local_id` that another writer took."""
         columns = [list(column) for column in zip(*appended, strict=True)]
         with self.datastore.get_connection() as connection:
-            return {item_id for (item_id,) in execute(connection, CONFLICTING, columns)}
+            return {item_id for (item_id,) in execute(connection, sql.CONFLICTING, columns)}
 
 
 class PostgresLedgerFactory(PostgresFactory):
-    """Makes the recorder from POSTGRES_URL, POSTGRES_POOL_SIZE and POSTGRES_LOCK_TIMEOUT
-    (seconds)."""
+    """Factory of the recorder, from POSTGRES_URL, POSTGRES_POOL_SIZE (connections) and
+    POSTGRES_LOCK_TIMEOUT (seconds)."""
 
     def __init__(self, env: Environment | EnvType | None) -> None:
-        # Past the library's factory, which would ask for host, user and password one by one.
+        # Skips the library's constructor, which requires host, user and password one by one.
         super(BasePostgresFactory, self).__init__(env)
         self.datastore = LedgerDatastore(
             self.env.get("POSTGRES_URL", ""),

@@ -1,9 +1,9 @@
-"""The tables on PostgreSQL that can't be made from events, and the steps that lead to them."""
+"""Schema on PostgreSQL: tables that cannot be rebuilt from events, and the upgrade steps."""
 
 from typing import Final
 
-# The columns bear the library's names. A position is not a default: a writer takes its positions
-# before it inserts.
+# Column names are the library's. Positions do not come from the column's default: a writer takes
+# them before it inserts.
 _EVENTS = """
 CREATE TABLE stored_events (
     notification_id bigserial PRIMARY KEY,

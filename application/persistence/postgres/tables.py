@@ -1,4 +1,4 @@
-"""Read models on PostgreSQL, in its own types, written in bulk from one array a column."""
+"""Tables on PostgreSQL: native types, and bulk writes with one array per column."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -10,11 +10,11 @@ from application.persistence.sql_tables import Dialect, Rows, SQLTable, Statemen
 from application.tables.table import RowT, Table
 from domain.transaction import TransactionType
 
-# Code point order, whatever the locale of the database, and no index to rebuild when it changes.
+# Sorts by code point in any locale of the database. A new locale needs no index rebuild.
 _TEXT = 'text COLLATE "C"'
 
-# A page has room for each of its rows once more, so that an update leaves the indexes alone (HOT).
-# A new version of each row, and a redirection from the place of the old one.
+# Heap-only tuples (HOT): an update does not touch the indexes if the row's page has room. The free
+# 55 % hold a new version of each row, and a redirection from the old one.
 _ROOM_FOR_UPDATES = " WITH (fillfactor = 45)"
 
 POSTGRES = Dialect(
@@ -32,7 +32,7 @@ POSTGRES = Dialect(
 
 
 class PostgresTable(SQLTable[RowT]):
-    """Statements that take an array for each column."""
+    """Bulk statements with one array parameter per column."""
 
     def __init__(self, table: Table[RowT]) -> None:
         super().__init__(table, POSTGRES)
@@ -83,7 +83,7 @@ class PostgresTable(SQLTable[RowT]):
 
 
 def postgres_table(table: Table[RowT]) -> PostgresTable[RowT]:
-    """The statements for `table`, made once."""
+    """The SQL statements of `table`, cached."""
     return _made(table)
 
 

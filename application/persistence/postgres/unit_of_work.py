@@ -1,4 +1,4 @@
-"""The unit of work on PostgreSQL. It locks the items that it decides on, and nothing else."""
+"""The unit of work on PostgreSQL. It locks only the items that it decides on."""
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime
@@ -9,6 +9,7 @@ from uuid import UUID
 from eventsourcing.persistence import Notification, StoredEvent
 from psycopg import Connection
 
+from application.persistence.postgres import statements as sql
 from application.persistence.postgres.datastore import execute
 from application.persistence.postgres.positions import (
     ANNOUNCE_LOW_WATER_MARK,
@@ -17,107 +18,16 @@ from application.persistence.postgres.positions import (
 )
 from application.persistence.postgres.tables import postgres_table
 from application.persistence.unit_of_work import Latest, LevelState
-from application.tables.rejected import REJECTED, RejectedTransaction, RejectionStatus
+from application.tables.rejected import REJECTED, RejectedTransaction
 from application.tables.table import RowT, Table, Write
 from domain.actor import Actor
 
-# In one order, so that two units of work can't wait for each other.
-LOCK = """
-SELECT FROM stock_levels WHERE item_id = ANY(%b) ORDER BY item_id FOR NO KEY UPDATE
-"""
-
-# In the order in which a unit of work comes to these tables.
-EXCLUDE_WRITERS = "LOCK TABLE stock_levels, stored_events IN EXCLUSIVE MODE"
-
-RECORDED = """
-SELECT originator_id, originator_version, topic, state, notification_id
-FROM stored_events WHERE local_id = ANY(%b)
-"""
-
-REJECTED_AMONG = """
-SELECT DISTINCT local_id FROM rejected_transactions WHERE local_id = ANY(%b)
-"""
-
-OPEN_REJECTIONS = f"""
-SELECT count(*) FROM (
-    SELECT 1 FROM rejected_transactions
-    WHERE actor = %s AND status = '{RejectionStatus.OPEN}'
-      AND key_id IS NOT DISTINCT FROM %s::text LIMIT %s
-) AS found
-"""  # noqa: S608
-
-REJECTIONS_AMONG = """
-SELECT rejection_id FROM rejected_transactions WHERE rejection_id = ANY(%b)
-"""
-
-OPEN_MALFORMED = f"""
-malformed AND status = '{RejectionStatus.OPEN}' AND local_id = ANY(%b)
-ORDER BY rejection_id FOR UPDATE
-"""
-
-LATEST = """
-SELECT e.originator_id, e.originator_version, e.topic, e.state,
-       l.name, l.unit, l.safety_stock, l.on_hand, l.version, l.active
-FROM unnest(%b::uuid[]) AS wanted (item_id)
-CROSS JOIN LATERAL (
-    SELECT * FROM stored_events WHERE originator_id = wanted.item_id
-    ORDER BY originator_version DESC LIMIT 1
-) AS e
-LEFT JOIN stock_levels AS l ON l.item_id = wanted.item_id
-"""
-
-EVENTS_OF = """
-SELECT originator_id, originator_version, topic, state
-FROM stored_events WHERE originator_id = %s ORDER BY originator_version
-"""
-
-EVENTS_BEFORE = """
-SELECT originator_id, originator_version, topic, state
-FROM stored_events WHERE originator_id = %s AND originator_version < %s
-ORDER BY originator_version DESC LIMIT %s
-"""
-
-LAST_EVENT = """
-SELECT originator_id, originator_version, topic, state
-FROM stored_events ORDER BY notification_id DESC LIMIT 1
-"""
-
-EVENTS_AFTER = """
-SELECT originator_id, originator_version, topic, state, notification_id
-FROM stored_events
-WHERE notification_id > %s AND notification_id <= %s AND (%s OR topic = ANY(%b::text[]))
-ORDER BY notification_id LIMIT %s
-"""
-
-INSERT_EVENTS = """
-INSERT INTO stored_events
-    (notification_id, originator_id, originator_version, topic, state, local_id)
-SELECT * FROM unnest(%b::bigint[], %b::uuid[], %b::bigint[], %b::text[], %b::bytea[], %b::uuid[])
-"""
-
-# Two processes that make the same table at once would meet in the catalogue.
-LOCK_SCHEMA = "SELECT pg_advisory_xact_lock(hashtextextended('stockledger schema', 0))"
-
-# The catalogue itself: information_schema hides what the role has no right to.
-COLUMNS = """
-SELECT attname, format_type(atttypid, NULL)
-FROM pg_attribute JOIN pg_class ON pg_class.oid = attrelid
-WHERE relnamespace = current_schema()::regnamespace AND relname = %s
-  AND attnum > 0 AND NOT attisdropped
-"""
-
-# Not by to_regclass, which may remember what was before the wait for LOCK_SCHEMA.
-TABLE_EXISTS = """
-SELECT EXISTS (SELECT FROM pg_tables WHERE schemaname = current_schema() AND tablename = %s)
-"""
-
-
 MAX_POSITION: Final = 2**63 - 1
-"""No position lies behind it."""
+"""The highest possible position."""
 
 
 class Key(NamedTuple):
-    """What an event takes, so that no other can."""
+    """Unique keys of an event: item with version, and `local_id`."""
 
     item_id: UUID
     version: int
@@ -125,44 +35,44 @@ class Key(NamedTuple):
 
 
 class PostgresUnitOfWork:
-    """A `UnitOfWork` on a connection that pipelines."""
+    """A `UnitOfWork` on a pipelined connection."""
 
     def __init__(self, connection: Connection[Any], appended: list[Key]) -> None:
-        """`appended` takes the keys of what is appended, for the case that one is taken."""
+        """`appended` collects the keys of appended events, to find conflicting items later."""
         self._connection = connection
         self._appended = appended
 
     def lock(self, item_ids: Sequence[UUID]) -> None:
-        self._execute(LOCK, [list(item_ids)])
+        self._execute(sql.LOCK, [list(item_ids)])
 
     def exclude_writers(self) -> None:
-        self._execute(EXCLUDE_WRITERS)
+        self._execute(sql.EXCLUDE_WRITERS)
         self._await_answers()
 
     def recorded(self, local_ids: Sequence[UUID]) -> Iterable[Notification]:
-        return starmap(Notification, self._execute(RECORDED, [list(local_ids)]))
+        return starmap(Notification, self._execute(sql.RECORDED, [list(local_ids)]))
 
     def rejected_among(self, local_ids: Sequence[UUID]) -> Iterable[UUID]:
-        return (local_id for (local_id,) in self._execute(REJECTED_AMONG, [list(local_ids)]))
+        return (local_id for (local_id,) in self._execute(sql.REJECTED_AMONG, [list(local_ids)]))
 
     def latest(self, item_ids: Sequence[UUID]) -> Iterable[Latest]:
-        return map(_latest, self._execute(LATEST, [list(item_ids)]))
+        return map(_latest, self._execute(sql.LATEST, [list(item_ids)]))
 
     def events_of(self, item_id: UUID) -> list[StoredEvent]:
-        return [StoredEvent(*row) for row in self._execute(EVENTS_OF, [item_id])]
+        return [StoredEvent(*row) for row in self._execute(sql.EVENTS_OF, [item_id])]
 
     def events_before(self, item_id: UUID, version: int, limit: int) -> list[StoredEvent]:
-        rows = self._execute(EVENTS_BEFORE, [item_id, version, limit])
+        rows = self._execute(sql.EVENTS_BEFORE, [item_id, version, limit])
         return [StoredEvent(*row) for row in rows]
 
     def events_after(
         self, position: int, limit: int, topics: Sequence[str] = (), *, upto: int = MAX_POSITION
     ) -> list[Notification]:
         parameters = [position, upto, not topics, list(topics), limit]
-        return [Notification(*row) for row in self._execute(EVENTS_AFTER, parameters)]
+        return [Notification(*row) for row in self._execute(sql.EVENTS_AFTER, parameters)]
 
     def last_event(self) -> StoredEvent | None:
-        return next(iter([StoredEvent(*row) for row in self._execute(LAST_EVENT)]), None)
+        return next(iter([StoredEvent(*row) for row in self._execute(sql.LAST_EVENT)]), None)
 
     def append(
         self, events: Sequence[StoredEvent], local_ids: Sequence[UUID | None]
@@ -172,7 +82,7 @@ class PostgresUnitOfWork:
         self._insert(positions, events, local_ids)
         return positions
 
-    def restore(
+    def import_events(
         self, notifications: Sequence[Notification], local_ids: Sequence[UUID | None]
     ) -> None:
         positions = [notification.id for notification in notifications]
@@ -193,16 +103,16 @@ class PostgresUnitOfWork:
         return [target.decode(row) for row in rows]
 
     def open_rejections(self, actor: Actor, at_most: int) -> int:
-        ((number,),) = self._execute(OPEN_REJECTIONS, [actor.name, actor.key_id, at_most])
+        ((number,),) = self._execute(sql.OPEN_REJECTIONS, [actor.name, actor.key_id, at_most])
         return int(number)
 
     def rejections_among(self, rejection_ids: Sequence[UUID]) -> set[UUID]:
-        rows = self._execute(REJECTIONS_AMONG, [list(rejection_ids)])
+        rows = self._execute(sql.REJECTIONS_AMONG, [list(rejection_ids)])
         return {rejection_id for (rejection_id,) in rows}
 
     def open_malformed(self, local_ids: Sequence[UUID]) -> list[RejectedTransaction]:
         target = postgres_table(REJECTED)
-        rows = self._execute(target.select(OPEN_MALFORMED), [list(local_ids)])
+        rows = self._execute(target.select(sql.OPEN_MALFORMED), [list(local_ids)])
         return [target.decode(row) for row in rows]
 
     def delete(self, table: Table[Any], keys: Sequence[Any]) -> None:
@@ -223,10 +133,10 @@ class PostgresUnitOfWork:
         return [target.decode(row) for row in rows]
 
     def lock_schema(self) -> None:
-        self._execute(LOCK_SCHEMA)
+        self._execute(sql.LOCK_SCHEMA)
 
     def columns(self, table: str) -> dict[str, str]:
-        return dict(self._execute(COLUMNS, [table]).fetchall())
+        return dict(self._execute(sql.COLUMNS, [table]).fetchall())
 
     def run(self, statement: str) -> None:
         self._execute(statement)
@@ -261,15 +171,15 @@ class PostgresUnitOfWork:
         topics = [event.topic for event in events]
         states = [event.state for event in events]
         self._execute(
-            INSERT_EVENTS, [positions, item_ids, versions, topics, states, list(local_ids)]
+            sql.INSERT_EVENTS, [positions, item_ids, versions, topics, states, list(local_ids)]
         )
 
     def _await_answers(self) -> None:
-        """What the caller does next, elsewhere, relies on the locks that were asked for."""
+        """Waits for all pipelined statements, because the caller's next step needs their locks."""
         self._execute("SELECT").fetchall()
 
     def _exists(self, table: Table[Any]) -> bool:
-        ((exists,),) = self._execute(TABLE_EXISTS, [table.name])
+        ((exists,),) = self._execute(sql.TABLE_EXISTS, [table.name])
         return bool(exists)
 
     def _execute(self, query: str, parameters: Sequence[Any] = ()) -> Any:

@@ -1,8 +1,8 @@
-"""Many rows by one statement.
+"""Bulk statements: many rows in one statement.
 
-Each row of an `executemany` gives up the interpreter's lock and waits to have it back, behind a
-thread that computes for up to 5 ms: a thousand rows took seconds beside one such thread. A
-statement for many rows waits once.
+`executemany` releases the interpreter's lock (GIL) for each row. If another thread computes, it
+then waits up to 5 ms to get the lock back. With one such thread, a thousand rows took seconds. A
+bulk statement waits once.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -11,15 +11,17 @@ from itertools import chain
 from typing import Any, Final
 
 ROWS_PER_STATEMENT: Final = (250, 50, 10, 1)
-"""Few sizes, so that the statements of each stay prepared. The widest table has 19 columns, and a
-statement takes up to 32,766 values."""
+"""Rows per statement. There are few sizes, so their statements stay prepared. The widest table has
+20 columns, and a statement takes up to 32,766 values."""
 
 
 def in_bulk(
     rows: Sequence[Sequence[Any]], statement: Callable[[int], str]
 ) -> Iterator[tuple[str, list[Any]]]:
-    """The statements that write all the rows, with their values. `statement` says how so many rows
-    are written."""
+    """Bulk statements that write all rows, with their values.
+
+    `statement` returns the SQL for a number of rows.
+    """
     start = 0
     for size in ROWS_PER_STATEMENT:
         while len(rows) - start >= size:
@@ -29,6 +31,6 @@ def in_bulk(
 
 @cache
 def values(rows: int, columns: int) -> str:
-    """A VALUES clause with so many rows of parameters."""
+    """VALUES clause with `?` placeholders for these numbers of rows and columns."""
     row = f"({', '.join('?' * columns)})"
     return f"VALUES {', '.join([row] * rows)}"

@@ -1,7 +1,8 @@
-"""Connections to the SQLite file: durable commits, writers one at a time, readers never waiting.
+"""Connections to the SQLite file: durable commits, one writer at a time, readers that never wait.
 
-A writer takes the database's write lock when it begins, so that what it reads can't change under
-it. Writers of one process share a connection and queue for it here; each reader has one of its own.
+A writer takes the database's write lock when it begins, so nobody changes the rows that it reads.
+Writers of one process share a connection, and queue for it here. Each reader has its own
+connection.
 """
 
 import time
@@ -19,21 +20,21 @@ from application.persistence.schema_guard import READ_SCHEMA_VERSION, SchemaGuar
 from application.persistence.sqlite.file import LedgerFile
 
 MAX_READERS: Final = 42
-"""As many as the server has threads: 40 for requests, one that writes, one that follows."""
+"""Maximum number of readers: one per thread of the server (40 for requests, writer, follower)."""
 
 WRITER_CACHE_KIB: Final = 65_536
-"""Pages that the writer may keep: SQLite's 2 MiB do not hold the inner pages of a large ledger's
-indexes."""
+"""Page cache of the writer, in KiB. SQLite's default of 2 MiB does not hold the inner index pages
+of a large ledger."""
 
 READER_CACHE_KIB: Final = 4_096
-"""The same for each reader. All together stay below 256 MiB."""
+"""Page cache of each reader, in KiB. All caches sum up to less than 256 MiB."""
 
 POLL_SECONDS: Final = 0.01
-"""Between two looks at whether something was committed."""
+"""Seconds between two polls for a commit."""
 
 
 class SQLiteNotices:
-    """Hears of commits by looking at the file: SQLite tells nobody."""
+    """Commit notifications by polling: SQLite has none of its own."""
 
     def __init__(self, connection: apsw.Connection) -> None:
         self._connection = connection
@@ -49,14 +50,17 @@ class SQLiteNotices:
         return True
 
     def _version(self) -> int:
-        """Another one after a commit by any other connection. Costs some microseconds."""
+        """A number that changes with each commit of another connection. Costs some microseconds."""
         with mapped_errors():
             version: int = self._connection.pragma("data_version")
             return version
 
 
 class LedgerDatastore:
-    """The SQLite file at `path`. A writer waits `lock_timeout` seconds for its turn."""
+    """Connections to the SQLite file at `path`.
+
+    Writers wait `lock_timeout` seconds for a lock, readers as long for a free connection.
+    """
 
     def __init__(self, path: str, *, lock_timeout: int) -> None:
         self.file = LedgerFile(path)
@@ -70,14 +74,21 @@ class LedgerDatastore:
 
     @contextmanager
     def transaction(self, *, commit: bool) -> Iterator[apsw.Cursor]:
-        """A cursor in a transaction, committed at the end of the block where `commit` says so.
-        Raises StoreUnavailable where the file can't be used, now or at all."""
+        """Context manager of a cursor in a transaction.
+
+        With `commit`, it takes the write lock, and commits at the end of the block. Without, it
+        only reads.
+
+        Raises:
+            StoreUnavailable: the file can't be used, or the wait took too long.
+            ReadCancelled: the read was cancelled.
+        """
         with mapped_errors():
             if commit:
                 with self._writing() as connection, _transaction(connection, "IMMEDIATE") as cursor:
                     self._check_schema(cursor)
                     yield cursor
-                # What was committed to a file that is gone must not be answered as recorded.
+                # A commit to a deleted file must not be answered as recorded.
                 self.file.require_unmoved()
             else:
                 with self._reading() as connection, _transaction(connection, "DEFERRED") as cursor:
@@ -86,7 +97,10 @@ class LedgerDatastore:
 
     @contextmanager
     def notices(self) -> Iterator[SQLiteNotices]:
-        """On a connection of its own, which never writes."""
+        """Context manager of commit notifications, on its own read connection.
+
+        Raises StoreUnavailable.
+        """
         with mapped_errors():
             connection = self._connect(READER_CACHE_KIB)
         try:
@@ -95,7 +109,7 @@ class LedgerDatastore:
             connection.close()
 
     def close(self) -> None:
-        """Closes what is not in use; what is, closes when it is given back."""
+        """Closes idle connections. A connection in use is closed when it is returned."""
         self._closed = True
         with self._write_lock:
             if self._writer is not None:
@@ -107,7 +121,7 @@ class LedgerDatastore:
     @contextmanager
     def _writing(self) -> Iterator[apsw.Connection]:
         if not self._write_lock.acquire(timeout=self.lock_timeout):
-            raise StoreUnavailable(f"no turn to write within {self.lock_timeout} s")
+            raise StoreUnavailable(f"no write lock within {self.lock_timeout} s")
         try:
             if self._writer is None:
                 self._writer = self._connect(WRITER_CACHE_KIB)
@@ -118,9 +132,9 @@ class LedgerDatastore:
 
     @contextmanager
     def _reading(self) -> Iterator[apsw.Connection]:
-        """The connection that was used last comes first: its pages are in memory."""
+        """Pool of readers, last in, first out: the last one has its pages in memory."""
         if not self._reader_slots.acquire(timeout=self.lock_timeout):
-            raise StoreUnavailable(f"no turn to read within {self.lock_timeout} s")
+            raise StoreUnavailable(f"no free reader within {self.lock_timeout} s")
         try:
             try:
                 connection = self._readers.pop()
@@ -131,7 +145,7 @@ class LedgerDatastore:
                 with cancellable(connection.interrupt):
                     yield connection
             finally:
-                if connection.in_transaction:  # It could not be rolled back.
+                if connection.in_transaction:  # The rollback failed.
                     connection.close()
                 else:
                     self._readers.append(connection)
@@ -150,7 +164,7 @@ class LedgerDatastore:
 
 @contextmanager
 def mapped_errors() -> Iterator[None]:
-    """Raises StoreUnavailable for what SQLite says against the file."""
+    """Maps errors of SQLite: raises NotAllowed if it is read-only, else StoreUnavailable."""
     try:
         yield
     except apsw.ReadOnlyError as error:
@@ -168,6 +182,6 @@ def _transaction(connection: apsw.Connection, mode: str) -> Iterator[apsw.Cursor
         cursor.execute("COMMIT")
     finally:
         cursor.close(force=True)
-        if connection.in_transaction:  # Some errors have rolled back by themselves.
+        if connection.in_transaction:  # Some errors roll back by themselves.
             with suppress(apsw.Error):
                 connection.execute("ROLLBACK")

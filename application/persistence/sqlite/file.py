@@ -1,10 +1,10 @@
-"""The SQLite file: who opens it, and whether it is still the one that was opened.
+"""The SQLite file: opens all connections, and notices if the file was deleted or replaced.
 
 Every connection of this process comes from here, and is apsw's. Two SQLite libraries in one process
-do not see each other's locks, so a row that one commits may vanish under the other: the standard
-library's `sqlite3` must not open the file, and neither may a bare `open`. The library that apsw
-brings also lies behind the WAL-reset race of SQLite before 3.51.3 (sqlite.org/wal.html, "the
-WAL-reset bug"), which may lose pages where two processes write.
+do not see each other's locks: a row that one commits may vanish under the other. The standard
+library's `sqlite3` must not open the file, and neither may a bare `open`. apsw also brings a SQLite
+without the WAL-reset bug. SQLite before 3.51.3 may lose pages if two processes write
+(sqlite.org/wal.html, "the WAL-reset bug").
 """
 
 import os
@@ -17,19 +17,25 @@ import apsw
 from application.persistence.errors import StoreUnavailable
 
 CHECKPOINT_PAGES: Final = 16_384
-"""64 MiB of log between checkpoints: at SQLite's 1,000 pages, each larger batch pays for one."""
+"""Pages of the write-ahead log between two checkpoints: 64 MiB. With SQLite's default of 1,000
+pages, each larger batch pays for a checkpoint."""
 
 CACHED_STATEMENTS: Final = 256
-"""Kept by each connection."""
+"""Prepared statements cached by each connection."""
 
 OWNER_ONLY: Final = 0o600
+"""File mode: only the owner may read and write."""
 
 _Identity = tuple[int, int] | None
+"""Device and inode; None if there is no file."""
 
 
 class LedgerFile:
-    """The file at `path`, and its write-ahead log. It is made where it is not there, for its owner
-    alone to read; the log and the index of the log take its permissions."""
+    """The file at `path`, and its write-ahead log.
+
+    A missing file is created, and only its owner can read it. The log and the log's index get the
+    same permissions.
+    """
 
     def __init__(self, path: str) -> None:
         self.path = os.path.realpath(path)
@@ -37,17 +43,21 @@ class LedgerFile:
         self._log: _Identity = None
 
     def connect(self, *, busy_timeout_seconds: float, cache_kib: int) -> apsw.Connection:
-        """A new connection, on which a commit is on the disk when it returns.
+        """Opens a durable connection: a commit is on the disk when it returns.
+
+        Args:
+            busy_timeout_seconds: seconds that a statement waits for the database's lock.
+            cache_kib: size of the page cache, in KiB.
 
         Raises:
-            StoreUnavailable: another file is in the place of the one that was opened first.
-            apsw.Error: it can't be opened, or is no database.
+            StoreUnavailable: the file or its log was deleted or replaced.
+            apsw.Error: the file can't be opened, or is not a database.
         """
         if self._file is None:
-            self._make()
+            self._create_if_missing()
         else:
             self.require_unmoved()
-        # Never made by SQLite: beside a new file, it deletes the log that another one has left.
+        # SQLite must not create the file: with a new file, it deletes a log that is left over.
         connection = apsw.Connection(
             self.path, flags=apsw.SQLITE_OPEN_READWRITE, statementcachesize=CACHED_STATEMENTS
         )
@@ -61,22 +71,24 @@ class LedgerFile:
         self.require_unmoved()
         return connection
 
-    def _make(self) -> None:
-        """Where it is not there: to close a file that a connection has open frees its locks.
+    def _create_if_missing(self) -> None:
+        """Never opens an existing file: closing it would free the locks of open connections.
 
-        Raises StoreUnavailable where a log tells that there was one.
+        Raises StoreUnavailable: a log is left over, but its file is missing or empty.
         """
         if not _size(self.path) and _size(f"{self.path}-wal"):
             raise StoreUnavailable(
                 f"{self.path} is missing or empty, but its log {self.path}-wal has commits: put "
                 "the file back where the log is, or move the log away if it is no ledger's"
             )
-        with suppress(OSError):  # SQLite says more clearly what is wrong.
+        with suppress(OSError):  # SQLite has the clearer error.
             os.close(os.open(self.path, os.O_CREAT | os.O_EXCL | os.O_RDWR, OWNER_ONLY))
 
     def require_unmoved(self) -> None:
-        """Raises StoreUnavailable where file or log were deleted or replaced since they were
-        opened: what is written goes to files that nobody will find again."""
+        """Raises StoreUnavailable: the file or its log was deleted or replaced while open.
+
+        Writes would be lost with the deleted files.
+        """
         if _identity(self.path) != self._file:
             raise StoreUnavailable(
                 f"{self.path} was deleted or replaced: put it back, or restart the server"

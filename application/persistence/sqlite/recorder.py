@@ -1,4 +1,4 @@
-"""The ledger's recorder on SQLite, and the factory by which the library finds it."""
+"""The recorder on SQLite, and the factory that the eventsourcing library loads."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -29,7 +29,7 @@ from application.tables.table import RowT, Table
 
 
 class SQLiteLedgerRecorder(ReadModelQueries):
-    """Events with their `local_id`s, and the read models beside them, in one SQLite file."""
+    """Recorder of events, their `local_id`s and the read models, in one SQLite file."""
 
     events_schema = schema.EVENTS
     first_schema = schema.FIRST
@@ -92,7 +92,7 @@ class SQLiteLedgerRecorder(ReadModelQueries):
         return self.head() or None
 
     def subscribe(self, gt: int | None = None, topics: Sequence[str] = ()) -> NoReturn:
-        """Followers pull (docs/decisions/0012-follow-by-pulling.md)."""
+        """Raises NotImplementedError: followers pull (docs/decisions/0012-follow-by-pulling.md)."""
         raise NotImplementedError
 
     @contextmanager
@@ -136,13 +136,13 @@ class SQLiteLedgerRecorder(ReadModelQueries):
         )
         try:
             with lock:
-                yield lambda: None  # The operating system takes a lock from nobody.
+                yield lambda: None  # Never lost: the operating system does not revoke a file lock.
         except filelock.Timeout as error:
             raise RebuildRunning("another rebuild of this ledger is at work") from error
 
 
 class SQLiteLedgerFactory(InfrastructureFactory[Any]):
-    """Makes the recorder from SQLITE_DBNAME and SQLITE_LOCK_TIMEOUT (seconds)."""
+    """Factory of the recorder, from SQLITE_DBNAME and SQLITE_LOCK_TIMEOUT (seconds)."""
 
     def __init__(self, env: Environment | EnvType | None) -> None:
         super().__init__(env)
@@ -155,15 +155,15 @@ class SQLiteLedgerFactory(InfrastructureFactory[Any]):
         return SQLiteLedgerRecorder(self.datastore)
 
     def aggregate_recorder(self, purpose: str = "events") -> NoReturn:
-        """The ledger takes no snapshots."""
+        """Raises NotImplementedError: the ledger takes no snapshots."""
         raise NotImplementedError
 
     def tracking_recorder(self, tracking_recorder_class: Any = None) -> NoReturn:
-        """Read models are written in the commit of the events."""
+        """Raises NotImplementedError: read models are written in the commit of the events."""
         raise NotImplementedError
 
     def process_recorder(self) -> NoReturn:
-        """Read models are written in the commit of the events."""
+        """Raises NotImplementedError: read models are written in the commit of the events."""
         raise NotImplementedError
 
     def close(self) -> None:

@@ -1,9 +1,9 @@
-"""The tables on SQLite that can't be made from events, and the steps that lead to them."""
+"""Schema on SQLite: tables that cannot be rebuilt from events, and the upgrade steps."""
 
 from typing import Final
 
-# An INTEGER PRIMARY KEY: a VACUUM leaves positions as they are, which it would not with an implicit
-# rowid. The columns bear the library's names.
+# INTEGER PRIMARY KEY, because VACUUM keeps its values, and so the positions. It may change an
+# implicit rowid. Column names are the library's.
 _EVENTS = """
 CREATE TABLE stored_events (
     rowid INTEGER PRIMARY KEY,

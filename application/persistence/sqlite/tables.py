@@ -1,5 +1,7 @@
-"""Read models on SQLite. UUIDs are stored as their 16 bytes, instants as ISO 8601 text in UTC of
-one length, so that text order is time order.
+"""Tables on SQLite.
+
+A UUID is stored as its 16 bytes. An instant is stored as ISO 8601 text in UTC. All such texts have
+one length, so text order is time order.
 """
 
 import json
@@ -18,7 +20,7 @@ from domain.transaction import TransactionType
 
 @lru_cache(maxsize=1024)
 def _encode_time(instant: datetime) -> str:
-    """Cached: what is recorded together bears one instant."""
+    """Cached, because rows that are recorded at once have the same instant."""
     return instant.astimezone(UTC).isoformat(timespec="microseconds")
 
 
@@ -42,7 +44,7 @@ SQLITE = Dialect(
 
 
 class SQLiteTable(SQLTable[RowT]):
-    """Statements for many rows each."""
+    """Bulk statements with many rows each."""
 
     def __init__(self, table: Table[RowT]) -> None:
         super().__init__(table, SQLITE)
@@ -88,7 +90,7 @@ class SQLiteTable(SQLTable[RowT]):
 
 
 def sqlite_table(table: Table[RowT]) -> SQLiteTable[RowT]:
-    """The statements for `table`, made once."""
+    """The SQL statements of `table`, cached."""
     return _made(table)
 
 

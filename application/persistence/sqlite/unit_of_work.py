@@ -1,7 +1,7 @@
 """The unit of work on SQLite. It holds the database's write lock from its first statement on.
 
-Ids that are looked up come as one blob, and the places in it where they begin as a JSON array:
-SQLite has no arrays of blobs.
+SQLite has no arrays of blobs. A look-up therefore takes all ids as one blob, and the places where
+they start as a JSON array.
 """
 
 import json
@@ -17,98 +17,19 @@ from eventsourcing.persistence import Notification, StoredEvent
 
 from application.persistence.errors import unique_violation
 from application.persistence.sql_tables import Statement
-from application.persistence.sqlite.bulk import in_bulk, values
+from application.persistence.sqlite import statements as sql
+from application.persistence.sqlite.bulk import in_bulk
 from application.persistence.sqlite.tables import sqlite_table
 from application.persistence.unit_of_work import Latest, LevelState
-from application.tables.rejected import REJECTED, RejectedTransaction, RejectionStatus
+from application.tables.rejected import REJECTED, RejectedTransaction
 from application.tables.table import RowT, Table, Write
 from domain.actor import Actor
 
-STATE: Final = "e.state"
-
-RECORDED = """
-SELECT {columns}
-FROM json_each(?2) AS place JOIN stored_events AS e ON e.local_id = substr(?1, place.value, 16)
-"""
-RECORDED_COLUMNS = ("hex(e.originator_id)", "e.originator_version", "e.topic", STATE, "e.rowid")
-
-REJECTED_AMONG = """
-SELECT DISTINCT r.local_id
-FROM json_each(?2) AS place
-JOIN rejected_transactions AS r ON r.local_id = substr(?1, place.value, 16)
-"""
-
-OPEN_REJECTIONS = f"""
-SELECT count(*) FROM (
-    SELECT 1 FROM rejected_transactions
-    WHERE actor = ? AND status = '{RejectionStatus.OPEN}'
-      AND key_id IS NOT DISTINCT FROM ? LIMIT ?
-) AS found
-"""  # noqa: S608
-
-REJECTIONS_AMONG = """
-SELECT r.rejection_id
-FROM json_each(?2) AS place
-JOIN rejected_transactions AS r ON r.rejection_id = substr(?1, place.value, 16)
-"""
-
-OPEN_MALFORMED = f"""
-malformed AND status = '{RejectionStatus.OPEN}' AND local_id IN (
-    SELECT substr(?1, place.value, 16) FROM json_each(?2) AS place
-)
-"""  # noqa: S608
-
-LATEST = """
-SELECT {columns}
-FROM (SELECT key, substr(?1, value, 16) AS item_id FROM json_each(?2)) AS wanted
-JOIN stored_events AS e ON e.originator_id = wanted.item_id AND e.originator_version = (
-    SELECT max(originator_version) FROM stored_events WHERE originator_id = wanted.item_id)
-LEFT JOIN stock_levels AS l ON l.item_id = wanted.item_id
-"""
-LATEST_COLUMNS = (
-    "wanted.key", "e.originator_version", "e.topic", STATE,
-    "l.name", "l.unit", "l.safety_stock", "l.on_hand", "l.version", "l.active",
-)  # fmt: skip
-
-EVENTS_OF = """
-SELECT originator_id, originator_version, topic, state
-FROM stored_events WHERE originator_id = ? ORDER BY originator_version
-"""
-
-EVENTS_BEFORE = """
-SELECT originator_id, originator_version, topic, state
-FROM stored_events WHERE originator_id = ? AND originator_version < ?
-ORDER BY originator_version DESC LIMIT ?
-"""
-
-LAST_EVENT = """
-SELECT originator_id, originator_version, topic, state
-FROM stored_events ORDER BY rowid DESC LIMIT 1
-"""
-
-SELECT_EVENTS = """
-SELECT originator_id, originator_version, topic, state
-FROM stored_events
-WHERE originator_id = ? AND originator_version > ? AND originator_version <= ?
-ORDER BY originator_version {order} LIMIT ?
-"""
-
-EVENTS_AFTER = """
-SELECT originator_id, originator_version, topic, state, rowid
-FROM stored_events WHERE rowid > ? AND rowid <= ? {among} ORDER BY rowid LIMIT ?
-"""
-
-TAKEN = """
-SELECT EXISTS (
-    SELECT * FROM stored_events
-    WHERE (local_id = ? OR (originator_id = ? AND originator_version = ?)) AND rowid <= ?)
-"""
-
-
 CACHED_IDS: Final = 65_536
+"""Size of the LRU cache of `read_id`, in ids."""
 
 MAX_POSITION: Final = 2**63 - 1
-"""No position and no version lies behind it."""
+"""The highest possible position, and version."""
 
 
 class SQLiteUnitOfWork:
@@ -124,35 +45,35 @@ class SQLiteUnitOfWork:
         """Nothing to do: the database is locked."""
 
     def recorded(self, local_ids: Sequence[UUID]) -> list[Notification]:
-        rows = self._gathered(RECORDED, RECORDED_COLUMNS, _ids(local_ids))
+        rows = self._rows_as_json(sql.RECORDED, sql.RECORDED_COLUMNS, _ids(local_ids))
         return [Notification(read_id(bytes.fromhex(row[0])), *row[1:]) for row in rows]
 
     def rejected_among(self, local_ids: Sequence[UUID]) -> list[UUID]:
-        return [UUID(bytes=row[0]) for row in self._rows(REJECTED_AMONG, _ids(local_ids))]
+        return [UUID(bytes=row[0]) for row in self._rows(sql.REJECTED_AMONG, _ids(local_ids))]
 
     def latest(self, item_ids: Sequence[UUID]) -> list[Latest]:
-        rows = self._gathered(LATEST, LATEST_COLUMNS, _ids(item_ids))
+        rows = self._rows_as_json(sql.LATEST, sql.LATEST_COLUMNS, _ids(item_ids))
         return [_latest(item_ids[row[0]], row) for row in rows]
 
     def events_of(self, item_id: UUID) -> list[StoredEvent]:
-        return self._stored_events(EVENTS_OF, [item_id.bytes])
+        return self._stored_events(sql.EVENTS_OF, [item_id.bytes])
 
     def events_before(self, item_id: UUID, version: int, limit: int) -> list[StoredEvent]:
-        return self._stored_events(EVENTS_BEFORE, [item_id.bytes, version, limit])
+        return self._stored_events(sql.EVENTS_BEFORE, [item_id.bytes, version, limit])
 
     def events_after(
         self, position: int, limit: int, topics: Sequence[str] = (), *, upto: int | None = None
     ) -> list[Notification]:
         among = f"AND topic IN ({', '.join('?' * len(topics))})" if topics else ""
         last = MAX_POSITION if upto is None else upto
-        statement = EVENTS_AFTER.format(among=among)
+        statement = sql.EVENTS_AFTER.format(among=among)
         return self._notifications(statement, [position, last, *topics, limit])
 
     def select_events(
         self, item_id: UUID, *, gt: int | None, lte: int | None, desc: bool, limit: int | None
     ) -> list[StoredEvent]:
-        """As the library's recorders do."""
-        statement = SELECT_EVENTS.format(order="DESC" if desc else "ASC")
+        """Same contract as `select_events` of the library's recorders."""
+        statement = sql.SELECT_EVENTS.format(order="DESC" if desc else "ASC")
         bounds = [
             gt or 0,
             MAX_POSITION if lte is None else lte,
@@ -161,7 +82,7 @@ class SQLiteUnitOfWork:
         return self._stored_events(statement, [item_id.bytes, *bounds])
 
     def last_event(self) -> StoredEvent | None:
-        return next(iter(self._stored_events(LAST_EVENT, [])), None)
+        return next(iter(self._stored_events(sql.LAST_EVENT, [])), None)
 
     def append(
         self, events: Sequence[StoredEvent], local_ids: Sequence[UUID | None]
@@ -171,7 +92,7 @@ class SQLiteUnitOfWork:
         self._insert(positions, events, local_ids)
         return positions
 
-    def restore(
+    def import_events(
         self, notifications: Sequence[Notification], local_ids: Sequence[UUID | None]
     ) -> None:
         positions = [notification.id for notification in notifications]
@@ -189,16 +110,16 @@ class SQLiteUnitOfWork:
         return [target.decode(row) for row in rows]
 
     def open_rejections(self, actor: Actor, at_most: int) -> int:
-        ((number,),) = self._rows(OPEN_REJECTIONS, (actor.name, actor.key_id, at_most))
+        ((number,),) = self._rows(sql.OPEN_REJECTIONS, (actor.name, actor.key_id, at_most))
         return int(number)
 
     def rejections_among(self, rejection_ids: Sequence[UUID]) -> set[UUID]:
-        rows = self._rows(REJECTIONS_AMONG, _ids(rejection_ids))
+        rows = self._rows(sql.REJECTIONS_AMONG, _ids(rejection_ids))
         return {UUID(bytes=row[0]) for row in rows}
 
     def open_malformed(self, local_ids: Sequence[UUID]) -> list[RejectedTransaction]:
         target = sqlite_table(REJECTED)
-        rows = self._rows(target.select(OPEN_MALFORMED), _ids(local_ids))
+        rows = self._rows(target.select(sql.OPEN_MALFORMED), _ids(local_ids))
         return [target.decode(row) for row in rows]
 
     def delete(self, table: Table[Any], keys: Sequence[Any]) -> None:
@@ -252,19 +173,23 @@ class SQLiteUnitOfWork:
     def _notifications(self, query: str, parameters: Sequence[Any]) -> list[Notification]:
         return [Notification(read_id(row[0]), *row[1:]) for row in self._rows(query, parameters)]
 
-    def _gathered(
+    def _rows_as_json(
         self, query: str, columns: tuple[str, ...], parameters: Sequence[Any]
     ) -> Sequence[Sequence[Any]]:
-        """All rows as one JSON text, since each row that SQLite gives gives up the interpreter's
-        lock (see bulk.py). Row by row where a damaged state is no text."""
-        as_text = ", ".join(f"CAST({STATE} AS TEXT)" if one is STATE else one for one in columns)
+        """Fetches all rows as one JSON text. Row by row if a damaged state is not text.
+
+        Each row that SQLite returns would release the interpreter's lock (see bulk.py).
+        """
+        as_text = ", ".join(
+            f"CAST({sql.STATE} AS TEXT)" if one is sql.STATE else one for one in columns
+        )
         at_once = query.format(columns=f"json_group_array(json_array({as_text}))")
         try:
             ((text,),) = self._rows(at_once, parameters)
             rows: list[list[Any]] = msgspec.json.decode(text)
         except (UnicodeDecodeError, msgspec.DecodeError):
             return self._rows(query.format(columns=", ".join(columns)), parameters)
-        place = columns.index(STATE)
+        place = columns.index(sql.STATE)
         for row in rows:
             row[place] = row[place].encode()
         return rows
@@ -290,7 +215,7 @@ class SQLiteUnitOfWork:
             for position, event, local_id in zip(positions, events, local_ids, strict=True)
         ]
         try:
-            self._execute_all(in_bulk(rows, insert_events))
+            self._execute_all(in_bulk(rows, sql.insert_events))
         except apsw.ConstraintError as error:
             raise unique_violation(
                 self._conflicting_items(rows, positions[0] - 1), error
@@ -301,29 +226,24 @@ class SQLiteUnitOfWork:
             self._cursor.execute(statement, parameters)
 
     def _conflicting_items(self, rows: Sequence[tuple[Any, ...]], head: int) -> set[UUID]:
-        """The items one of whose versions or `local_id`s is taken, up to the position `head`."""
+        """Items with a version or a `local_id` that is taken at a position up to `head`."""
         conflicting = set()
         for _, item_id, version, _, _, local_id in rows:
-            ((is_taken,),) = self._rows(TAKEN, (local_id, item_id, version, head))
+            ((is_taken,),) = self._rows(sql.TAKEN, (local_id, item_id, version, head))
             if is_taken:
                 conflicting.add(UUID(bytes=item_id))
         return conflicting
 
 
-def insert_events(number: int) -> str:
-    """The statement that stores so many events."""
-    return f"INSERT INTO stored_events {values(number, 6)}"
-
-
 def read_head(cursor: apsw.Cursor) -> int:
-    """The position of the last event; 0 where there is none."""
-    ((position,),) = cursor.execute("SELECT coalesce(max(rowid), 0) FROM stored_events")
+    """Position of the last event; 0 if there is none. Raises apsw.Error."""
+    ((position,),) = cursor.execute(sql.HEAD)
     return int(position)
 
 
 @lru_cache(CACHED_IDS)
 def read_id(stored: bytes) -> UUID:
-    """Remembered: who reads many events meets the same items again and again."""
+    """Decodes a stored id. LRU-cached: many events have the same item."""
     return UUID(bytes=stored)
 
 
@@ -336,5 +256,6 @@ def _latest(item_id: UUID, row: Sequence[Any]) -> Latest:
 
 
 def _ids(ids: Sequence[UUID]) -> tuple[bytes, str]:
+    """Encodes ids as one blob, and as a JSON array their places in it, counted from 1."""
     places = range(1, 16 * len(ids), 16)
     return b"".join([uuid.bytes for uuid in ids]), json.dumps([*places])

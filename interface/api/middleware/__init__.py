@@ -1,4 +1,4 @@
-"""What every request passes on its way to an endpoint, the outermost first."""
+"""The middleware stack: the layers that each request passes before its endpoint."""
 
 from typing import Final
 
@@ -6,28 +6,28 @@ from fastapi import FastAPI
 from starlette.middleware.cors import CORSMiddleware
 
 from interface.api.middleware.authentication import AuthenticationMiddleware
-from interface.api.middleware.bodies import BodyMiddleware
 from interface.api.middleware.conditional import ConditionalGetMiddleware
 from interface.api.middleware.lenient import LenientMiddleware
-from interface.api.middleware.packing import PackingMiddleware
+from interface.api.middleware.request_body import BodyMiddleware
 from interface.api.middleware.request_log import RequestLogMiddleware
+from interface.api.middleware.response_compression import ResponseCompressionMiddleware
 from interface.api.middleware.same_origin import LoopbackMiddleware, SameOriginMiddleware
 from interface.api.middleware.security_headers import SecurityHeadersMiddleware
 from interface.api.middleware.upgrading import UpgradingMiddleware
 from interface.settings import Settings
 
 GZIP_FROM_BYTES: Final = 1_000
-"""Bytes from which on an answer is worth packing."""
+"""Bytes. Smaller answers are sent uncompressed."""
 
 GZIP_LEVEL: Final = 4
-"""Of gzip. Lists of JSON shrink to an eighth; the highest level takes four times as long for a
-twentieth less."""
+"""Compression level of gzip. JSON lists shrink to an eighth. The highest level takes four times as
+long and saves a twentieth more."""
 
 PREFLIGHT_TTL_SECONDS: Final = 600
 
 
 def install(app: FastAPI, settings: Settings) -> None:
-    """Puts the layers around the app; the last one added is the outermost."""
+    """Wraps the app in all layers. The last one added is the outermost."""
     app.add_middleware(ConditionalGetMiddleware)
     app.add_middleware(
         BodyMiddleware,
@@ -46,7 +46,9 @@ def install(app: FastAPI, settings: Settings) -> None:
         app.add_middleware(LoopbackMiddleware)
     app.add_middleware(UpgradingMiddleware)
     app.add_middleware(RequestLogMiddleware)
-    app.add_middleware(PackingMiddleware, minimum_size=GZIP_FROM_BYTES, compresslevel=GZIP_LEVEL)
+    app.add_middleware(
+        ResponseCompressionMiddleware, minimum_size=GZIP_FROM_BYTES, compresslevel=GZIP_LEVEL
+    )
     app.add_middleware(LenientMiddleware)
     if settings.cors_origins:
         app.add_middleware(

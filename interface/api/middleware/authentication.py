@@ -1,7 +1,7 @@
-"""Nobody gets past here unknown, and nobody too often.
+"""Authentication and rate limits of all requests.
 
-What is public is listed; all else, even a path that leads nowhere, needs a caller. What the caller
-may do, each route declares (see interface/api/dependencies.py).
+Public paths are listed. Every other path requires authentication, even one that does not exist.
+Authorization is separate: each route declares its permission (see interface/api/dependencies.py).
 """
 
 from functools import partial
@@ -22,22 +22,31 @@ from interface.api.routes import docs
 from interface.composition import Services
 
 PUBLIC: Final = frozenset({"/health/live", "/health/ready", "/openapi.json"}) | docs.PATHS
-"""These say nothing of anybody's stock."""
+"""Paths that need no credential: they reveal no stock."""
 
 MAX_CREDENTIAL_LENGTH: Final = 16_384
 """Characters."""
 
 
 class AuthenticationMiddleware:
-    """Puts the caller into the request's state, as `principal`, or turns the request away."""
+    """Stores the caller as `principal` in the request's state, or refuses the request.
+
+    Args:
+        app: the next layer.
+        required: whether callers must authenticate. Otherwise each of them is ANONYMOUS.
+        rate_limit: requests of one caller, such as "600/minute".
+        failure_limit: failed authentications of one network, in the same form.
+    """
 
     def __init__(
         self, app: ASGIApp, *, required: bool, rate_limit: str, failure_limit: str
     ) -> None:
         self._app = app
         self._required = required
-        self._requests = RateLimit(rate_limit, "you are sending too many requests")
-        self._failures = RateLimit(failure_limit, "too many authentications have failed from here")
+        self._requests = RateLimit(rate_limit, "too many requests")
+        self._failures = RateLimit(
+            failure_limit, "too many failed authentications from this network"
+        )
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http" and scope["path"] not in PUBLIC:
@@ -55,25 +64,28 @@ class AuthenticationMiddleware:
             scope["state"]["limits"] = self._requests.headers(principal.limit_key)
         return principal
 
-    async def _identify(self, scope: Scope, *, afresh: bool = False) -> Principal:
-        """Who is calling, as is remembered, or looked up. A stream asks again from time to time.
+    async def _identify(self, scope: Scope, *, skip_cache: bool = False) -> Principal:
+        """Returns the caller, from the cache or else by a lookup.
 
-        Raises:
-            Unauthenticated, Forbidden, IdentityProviderUnavailable, StoreUnavailable
+        A stream calls this from time to time with `skip_cache`, to check its caller again. Raises
+        Unauthenticated, Forbidden, IdentityProviderUnavailable, StoreUnavailable.
         """
         if not self._required:
             return ANONYMOUS
         services: Services = scope["app"].state.services
         credential = _credential(scope)
-        remembered = services.authenticator.remembered(credential)
-        if remembered is not None and not afresh:
-            return remembered
+        cached = services.authenticator.remembered(credential)
+        if cached is not None and not skip_cache:
+            return cached
         return await run_in_threadpool(services.authenticator.authenticate, credential)
 
     async def _authenticate(self, scope: Scope) -> Principal:
-        """Failures are told in the trail as far as the limit of their network goes; behind it there
-        may be others who mean well. A credential that was good once is told what it lacks even
-        beyond the limit: nobody can guess one, and its device must learn of it."""
+        """Identifies the caller and records failures, up to the limit of the network.
+
+        Beyond the limit, failures leave no trace in the audit trail. Other callers of the network
+        may be legitimate, so valid credentials are not limited. An expired or revoked key is always
+        answered with its reason: it cannot be guessed, and its device must learn the reason.
+        """
         services: Services = scope["app"].state.services
         try:
             return await self._identify(scope)
@@ -81,7 +93,7 @@ class AuthenticationMiddleware:
             try:
                 self._failures.spend(_network(scope))
             except RequestProblem as too_many:
-                raise (error if _was_good(error) else too_many) from error
+                raise (error if _was_valid_before(error) else too_many) from error
             await run_in_threadpool(
                 services.audit.record,
                 Action.AUTHENTICATION_FAILED,
@@ -91,15 +103,17 @@ class AuthenticationMiddleware:
             raise
 
 
-def _was_good(error: Exception) -> bool:
+def _was_valid_before(error: Exception) -> bool:
     return isinstance(error, Unauthenticated) and error.reason in {"expired", "revoked"}
 
 
 def _credential(scope: Scope) -> str:
-    """Raises Unauthenticated."""
+    """Reads the bearer token (RFC 6750). Raises Unauthenticated: it is missing or malformed."""
     header = Headers(scope=scope).get("Authorization")
     if header is None:
-        raise Unauthenticated("missing", "show an API key: Authorization: Bearer …")
+        raise Unauthenticated(
+            "missing", "a credential is required: send the header Authorization: Bearer …"
+        )
     scheme, _, credential = header.partition(" ")
     if scheme.lower() != "bearer" or not credential or len(credential) > MAX_CREDENTIAL_LENGTH:
         raise Unauthenticated("malformed", "the header must be Authorization: Bearer …")
@@ -112,7 +126,7 @@ def _address(scope: Scope) -> str | None:
 
 
 def _network(scope: Scope) -> str:
-    """Who is answerable for an address: of IPv6, one customer has a whole /64."""
+    """Returns the network that failures count against: in IPv6, one customer has a whole /64."""
     address = _address(scope) or "unknown"
     try:
         parsed = ip_address(address)

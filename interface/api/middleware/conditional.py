@@ -1,4 +1,4 @@
-"""Answers that a client has already are not sent again (RFC 9110, 13.1.2)."""
+"""Conditional GET: 304 for an answer that the client already has (RFC 9110, 13.1.2)."""
 
 from hashlib import blake2b
 from typing import Final
@@ -6,17 +6,17 @@ from typing import Final
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-_NOT_SENT_AGAIN: Final = ("Content-Length", "Content-Type")
+_OMITTED_FROM_304: Final = ("Content-Length", "Content-Type")
 
 REVALIDATED: Final = b"private, no-cache"
-"""The Cache-Control of what has a tag: the client may keep it, and asks before it is used again."""
+"""Cache-Control of tagged answers: the client may cache them and must revalidate before reuse."""
 
 
 class ConditionalGetMiddleware:
-    """Tags what a GET is answered by its bytes, and answers 304 where If-None-Match names the tag.
+    """Adds an ETag to GET answers, and answers 304 if If-None-Match has the same tag.
 
-    Spares a slow line the answer, not the server the work. Answers that come in pieces, such as
-    streams, are passed on as they come.
+    The tag is a hash of the body, so a 304 saves bandwidth but no work of the server. Chunked
+    answers, such as streams, pass through without a tag.
     """
 
     def __init__(self, app: ASGIApp) -> None:
@@ -31,7 +31,7 @@ class ConditionalGetMiddleware:
         async def send_tagged(message: Message) -> None:
             nonlocal start
             if _is_whole_answer(message):
-                start = message  # Kept until its body tells what it is to say.
+                start = message  # Held back: the tag depends on the body.
                 return
             if start is not None:
                 if not message.get("more_body"):
@@ -51,15 +51,18 @@ def _is_whole_answer(message: Message) -> bool:
     )
 
 
-def _tagged(start: Message, body: Message, asked: Headers) -> tuple[Message, Message]:
-    # Weak, as the same answer may be packed or not.
+def _tagged(start: Message, body: Message, request_headers: Headers) -> tuple[Message, Message]:
+    # Weak, because the same answer may be compressed or not.
     tag = f'W/"{blake2b(body.get("body", b""), digest_size=16).hexdigest()}"'
     headers = MutableHeaders(raw=list(start["headers"]))
     headers["ETag"] = tag
     headers["Cache-Control"] = REVALIDATED.decode()
-    known = {name.strip().removeprefix("W/") for name in asked.get("If-None-Match", "").split(",")}
-    if not known & {tag.removeprefix("W/"), "*"}:
+    client_tags = {
+        name.strip().removeprefix("W/")
+        for name in request_headers.get("If-None-Match", "").split(",")
+    }
+    if not client_tags & {tag.removeprefix("W/"), "*"}:
         return {**start, "headers": headers.raw}, body
-    for name in _NOT_SENT_AGAIN:
+    for name in _OMITTED_FROM_304:
         del headers[name]
     return {**start, "status": 304, "headers": headers.raw}, {**body, "body": b""}

@@ -1,4 +1,4 @@
-"""HEAD wherever there is GET (RFC 9110, 9.3.2), and slashes at the end of a path."""
+"""HEAD for every GET (RFC 9110, 9.3.2), and trailing slashes of paths."""
 
 import asyncio
 from collections.abc import Awaitable
@@ -7,7 +7,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 
 class LenientMiddleware:
-    """Answers HEAD as GET, without the body, and passes over slashes at the end of a path."""
+    """Answers HEAD like GET, without the body, and ignores trailing slashes of a path."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
@@ -22,28 +22,29 @@ class LenientMiddleware:
         await self._app(scope, receive, send)
 
     async def _answer_head(self, scope: Scope, receive: Receive, send: Send) -> None:
-        told = asyncio.Event()
+        headers_sent = asyncio.Event()
 
         async def send_head(message: Message) -> None:
             if message["type"] == "http.response.start":
                 await send(message)
                 await send({"type": "http.response.body", "body": b""})
-                told.set()
+                headers_sent.set()
 
-        async def receive_until_told() -> Message:
-            """What has no end, such as a stream, hears that nobody listens."""
-            return await _first(receive(), _hung_up(told))
+        async def receive_until_sent() -> Message:
+            """Reports a disconnect after the headers are sent, to end an endless answer, such as a
+            stream."""
+            return await _first_message(receive(), _disconnect_after(headers_sent))
 
         scope.setdefault("state", {})["method"] = "HEAD"
-        await self._app({**scope, "method": "GET"}, receive_until_told, send_head)
+        await self._app({**scope, "method": "GET"}, receive_until_sent, send_head)
 
 
-async def _hung_up(told: asyncio.Event) -> Message:
-    await told.wait()
+async def _disconnect_after(headers_sent: asyncio.Event) -> Message:
+    await headers_sent.wait()
     return {"type": "http.disconnect"}
 
 
-async def _first(*awaited: Awaitable[Message]) -> Message:
+async def _first_message(*awaited: Awaitable[Message]) -> Message:
     tasks = [asyncio.ensure_future(one) for one in awaited]
     try:
         done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)

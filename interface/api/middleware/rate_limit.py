@@ -1,4 +1,4 @@
-"""Rate limits: a token bucket a caller, kept in memory."""
+"""Rate limits: one token bucket per caller, in memory."""
 
 import math
 import time
@@ -11,17 +11,21 @@ from cachetools import TTLCache
 from interface.api.problems import RequestProblem
 
 MAX_BUCKETS: Final = 100_000
-"""Callers and networks whose spending is remembered; beyond, who spent longest ago is forgotten."""
+"""Rate-limit buckets kept in memory; the least recently used is evicted."""
 
 ROUNDING_SECONDS: Final = 1e-6
-"""Seconds."""
+"""Seconds of tolerance for floating-point rounding."""
 
 
 class RateLimit:
-    """So many in so long, for each of those who spend: all at once, or evenly, or in between.
+    """Token buckets of one rate: a caller may send a burst, an even flow, or a mix of both.
 
-    The generic cell rate algorithm (ITU-T I.371, appendix 1): of each, one instant is remembered,
-    the one at which all that was spent will have come in again.
+    Generic cell rate algorithm (ITU-T I.371, appendix 1): each bucket is stored as one instant, the
+    moment when it will be full again.
+
+    Args:
+        rate: in the notation of the library limits, such as "600/minute".
+        message: how the problem begins.
     """
 
     def __init__(self, rate: str, message: str) -> None:
@@ -29,29 +33,31 @@ class RateLimit:
         self._message = message
         self._period = self._rate.get_expiry()
         self._interval = self._period / self._rate.amount
-        self._settled: TTLCache[str, float] = TTLCache(MAX_BUCKETS, ttl=self._period)
+        self._full_at: TTLCache[str, float] = TTLCache(MAX_BUCKETS, ttl=self._period)
         self._policy = f'"requests";q={self._rate.amount};w={self._period}'
 
     def spend(self, who: str) -> None:
-        """Raises RequestProblem where there is nothing left to spend."""
+        """Takes one token. Raises RequestProblem: the bucket is empty."""
         now = time.monotonic()
-        settled = max(now, self._settled.get(who, now)) + self._interval
-        missing = settled - now - self._period
-        if missing > ROUNDING_SECONDS:
+        full_at = max(now, self._full_at.get(who, now)) + self._interval
+        wait_seconds = full_at - now - self._period
+        if wait_seconds > ROUNDING_SECONDS:
             raise RequestProblem(
                 HTTPStatus.TOO_MANY_REQUESTS,
                 "RATE_LIMITED",
                 f"{self._message}: the limit is {self._rate}",
-                retry_after=math.ceil(missing),
+                retry_after=math.ceil(wait_seconds),
             )
-        self._settled[who] = settled
+        self._full_at[who] = full_at
 
     def headers(self, who: str) -> dict[str, str]:
-        """What is left to them, and after how many seconds all of it is again (RateLimit header
-        fields, draft-ietf-httpapi-ratelimit-headers-10)."""
-        owed = max(0.0, self._settled.get(who, 0.0) - time.monotonic())
-        left = int((self._period - owed + ROUNDING_SECONDS) / self._interval)
+        """Returns the RateLimit header fields: tokens left, and seconds until the bucket is full.
+
+        Source: draft-ietf-httpapi-ratelimit-headers-10.
+        """
+        seconds_until_full = max(0.0, self._full_at.get(who, 0.0) - time.monotonic())
+        left = int((self._period - seconds_until_full + ROUNDING_SECONDS) / self._interval)
         return {
             "RateLimit-Policy": self._policy,
-            "RateLimit": f'"requests";r={left};t={math.ceil(owed)}',
+            "RateLimit": f'"requests";r={left};t={math.ceil(seconds_until_full)}',
         }

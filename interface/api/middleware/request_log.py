@@ -1,5 +1,6 @@
-"""One log entry a request: who, what, from where, and what became of it. Never a credential, and no
-query, in which one might have been put by mistake.
+"""Access log: one entry per request, with caller, path, address and outcome.
+
+It never contains a credential. It leaves out the query, which may contain one by mistake.
 """
 
 import logging
@@ -22,8 +23,10 @@ _REQUEST_ID: Final = re.compile(r"[\w.-]{1,64}", re.ASCII)
 
 
 class RequestLogMiddleware:
-    """Gives each request an id, the caller's where there is one, and logs its end. Errors that no
-    inner layer has answered are answered here."""
+    """Assigns a request id, logs the outcome and answers the remaining errors.
+
+    The id is the caller's X-Request-Id, if it is valid. Otherwise it is a new one.
+    """
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
@@ -37,7 +40,7 @@ class RequestLogMiddleware:
         status = 0
         state["started"] = started = time.perf_counter()
 
-        async def watched_send(message: Message) -> None:
+        async def send_with_headers(message: Message) -> None:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
@@ -48,18 +51,18 @@ class RequestLogMiddleware:
             await send(message)
 
         try:
-            await self._app(scope, receive, watched_send)
-        except Exception as error:  # noqa: BLE001 -- the last one who can answer
+            await self._app(scope, receive, send_with_headers)
+        except Exception as error:  # noqa: BLE001 -- no outer layer answers errors
             answer = answer_to(error)
             if not status:
-                await answer(scope, receive, watched_send)
+                await answer(scope, receive, send_with_headers)
         finally:
             _log(scope, status, time.perf_counter() - started)
 
 
 def _request_id(scope: Scope) -> str:
-    given = Headers(scope=scope).get("X-Request-Id", "")
-    return given if _REQUEST_ID.fullmatch(given) else uuid4().hex
+    sent = Headers(scope=scope).get("X-Request-Id", "")
+    return sent if _REQUEST_ID.fullmatch(sent) else uuid4().hex
 
 
 def _log(scope: Scope, status: int, seconds: float) -> None:

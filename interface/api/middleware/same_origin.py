@@ -1,7 +1,7 @@
-"""Without authentication, a page on the web must not have a browser write to this machine.
+"""Same-origin checks of a server without authentication: no web page may write to it.
 
-A browser says where a request comes from: by `Sec-Fetch-Site` (Fetch Metadata, W3C) and, for what
-may change something, by `Origin` (RFC 6454).
+A browser names the source of a request in `Sec-Fetch-Site` (Fetch Metadata, W3C). For requests that
+may change something, it also sends `Origin` (RFC 6454).
 """
 
 import re
@@ -19,17 +19,19 @@ from interface.api.problems import RequestProblem
 _PORT: Final = re.compile(r":\d+\Z")
 
 MAX_SHOWN_LENGTH: Final = 100
-"""Characters of a host's name that are shown."""
+"""Characters of a host name in an error message."""
 
-_READING: Final = frozenset({"GET", "HEAD", "OPTIONS"})
-_OWN: Final = frozenset({"same-origin", "none"})
+_SAFE_METHODS: Final = frozenset({"GET", "HEAD", "OPTIONS"})
+_OWN_SITES: Final = frozenset({"same-origin", "none"})
 
 LOOPBACK_NAMES: Final = frozenset({"127.0.0.1", "localhost", "[::1]", "testserver"})
 
 
 class LoopbackMiddleware:
-    """Turns requests away that name another host: a page on the web can have its own name lead to
-    the loopback address."""
+    """Refuses requests with another Host than a loopback name: protection from DNS rebinding.
+
+    The domain of a web page can resolve to the loopback address.
+    """
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
@@ -41,40 +43,42 @@ class LoopbackMiddleware:
 
 
 def _require_loopback(host: str) -> None:
-    """Raises RequestProblem."""
+    """Raises RequestProblem: the host is not a loopback name."""
     name = _PORT.sub("", host)
     if name.lower() not in LOOPBACK_NAMES:
         shown = printable(name[:MAX_SHOWN_LENGTH])
         raise RequestProblem(
             HTTPStatus.BAD_REQUEST,
             "UNKNOWN_HOST",
-            "a server without authentication answers to 127.0.0.1, localhost and [::1] alone, not "
-            f"to {shown!r}: send one of these as the Host header, or start it with authentication",
+            "a server without authentication answers only to 127.0.0.1, localhost and [::1], not "
+            f"to {shown!r}: send one of these as the Host header, or turn authentication on",
             host=shown,
         )
 
 
 class SameOriginMiddleware:
-    """Turns writes away that pages of other origins have sent, but for those that are allowed."""
+    """Refuses writes from web pages of other origins, except the allowed ones."""
 
     def __init__(self, app: ASGIApp, *, allowed_origins: Sequence[str]) -> None:
         self._app = app
         self._allowed_origins = frozenset(allowed_origins)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] == "http" and scope["method"] not in _READING:
-            self._require_own(Headers(scope=scope))
+        if scope["type"] == "http" and scope["method"] not in _SAFE_METHODS:
+            self._require_same_origin(Headers(scope=scope))
         await self._app(scope, receive, send)
 
-    def _require_own(self, headers: Headers) -> None:
-        """Raises RequestProblem."""
+    def _require_same_origin(self, headers: Headers) -> None:
+        """Raises RequestProblem: the origin is another one, and is not allowed."""
         origin = headers.get("Origin")
         if origin in self._allowed_origins:
             return
-        is_own = headers.get("Sec-Fetch-Site", "none") in _OWN
-        if not is_own or (origin is not None and urlsplit(origin).netloc != headers.get("Host")):
+        is_own_site = headers.get("Sec-Fetch-Site", "none") in _OWN_SITES
+        if not is_own_site or (
+            origin is not None and urlsplit(origin).netloc != headers.get("Host")
+        ):
             raise RequestProblem(
                 HTTPStatus.FORBIDDEN,
                 "FORBIDDEN",
-                "a server without authentication takes nothing from pages of other origins",
+                "a server without authentication accepts no writes from pages of other origins",
             )

@@ -1,4 +1,4 @@
-"""Headers that keep browsers from doing with an answer what nobody meant (OWASP REST Security)."""
+"""Security headers of answers to browsers (OWASP REST Security Cheat Sheet)."""
 
 from typing import Final
 
@@ -22,30 +22,30 @@ RawHeaders = list[tuple[bytes, bytes]]
 
 
 class SecurityHeadersMiddleware:
-    """Sets them on every answer.
+    """Sets the security headers on every answer.
 
     Args:
-        app: what is behind it.
-        hsts_seconds: how long browsers shall reach this host by TLS alone (RFC 6797); 0 for no
-            word on it. It is said over TLS only.
+        app: the next layer.
+        hsts_seconds: how long browsers may use only TLS for this host (RFC 6797). 0 omits the
+            header. It is sent only over TLS.
     """
 
     def __init__(self, app: ASGIApp, *, hsts_seconds: int = 0) -> None:
         self._app = app
-        self._headers = _raw(HEADERS)
-        self._documentation_headers = _raw(DOCUMENTATION_HEADERS)
+        self._headers = _encoded(HEADERS)
+        self._documentation_headers = _encoded(DOCUMENTATION_HEADERS)
         over_tls = {"Strict-Transport-Security": f"max-age={hsts_seconds}"} if hsts_seconds else {}
-        self._over_tls = _raw(over_tls)
+        self._over_tls = _encoded(over_tls)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         async def send_with_headers(message: Message) -> None:
             if message["type"] == "http.response.start":
-                message["headers"] = self._with_ours(scope, message["headers"])
+                message["headers"] = self._merged(scope, message["headers"])
             await send(message)
 
         await self._app(scope, receive, send_with_headers)
 
-    def _with_ours(self, scope: Scope, given: RawHeaders) -> RawHeaders:
+    def _merged(self, scope: Scope, given: RawHeaders) -> RawHeaders:
         is_documentation = scope["path"] == docs.PAGE
         ours = self._documentation_headers if is_documentation else self._headers
         if scope.get("scheme") == "https":
@@ -55,6 +55,6 @@ class SecurityHeadersMiddleware:
         return [*(pair for pair in given if pair[0] not in ours), *ours.items()]
 
 
-def _raw(headers: dict[str, str]) -> dict[bytes, bytes]:
-    """As they are sent."""
+def _encoded(headers: dict[str, str]) -> dict[bytes, bytes]:
+    """Encodes headers as ASGI wants them."""
     return {name.lower().encode(): value.encode() for name, value in headers.items()}

@@ -1,4 +1,4 @@
-"""While read models are rebuilt, nothing but health can be answered."""
+"""Requests during an upgrade: only health checks work while read models are rebuilt."""
 
 from http import HTTPStatus
 from typing import Final
@@ -14,7 +14,7 @@ HEALTH: Final = "/health/"
 
 
 class UpgradingMiddleware:
-    """Turns requests away until the ledger can be used."""
+    """Refuses requests until the upgrade is complete."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
@@ -26,7 +26,7 @@ class UpgradingMiddleware:
                 raise RequestProblem(
                     HTTPStatus.SERVICE_UNAVAILABLE,
                     "UPGRADING",
-                    f"the ledger is brought up to date; it waits for {upgrade.waits_for}",
+                    f"the ledger is being upgraded; it waits for {upgrade.waits_for}",
                     retry_after=RETRY_AFTER_SECONDS,
                 )
         await self._app(scope, receive, send)

@@ -1,1 +1,1 @@
-"""Endpoints, one file a subject. Each translates, and calls the application once."""
+"""Endpoints, one file per subject. Each translates its request and calls the application once."""

@@ -1,4 +1,4 @@
-"""/audit: who was turned away, and what was done to keys."""
+"""/audit: the audit trail."""
 
 from http import HTTPStatus
 from typing import Annotated
@@ -22,17 +22,20 @@ _INVALID = HTTPStatus.UNPROCESSABLE_ENTITY
 
 
 class AuditQuery(Timeline):
-    """Which entries are asked for."""
+    """The filter of the audit trail."""
 
     action: Action | None = None
     actor: WantedText = None
 
 
-@router.get("/audit", summary="The audit trail", responses=documented(_INVALID))
+@router.get("/audit", summary="List audit entries", responses=documented(_INVALID))
 def list_audit_entries(
     audit: Audit, _: Reading, query: Annotated[AuditQuery, Query()]
 ) -> AuditPage:
-    """Failed authentications, refused writes and changes of keys, the newest first."""
+    """Lists failed authentications, refused writes, dismissed rejections and changes of keys.
+
+    The newest entries come first.
+    """
     wanted = AuditFilter(**query.model_dump(exclude={"limit", "cursor"}))
     entries = audit.entries(wanted, before=parse_cursor(query.cursor, UUID), limit=query.limit)
     return AuditPage(

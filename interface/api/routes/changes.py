@@ -1,4 +1,4 @@
-"""/sync/changes and /sync/stream: what a device follows that has a copy."""
+"""/sync/changes and /sync/stream: changes for devices that follow the ledger."""
 
 from collections.abc import AsyncIterator
 from http import HTTPStatus
@@ -27,12 +27,17 @@ router = strict_router(prefix="/sync", tags=["sync"])
 
 _HEARTBEAT: Final = ServerSentEvent(comment="heartbeat")
 
-_ANSWERS = documented(
+_PROBLEMS = documented(
     HTTPStatus.GONE, HTTPStatus.UNPROCESSABLE_ENTITY, HTTPStatus.TOO_MANY_REQUESTS
 )
 
 
-@router.get("/changes", summary="What changed since", response_model=ChangeList, responses=_ANSWERS)
+@router.get(
+    "/changes",
+    summary="List changes after a bookmark",
+    response_model=ChangeList,
+    responses=_PROBLEMS,
+)
 async def list_changes(
     request: Request,
     caller: CanRead,
@@ -40,10 +45,10 @@ async def list_changes(
     slots: Slots,
     query: Annotated[PageWanted, Query()],
 ) -> Response:
-    """What happened at the caller's locations, in the ledger's order. Nothing is ever skipped. With
-    `wait` the answer comes as soon as there is something.
+    """Lists changes at the caller's locations, ordered by position, without gaps.
 
-    410 `UNKNOWN_POSITION` where this ledger never was at `after`: then take a new first copy.
+    With `wait`, a request without changes waits for the next one. The answer is 410
+    `UNKNOWN_POSITION` if this ledger does not have the bookmark `after`: take a new first copy.
     """
     subscription = follower.subscribe(caller, query.location)
     after = await read_in_slot(request, subscription.known, query.after)
@@ -58,7 +63,7 @@ async def list_changes(
     return Response(content, media_type="application/json")
 
 
-async def _opened(
+async def _open_stream(
     request: Request,
     caller: CanRead,
     follower: Following,
@@ -66,10 +71,11 @@ async def _opened(
     settings: Configured,
     query: Annotated[Wanted, Query()],
     last_event_id: Annotated[
-        str | None, Header(max_length=MAX_BOOKMARK_LENGTH, description="Wins over `after`.")
+        str | None,
+        Header(max_length=MAX_BOOKMARK_LENGTH, description="Takes precedence over `after`."),
     ] = None,
 ) -> AsyncIterator[AsyncIterator[ChangePage | None]]:
-    """All that may be refused is refused before the stream begins."""
+    """Opens a stream. Refusals come before its first byte, so they are still problems."""
     subscription = follower.subscribe(caller, query.location)
     after = await read_in_slot(request, subscription.known, last_event_id or query.after)
     with slots.taken_by(caller) as slot:
@@ -85,17 +91,19 @@ async def _opened(
 
 @router.get(
     "/stream",
-    summary="Changes as they happen",
+    summary="Stream changes",
     response_class=EventSourceResponse,
-    responses=_ANSWERS,
+    responses=_PROBLEMS,
 )
 async def stream_changes(
-    pages: Annotated[AsyncIterator[ChangePage | None], Depends(_opened)],
+    pages: Annotated[AsyncIterator[ChangePage | None], Depends(_open_stream)],
 ) -> AsyncIterator[ServerSentEvent]:
-    """Server-sent events named `changes`, each a page like those of GET /sync/changes, as soon as
-    there is something, and a comment every 10 seconds where there is nothing. The id of an event is
-    its `nextAfter`: a client that comes back with it as `Last-Event-ID`, as an `EventSource` does
-    by itself, misses nothing. The stream ends when its key is revoked, or the server stops.
+    """Streams changes as server-sent events.
+
+    Each event `changes` is a page as in GET /sync/changes. Without changes, a comment is sent every
+    10 seconds. The id of an event is its `nextAfter`. A client that reconnects with this id as
+    `Last-Event-ID` misses nothing; an `EventSource` does this by itself. The stream ends when its
+    key is revoked or the server stops.
     """
     async for page in pages:
         yield _HEARTBEAT if page is None else _event_of(page)

@@ -1,7 +1,7 @@
-"""/docs: the API's description for people, from files of our own: a shop's server may have no
-internet, and nothing of it is to be loaded from elsewhere.
+"""/docs: the API documentation for people, served from local files only.
 
-Swagger UI comes with the package fastapi-swagger, of which nothing but its files is used.
+A shop's server may have no internet access, so the page loads nothing from other hosts. The files
+of Swagger UI come from the package fastapi-swagger; nothing else of this package is used.
 """
 
 from collections.abc import Mapping
@@ -50,7 +50,7 @@ _FILES: Final[Mapping[str, tuple[str, str]]] = {
     "swagger-ui.css": ("swagger-ui.css", "text/css"),
     "favicon.png": ("favicon-32x32.png", "image/png"),
 }
-"""Paths below the page, with the package's files."""
+"""Paths below the page, each with the package's file and its media type."""
 
 PATHS: Final = frozenset({PAGE, f"{PAGE}/start.js", *(f"{PAGE}/{name}" for name in _FILES)})
 

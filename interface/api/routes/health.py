@@ -1,4 +1,4 @@
-"""Whether the process lives, and whether it can do its work."""
+"""/health: liveness and readiness of the process."""
 
 import asyncio
 from collections.abc import Mapping
@@ -8,9 +8,9 @@ from typing import Final
 from fastapi import Request, Response
 from starlette.concurrency import run_in_threadpool
 
-from application.clock import ClockStepped
 from application.maintenance.upgrade import BackgroundUpgrade
 from application.persistence.errors import SchemaChanged, StoreUnavailable
+from application.server_clock import ClockStepped
 from interface.api.route_classes import strict_router
 from interface.api.schemas.health import Health
 from interface.composition import Services
@@ -18,22 +18,25 @@ from interface.composition import Services
 router = strict_router(prefix="/health", tags=["health"])
 
 DATABASE_TIMEOUT_SECONDS: Final = 10.0
-"""In which the database must have answered."""
+"""Seconds for the database to answer."""
 
 
 class Readiness:
-    """Looks once at a time, for all who ask: nobody needs a key to ask."""
+    """A readiness check shared by concurrent requests.
+
+    Only one check runs at a time, because the endpoint needs no credential.
+    """
 
     def __init__(self) -> None:
-        self._look: asyncio.Task[dict[str, str]] | None = None
+        self._check: asyncio.Task[dict[str, str]] | None = None
 
     async def problems(self, services: Services) -> Mapping[str, str]:
-        """Which dependencies fail, and how."""
-        if self._look is None or self._look.done():
-            self._look = asyncio.create_task(run_in_threadpool(_problems, services))
+        """Returns the failing dependencies, each with its problem."""
+        if self._check is None or self._check.done():
+            self._check = asyncio.create_task(run_in_threadpool(_problems, services))
         try:
             async with asyncio.timeout(DATABASE_TIMEOUT_SECONDS):
-                return await asyncio.shield(self._look)
+                return await asyncio.shield(self._check)
         except TimeoutError:
             return {"database": f"no answer within {DATABASE_TIMEOUT_SECONDS:.0f} s"}
 
@@ -52,20 +55,23 @@ def _problems(services: Services) -> dict[str, str]:
     return {}
 
 
-@router.get("/live", summary="The process answers")
+@router.get("/live", summary="Check liveness")
 async def get_liveness() -> Health:
-    """Restart the process when this fails."""
+    """Succeeds while the process answers. Restart the process when this fails."""
     return Health(status="ok")
 
 
 @router.get(
     "/ready",
-    summary="The process can do its work",
+    summary="Check readiness",
     responses={503: {"model": Health, "description": "A dependency is down"}},
 )
 async def get_readiness(request: Request, response: Response) -> Health:
-    """Send requests elsewhere while this fails; the answer says what the server waits for. It looks
-    whether the database can be read and, every few seconds, by a write of its own, written."""
+    """Succeeds while the process can serve requests. Send requests elsewhere while this fails.
+
+    The answer names the failing dependencies. The check reads from the database. Every few seconds
+    it also makes a test write.
+    """
     upgrade: BackgroundUpgrade = request.app.state.upgrade
     if upgrade.waits_for is not None:
         problems: Mapping[str, str] = {"upgrade": upgrade.waits_for}

@@ -1,4 +1,4 @@
-"""/items: the stock list, and what is done to one item besides moving it."""
+"""/items: the stock list, and the life cycle of items."""
 
 from dataclasses import replace
 from http import HTTPStatus
@@ -33,16 +33,18 @@ _INVALID = HTTPStatus.UNPROCESSABLE_ENTITY
 
 
 class StockQuery(BaseModel):
-    """Which rows of the stock list are asked for."""
+    """The filter of the stock list."""
 
     location: WantedLabel = None
     sku: WantedLabel = None
-    q: Annotated[WantedText, Field(description="A part of SKU or name, in any case.")] = None
+    q: Annotated[WantedText, Field(description="Part of the SKU or name, case-insensitive.")] = None
     active: Annotated[
-        bool | None, Field(description="`false` for the discontinued ones alone.")
+        bool | None,
+        Field(description="`false`: only discontinued items. `true`: only active ones."),
     ] = None
     below_safety_stock: Annotated[
-        bool, Field(alias="belowSafetyStock", description="Those to be restocked: active ones.")
+        bool,
+        Field(alias="belowSafetyStock", description="Only active items below their safety stock."),
     ] = False
     limit: Limit = 100
     cursor: Cursor = None
@@ -53,15 +55,16 @@ class StockQuery(BaseModel):
     summary="Register an item",
     status_code=HTTPStatus.CREATED,
     responses={
-        200: {"model": Item, "description": "The same item is registered already"},
+        200: {"model": Item, "description": "The same item is already registered"},
         **documented(HTTPStatus.CONFLICT, _INVALID),
     },
 )
 def register_item(
     registration: Registration, items: Items, caller: CanManageItems, response: Response
 ) -> Item:
-    """201 for a new item; 200 where the same is there already; 409 where it is there with other
-    details. The `itemId` follows from `location` and `sku`, so that a device can make it offline.
+    """Registers an item: 201 if it is new, 200 if it exists, 409 if it exists with other details.
+
+    The `itemId` is computed from `location` and `sku`, so a device can compute it offline.
     """
     details = ItemDetails(
         name=registration.name, unit=registration.unit, safety_stock=registration.safety_stock
@@ -78,11 +81,12 @@ def register_item(
 def list_items(
     caller: CanRead, reads: Reads, follower: Following, query: Annotated[StockQuery, Query()]
 ) -> ItemPage:
-    """Stock levels of the caller's locations by location and SKU, as of the last sync.
+    """Lists stock levels at the caller's locations, ordered by location and SKU.
 
-    All pages together are a first copy: what is written meanwhile neither hides an item nor shows
-    it twice, and is among the changes behind `nextAfter`, which is the same on each page. Pass over
-    a change whose `version` your copy has already.
+    The levels include every transaction recorded so far. All pages together are a first copy.
+    Writes during the listing neither hide an item nor show it twice. They are among the changes
+    after `nextAfter`, which is the same on each page. Skip a change if your copy already has its
+    `version`.
     """
     wanted = ItemFilter(
         sku=query.sku,
@@ -91,7 +95,7 @@ def list_items(
         below_safety_stock=query.below_safety_stock,
     )
     cursor = parse_cursor(query.cursor, tuple[KeyText, KeyText, KeyText, UUID])
-    # Before anything is read, so that what is written from here on comes with the changes.
+    # Taken before the read: later writes are among the changes after this bookmark.
     next_after, after = (cursor[0], cursor[1:]) if cursor else (str(follower.feed.head()), None)
     levels = reads.items(wanted, caller, location=query.location, after=after, limit=query.limit)
     return ItemPage(
@@ -105,7 +109,9 @@ def list_items(
     )
 
 
-@router.get("/{item_id}", summary="One item", responses=documented(HTTPStatus.NOT_FOUND, _INVALID))
+@router.get(
+    "/{item_id}", summary="Get an item", responses=documented(HTTPStatus.NOT_FOUND, _INVALID)
+)
 def get_item(
     item_id: UUID,
     caller: CanRead,
@@ -114,7 +120,7 @@ def get_item(
     version: Annotated[int | None, Query(ge=1, le=MAX_QUANTITY)] = None,
     as_of: Annotated[QueryInstant | None, Query(alias="asOf")] = None,
 ) -> Item:
-    """The item now, as its event number `version` left it, or as it was recorded at `asOf`."""
+    """Returns the current item, the item at `version`, or the item as recorded at `asOf`."""
     if version is not None and as_of is not None:
         raise Invalid("version", "can't be given together with asOf")
     if version is not None:
@@ -130,7 +136,7 @@ def get_item(
     responses=documented(HTTPStatus.NOT_FOUND, HTTPStatus.CONFLICT, _INVALID),
 )
 def change_item(item_id: UUID, change: DetailsChange, items: Items, caller: CanManageItems) -> Item:
-    """Changes what the body names, and leaves the rest."""
+    """Changes the details in the body. The others stay the same."""
     changed = change.model_dump(exclude_unset=True)
 
     def apply(details: ItemDetails) -> ItemDetails:
@@ -139,16 +145,18 @@ def change_item(item_id: UUID, change: DetailsChange, items: Items, caller: CanM
     return Item.of_item(items.change_details(item_id, apply, caller))
 
 
-_LIFE_CYCLE = documented(HTTPStatus.NOT_FOUND, HTTPStatus.CONFLICT, _INVALID)
+_LIFE_CYCLE_PROBLEMS = documented(HTTPStatus.NOT_FOUND, HTTPStatus.CONFLICT, _INVALID)
 
 
-@router.post("/{item_id}/discontinue", summary="End an item's movements", responses=_LIFE_CYCLE)
+@router.post(
+    "/{item_id}/discontinue", summary="Discontinue an item", responses=_LIFE_CYCLE_PROBLEMS
+)
 def discontinue_item(item_id: UUID, items: Items, caller: CanManageItems) -> Item:
-    """No movement is recorded until the item is reactivated. Nothing changes the second time."""
+    """Stops the item's movements until it is reactivated. Idempotent."""
     return Item.of_item(items.discontinue(item_id, caller))
 
 
-@router.post("/{item_id}/reactivate", summary="Let an item move again", responses=_LIFE_CYCLE)
+@router.post("/{item_id}/reactivate", summary="Reactivate an item", responses=_LIFE_CYCLE_PROBLEMS)
 def reactivate_item(item_id: UUID, items: Items, caller: CanManageItems) -> Item:
-    """Undoes a discontinuation. Nothing changes the second time."""
+    """Allows movements of a discontinued item again. Idempotent."""
     return Item.of_item(items.reactivate(item_id, caller))

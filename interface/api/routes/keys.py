@@ -1,11 +1,11 @@
-"""/keys: API keys, for those who administer the ledger."""
+"""/keys: API keys, for administrators."""
 
 from datetime import timedelta
 from http import HTTPStatus
 
 from fastapi import Response
 
-from application.access.keys import Grant
+from application.access.key_management import Grant
 from application.access.roles import Permission
 from interface.api.dependencies import From, Keys, needs
 from interface.api.problems import documented
@@ -22,7 +22,7 @@ _INVALID = HTTPStatus.UNPROCESSABLE_ENTITY
 
 @router.get("", summary="List API keys", responses=documented())
 def list_keys(keys: Keys, _: Reading) -> KeyList:
-    """Every key that there ever was, the newest first. The keys themselves are not kept."""
+    """Lists all keys ever created, the newest first. Their secrets are not stored."""
     return KeyList(items=[KeyDescription.of(key) for key in keys.all()])
 
 
@@ -33,7 +33,7 @@ def list_keys(keys: Keys, _: Reading) -> KeyList:
     responses=documented(_INVALID),
 )
 def create_key(new: NewKey, keys: Keys, origin: From, response: Response) -> IssuedKey:
-    """The answer holds the key, which is shown this once."""
+    """Creates a key. The answer contains its secret, which is shown only once."""
     lifetime = None if new.expires_in_days is None else timedelta(days=new.expires_in_days)
     grant = Grant(name=new.name, role=new.role, locations=tuple(new.locations), lifetime=lifetime)
     issued = keys.create(grant, origin)
@@ -42,23 +42,23 @@ def create_key(new: NewKey, keys: Keys, origin: From, response: Response) -> Iss
 
 
 @router.get(
-    "/{key_id}", summary="One API key", responses=documented(HTTPStatus.NOT_FOUND, _INVALID)
+    "/{key_id}", summary="Get an API key", responses=documented(HTTPStatus.NOT_FOUND, _INVALID)
 )
 def get_key(key_id: str, keys: Keys, _: Reading) -> KeyDescription:
-    """The key, without what would let anybody use it."""
+    """Returns the description of a key, without its secret."""
     return KeyDescription.of(keys.one(key_id))
 
 
 @router.post(
     "/{key_id}/rotate",
-    summary="Replace an API key",
+    summary="Rotate an API key",
     status_code=HTTPStatus.CREATED,
     responses=documented(HTTPStatus.NOT_FOUND, HTTPStatus.CONFLICT, _INVALID),
 )
 def rotate_key(
     key_id: str, rotation: Rotation, keys: Keys, origin: From, response: Response
 ) -> IssuedKey:
-    """A key that is good for the same. The old one goes on being good for the grace period."""
+    """Replaces a key by one with the same rights. The old key stays valid for `graceHours`."""
     grace = timedelta(hours=rotation.grace_hours)
     issued = keys.rotate(key_id, grace, origin)
     response.headers["Location"] = f"/keys/{issued.key.key_id}"
@@ -67,9 +67,9 @@ def rotate_key(
 
 @router.post(
     "/{key_id}/revoke",
-    summary="End an API key",
+    summary="Revoke an API key",
     responses=documented(HTTPStatus.NOT_FOUND, _INVALID),
 )
 def revoke_key(key_id: str, keys: Keys, origin: From) -> KeyDescription:
-    """Every process refuses the key within seconds. Nothing changes the second time."""
+    """Revokes a key. Every process refuses it within seconds. Idempotent."""
     return KeyDescription.of(keys.revoke(key_id, origin))

@@ -1,4 +1,4 @@
-"""Movements: one at a time, online, and the journal of all."""
+"""Movements: recording one online, and the journal."""
 
 import asyncio
 from collections.abc import Sequence
@@ -14,9 +14,9 @@ from application.persistence.filters import MovementFilter
 from application.projections.movements import Movement
 from domain.errors import Invalid
 from domain.transaction import TransactionType
-from interface.api.body import JSONBody, arrival
 from interface.api.dependencies import CanRead, CanRecord, Reads, Sync
 from interface.api.problems import documented
+from interface.api.request_json import JSONBody, arrival
 from interface.api.route_classes import strict_router
 from interface.api.schemas.base import json_body
 from interface.api.schemas.movements import MovementPage, MovementRecord
@@ -36,7 +36,7 @@ _INVALID = HTTPStatus.UNPROCESSABLE_ENTITY
 
 
 class ItemJournalQuery(Timeline):
-    """Which rows of an item's journal are asked for."""
+    """The filter of an item's journal."""
 
     type: TransactionType | None = None
     actor: WantedText = None
@@ -44,23 +44,23 @@ class ItemJournalQuery(Timeline):
     reference: WantedText = None
 
     def movement_filter(self) -> MovementFilter:
-        """The same for the read model."""
+        """Converts the query to a filter of the read model."""
         return MovementFilter(**self.model_dump(exclude={"location", "limit", "cursor"}))
 
 
 class JournalQuery(ItemJournalQuery):
-    """Which rows of the journal are asked for."""
+    """The filter of the journal."""
 
     location: WantedLabel = None
 
 
 @router.post(
     "/items/{item_id}/movements",
-    summary="Record one movement",
+    summary="Record a movement",
     status_code=HTTPStatus.CREATED,
     response_model=SyncedTransaction,
     responses={
-        200: {"model": SyncedTransaction, "description": "Recorded before: a duplicate"},
+        200: {"model": SyncedTransaction, "description": "Already recorded: a duplicate"},
         **documented(HTTPStatus.NOT_FOUND, HTTPStatus.CONFLICT, _INVALID),
     },
     openapi_extra=json_body(MovementElement),
@@ -68,7 +68,7 @@ class JournalQuery(ItemJournalQuery):
 async def record_movement(
     request: Request, item_id: UUID, body: JSONBody, sync: Sync, caller: CanRecord
 ) -> Response:
-    """Records one movement of the item in the path, by the same rules as a batch of one."""
+    """Records a movement of the item, by the same rules as a batch of one."""
     if not isinstance(body, dict):
         raise Invalid("transaction", "must be an object")
     fields = {name: value for name, value in body.items() if name not in {"itemId", "item_id"}}
@@ -79,11 +79,11 @@ async def record_movement(
     return synced_answer(result)
 
 
-@router.get("/movements", summary="The journal", responses=documented(_INVALID))
+@router.get("/movements", summary="List movements", responses=documented(_INVALID))
 def list_movements(
     caller: CanRead, reads: Reads, query: Annotated[JournalQuery, Query()]
 ) -> MovementPage:
-    """Recorded transactions at the caller's locations, the newest first."""
+    """Lists recorded transactions at the caller's locations, the newest first."""
     before = parse_cursor(query.cursor, Position)
     wanted = query.movement_filter()
     return _page(
@@ -94,13 +94,13 @@ def list_movements(
 
 @router.get(
     "/items/{item_id}/movements",
-    summary="One item's journal",
+    summary="List an item's movements",
     responses=documented(HTTPStatus.NOT_FOUND, _INVALID),
 )
 def list_item_movements(
     item_id: UUID, caller: CanRead, reads: Reads, query: Annotated[ItemJournalQuery, Query()]
 ) -> MovementPage:
-    """The item's recorded transactions, the newest first."""
+    """Lists the item's recorded transactions, the newest first."""
     before = parse_cursor(query.cursor, Position)
     wanted = query.movement_filter()
     return _page(

@@ -1,4 +1,4 @@
-"""/sync/rejections: what was not recorded, for people to work through."""
+"""/sync/rejections: rejected transactions, for review by a person."""
 
 from http import HTTPStatus
 from typing import Annotated
@@ -35,15 +35,15 @@ from interface.api.schemas.sync import SyncResponse, sync_answer
 router = strict_router(prefix="/sync/rejections", tags=["sync"])
 
 _INVALID = HTTPStatus.UNPROCESSABLE_ENTITY
-_CLOSING = documented(HTTPStatus.NOT_FOUND, HTTPStatus.CONFLICT, _INVALID)
+_CLOSING_PROBLEMS = documented(HTTPStatus.NOT_FOUND, HTTPStatus.CONFLICT, _INVALID)
 
 
 class RejectionQuery(Timeline):
-    """Which rejected transactions are asked for."""
+    """The filter of rejected transactions."""
 
     location: WantedLabel = None
     status: Annotated[
-        RejectionStatus | None, Query(description="`open` is what waits for somebody.")
+        RejectionStatus | None, Query(description="`open`: waiting for a person.")
     ] = None
     code: WantedText = None
     item_id: Annotated[UUID | None, Query(alias="itemId")] = None
@@ -51,13 +51,15 @@ class RejectionQuery(Timeline):
     device: WantedText = None
 
 
-@router.get("", summary="What was rejected", responses=documented(_INVALID))
+@router.get("", summary="List rejected transactions", responses=documented(_INVALID))
 def list_rejections(
     caller: CanRead, reads: Reads, query: Annotated[RejectionQuery, Query()]
 ) -> RejectedTransactionPage:
-    """Transactions at the caller's locations that were not recorded, the newest first. Each is kept
-    until it is recorded under its `localId` after all, or somebody dismisses it, and for some time
-    after that."""
+    """Lists rejected transactions at the caller's locations, the newest first.
+
+    Each stays open until it is recorded under its `localId` or dismissed. It is kept for some time
+    after that.
+    """
     wanted = RejectedFilter(
         status=query.status,
         code=query.code,
@@ -80,12 +82,17 @@ def list_rejections(
     )
 
 
-@router.post("/dismiss", summary="Leave many at that", responses=_CLOSING)
+@router.post(
+    "/dismiss", summary="Dismiss rejected transactions in bulk", responses=_CLOSING_PROBLEMS
+)
 def dismiss_rejections(
     dismissal: BulkDismissal, caller: CanReview, review: Review, origin: From
 ) -> Dismissed:
-    """Closes all open rejections that match the filter, at the caller's locations, with one reason:
-    1,000 at the most. Call it again while there are more."""
+    """Closes all open rejected transactions that match the filter, with one reason.
+
+    Only those at the caller's locations, and at most 1,000 per call. Repeat it while `hasMore` is
+    true.
+    """
     chosen = dismissal.filter
     wanted = RejectedFilter(
         code=chosen.code,
@@ -101,17 +108,24 @@ def dismiss_rejections(
     return Dismissed(dismissed=number, has_more=has_more)
 
 
-@router.post("/{local_id}/dismiss", summary="Leave it at that", responses=_CLOSING)
+@router.post(
+    "/{local_id}/dismiss", summary="Dismiss a rejected transaction", responses=_CLOSING_PROBLEMS
+)
 def dismiss_rejection(
     local_id: UUID, dismissal: Dismissal, caller: CanReview, review: Review, origin: From
 ) -> RejectedTransaction:
-    """Closes a rejection, with a reason. Nothing changes the second time. Where no `localId` could
-    be read, the path takes the `rejectionId`."""
+    """Closes a rejected transaction, with a reason. Idempotent.
+
+    If it has no readable `localId`, use its `rejectionId` in the path.
+    """
     return RejectedTransaction.of(review.dismiss(local_id, dismissal.reason, caller, origin))
 
 
 @router.post(
-    "/{local_id}/retry", summary="Try it again", response_model=SyncResponse, responses=_CLOSING
+    "/{local_id}/retry",
+    summary="Retry a rejected transaction",
+    response_model=SyncResponse,
+    responses=_CLOSING_PROBLEMS,
 )
 def retry_rejection(
     request: Request,
@@ -122,10 +136,13 @@ def retry_rejection(
     origin: From,
     retry: Retry | None = None,
 ) -> Response:
-    """Sends the transaction again, as it was sent. With an adjustment, which comes first, both are
-    recorded or neither. What is recorded is resolved."""
-    asked = retry or Retry()
-    result = review.retry(local_id, caller, asked.correction, asked.local_id)
+    """Sends the original transaction again.
+
+    An adjustment, if there is one, is recorded first. The two are atomic: both are recorded, or
+    neither. Once recorded, the transaction is `resolved`.
+    """
+    options = retry or Retry()
+    result = review.retry(local_id, caller, options.correction, options.local_id)
     request.state.outcome = f"{len(result.synced)} synced, {len(result.failed)} failed"
     if refused := refusals(result.rejections):
         audit.record_refusals(origin, refused)

@@ -1,4 +1,4 @@
-"""/sync/status: what became of transactions."""
+"""/sync/status: the status of transactions."""
 
 from http import HTTPStatus
 
@@ -12,16 +12,19 @@ router = strict_router(tags=["sync"])
 
 @router.post(
     "/sync/status",
-    summary="What became of transactions",
+    summary="List transaction statuses",
     responses=documented(HTTPStatus.UNPROCESSABLE_ENTITY),
 )
 def list_transaction_statuses(
     request: StatusRequest, caller: CanRead, status: Status
 ) -> StatusResponse:
-    """For a device whose answer got lost: of each, whether it is recorded, was rejected, or has
-    never been seen. Sending the batch again does the same, and records what was never seen."""
+    """Lists the status of transactions: recorded, rejected or unknown.
+
+    For a device that lost the answer to a batch. Sending the batch again gives the same
+    information, and records the unknown transactions.
+    """
     statuses = status.statuses(request.local_ids, caller)
     pairs = zip(request.local_ids, statuses, strict=True)
     return StatusResponse(
-        statuses=[TransactionStatus.of(local_id, fate) for local_id, fate in pairs]
+        statuses=[TransactionStatus.of(local_id, found) for local_id, found in pairs]
     )

@@ -1,4 +1,4 @@
-"""/sync/transactions: the backlog of a device, and what became of it."""
+"""/sync/transactions: batches of transactions from devices."""
 
 import asyncio
 from http import HTTPStatus
@@ -13,10 +13,10 @@ from application.following.changes import ChangePage, ChangesUnavailable
 from application.following.follower import Follower, Subscription
 from application.persistence.errors import ReadCancelled
 from domain.errors import Rejection
-from interface.api.body import SentBatch, read_batch
 from interface.api.dependencies import needs, origin_of
 from interface.api.problems import RequestProblem, documented
 from interface.api.read_slots import read_in_slot
+from interface.api.request_json import SentBatch, read_batch
 from interface.api.route_classes import DirectRoute
 from interface.api.schemas.base import json_body
 from interface.api.schemas.changes import parse_page_wanted
@@ -28,7 +28,7 @@ router = APIRouter(tags=["sync"], route_class=DirectRoute)
 
 @router.post(
     "/sync/transactions",
-    summary="Record a batch",
+    summary="Record a batch of transactions",
     operation_id="recordTransactions",
     dependencies=[needs(Permission.SYNC)],
     response_model=SyncResponse,
@@ -38,10 +38,10 @@ router = APIRouter(tags=["sync"], route_class=DirectRoute)
 async def record_transactions(request: Request) -> Response:
     """Records each transaction exactly once, in the order of the list.
 
-    A transaction that can't be recorded is listed under `failed` with its reason and does not keep
-    the others from being recorded. The same batch may be sent again at any time: what is recorded
-    already is answered as a `duplicate`. With `after` the answer also tells what changed since, as
-    GET /sync/changes does.
+    A transaction that cannot be recorded is listed under `failed`, with its reason. The others are
+    still recorded. The same batch may be sent again at any time: a transaction that is already
+    recorded is answered as a `duplicate`. With `after`, the answer also has the changes since then,
+    as in GET /sync/changes.
     """
     services: Services = request.app.state.services
     caller: Principal = request.state.principal
@@ -55,7 +55,7 @@ async def record_transactions(request: Request) -> Response:
 
 
 async def _changes(request: Request, caller: Principal, sent: SentBatch) -> ChangePage | Rejection:
-    """The batch is recorded by now, so nothing that is wrong here may stand in its place."""
+    """Reads the changes for the answer. Refusals must not replace it: the batch is recorded."""
     follower: Follower = request.app.state.services.follower
     try:
         return await read_in_slot(request, _page, follower.subscribe(caller), sent)

@@ -1,1 +1,1 @@
-"""Schemas of requests and answers, one file a subject."""
+"""Schemas of requests and answers, one file per subject."""

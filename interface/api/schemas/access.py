@@ -1,4 +1,4 @@
-"""What goes over the wire about keys and the audit trail."""
+"""Schemas of API keys and of the audit trail."""
 
 from typing import Annotated, Self
 from uuid import UUID
@@ -6,14 +6,14 @@ from uuid import UUID
 from pydantic import ConfigDict, Field
 
 from application.access.audit import Action
-from application.access.keys import MAX_LIFETIME, MAX_LOCATIONS_PER_KEY, Issued
+from application.access.key_management import MAX_LIFETIME, MAX_LOCATIONS_PER_KEY, Issued
 from application.access.roles import Role
 from application.tables.access import ApiKey, AuditEntry
 from interface.api.schemas.base import RequestBody, Timestamp, Wire, example
 
 
 class NewKey(RequestBody):
-    """A key to create."""
+    """An API key to create."""
 
     model_config = example(name="scanner-7", role="device", locations=["main"], expiresInDays=90)
 
@@ -24,17 +24,18 @@ class NewKey(RequestBody):
 
 
 class Rotation(RequestBody):
-    """How a key shall be replaced."""
+    """The options for replacing an API key."""
 
     model_config = example(graceHours=24)
 
     grace_hours: Annotated[
-        int, Field(ge=0, le=24 * 90, description="The old key goes on being good for so long.")
+        int,
+        Field(ge=0, le=24 * 90, description="Grace period in hours: the old key stays valid."),
     ] = 24
 
 
 class KeyDescription(Wire):
-    """An API key, without the key itself."""
+    """The description of an API key, without its secret."""
 
     model_config = example(
         keyId="k3v9q1",
@@ -62,11 +63,11 @@ class KeyDescription(Wire):
 
 
 class IssuedKey(KeyDescription):
-    """A new API key."""
+    """A new API key, with its secret."""
 
     model_config = ConfigDict(json_schema_extra=None)
 
-    key: Annotated[str, Field(description="Shown this once, and kept nowhere.")]
+    key: Annotated[str, Field(description="The secret. It is shown only once and never stored.")]
 
     @classmethod
     def of_issued(cls, issued: Issued) -> Self:
@@ -74,11 +75,13 @@ class IssuedKey(KeyDescription):
 
 
 class KeyList(Wire):
+    """A list of API keys."""
+
     items: list[KeyDescription]
 
 
 class AuditRecord(Wire):
-    """Something that was tried or done."""
+    """An entry of the audit trail: an action, or a failed attempt."""
 
     model_config = example(
         entryId="019b9ad2-6f6a-7c3e-9d1f-0a4b6c8d2e01",
@@ -106,5 +109,7 @@ class AuditRecord(Wire):
 
 
 class AuditPage(Wire):
+    """A page of the audit trail."""
+
     items: list[AuditRecord]
     next_cursor: str | None

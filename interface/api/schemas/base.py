@@ -1,4 +1,4 @@
-"""What all schemas share: names in camelCase, instants, quantities, ids."""
+"""Shared parts of all schemas: camelCase names, timestamps, quantities and ids."""
 
 from datetime import UTC, datetime
 from functools import lru_cache
@@ -24,7 +24,10 @@ from domain.limits import printable
 
 @lru_cache(maxsize=1024)
 def wire_time(instant: datetime) -> str:
-    """In UTC, to the millisecond. Cached: what is recorded together bears one instant."""
+    """Formats a timestamp in UTC, to the millisecond (RFC 3339).
+
+    Cached, because events that are recorded together share one timestamp.
+    """
     return instant.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
@@ -36,7 +39,7 @@ Timestamp = Annotated[
 
 QueryInstant = Annotated[
     Instant,
-    # An unescaped + in a query is a space by the time it gets here.
+    # An unescaped + in a query is decoded as a space.
     BeforeValidator(lambda text: text.replace(" ", "+") if isinstance(text, str) else text),
 ]
 
@@ -52,8 +55,7 @@ SentId = Annotated[
 DeviceTime = Annotated[
     str | None,
     Field(
-        description="What was sent as `occurredAt`, where that is something else; empty where "
-        "nothing was sent."
+        description="`occurredAt` as it was sent, if the server changed it. Empty if none was sent."
     ),
 ]
 
@@ -61,23 +63,27 @@ DeviceTime = Annotated[
 CoveredAt = Annotated[
     Timestamp | None,
     Field(
-        description="The moment of the stock-take that had seen this movement before it was "
-        "recorded. Then it changed nothing on hand."
+        description="The moment of the stock-take that covers this movement. A covered movement "
+        "changes nothing on hand."
     ),
 ]
 
 
 SCHEMA_REFERENCE = "#/components/schemas/{model}"
-"""Where the OpenAPI document has a schema."""
+"""The reference to a schema in the OpenAPI document."""
 
 
 class Wire(BaseModel):
+    """The base of all schemas."""
+
     model_config = WIRE_CONFIG
 
 
 class RequestBody(Wire):
-    """What a request says. An unknown field is refused, as without it the request would mean
-    something else."""
+    """The base of request bodies. Refuses unknown fields.
+
+    Without such a field, the request would mean something else.
+    """
 
     model_config = WIRE_CONFIG | ConfigDict(strict=True, extra="forbid")
 
@@ -105,15 +111,16 @@ class RequestBody(Wire):
 
 
 def is_none(value: object) -> bool:
-    """For fields that are left out where they say nothing."""
+    """Excludes empty optional fields from an answer."""
     return value is None
 
 
 def example(**values: Any) -> ConfigDict:
+    """Adds an example to a schema."""
     return ConfigDict(json_schema_extra={"examples": [values]})
 
 
 def json_body(model: type[BaseModel]) -> dict[str, Any]:
-    """The request body of an endpoint that decodes it by itself."""
+    """Describes the request body of an endpoint that decodes the body itself."""
     schema = {"$ref": SCHEMA_REFERENCE.format(model=model.__name__)}
     return {"requestBody": {"required": True, "content": {"application/json": {"schema": schema}}}}

@@ -1,4 +1,4 @@
-"""What goes over the wire about changes."""
+"""Schemas of changes."""
 
 from contextlib import suppress
 from functools import lru_cache
@@ -19,15 +19,15 @@ from interface.api.schemas.paging import Limit, WantedLabel
 from interface.api.validation import invalid
 
 CACHED_CHANGES: Final = 10_000
-"""Changes whose JSON is kept, because many follow them."""
+"""Changes whose JSON is cached, because several followers may need it."""
 
 MAX_WAIT_SECONDS: Final = 30
-"""Seconds that a request for changes may wait."""
+"""Seconds that a long poll may wait."""
 
 MAX_BOOKMARK_LENGTH: Final = 100
 """Characters."""
 
-_AFTER = "`nextAfter` of the last answer. Without it, from the beginning."
+_AFTER = "Bookmark: `nextAfter` of the last answer. If left out, from the beginning."
 
 EVENT_OF_TYPE: Final = {
     TransactionType.INBOUND: "InboundRecorded",
@@ -38,24 +38,24 @@ EVENT_OF_TYPE: Final = {
 
 
 class Wanted(BaseModel):
-    """Which changes are asked for."""
+    """The filter of a request for changes."""
 
     after: Annotated[str | None, Field(max_length=MAX_BOOKMARK_LENGTH, description=_AFTER)] = None
     location: WantedLabel = None
 
 
 class PageWanted(Wanted):
-    """How many of them, and when."""
+    """The filter, page size and waiting time of a request for changes."""
 
     limit: Limit = 100
     wait: Annotated[
         float,
-        Field(ge=0, le=MAX_WAIT_SECONDS, description="Seconds to wait where there is no change."),
+        Field(ge=0, le=MAX_WAIT_SECONDS, description="Seconds to wait if there is no change."),
     ] = 0
 
 
 def parse_page_wanted(after: object, limit: object) -> PageWanted:
-    """What a batch says that it wants to be told. Raises Invalid."""
+    """Parses the `after` and `limit` of a batch. Raises Invalid: one of them is malformed."""
     given = {"after": after} | ({} if limit is None else {"limit": limit})
     with suppress(ValueError):
         given["limit"] = read_whole_number(limit)
@@ -68,10 +68,10 @@ def parse_page_wanted(after: object, limit: object) -> PageWanted:
 class RecordedTransaction(Wire):
     """A recorded transaction, as part of a change."""
 
-    local_id: Annotated[UUID, Field(description="By which a device knows its own.")]
+    local_id: Annotated[UUID, Field(description="A device recognises its own transactions by it.")]
     type: TransactionType
     quantity: Annotated[
-        WholeNumber, Field(description="As it was asked for; what was counted, for COUNT.")
+        WholeNumber, Field(description="The requested quantity. For COUNT, the counted quantity.")
     ]
     delta: WholeNumber
     covered_at: CoveredAt
@@ -84,7 +84,7 @@ class RecordedTransaction(Wire):
 
 
 class ItemDetails(Wire):
-    """How people know an item."""
+    """The descriptive details of an item."""
 
     name: str
     unit: str
@@ -92,7 +92,7 @@ class ItemDetails(Wire):
 
 
 class ChangeRecord(Wire):
-    """Something that happened to an item."""
+    """A change of an item: one event."""
 
     model_config = example(
         position=2,
@@ -125,23 +125,26 @@ class ChangeRecord(Wire):
         str,
         Field(
             description="The event: `InboundRecorded`, `OutboundRecorded`, `Adjusted`, "
-            "`ItemRegistered`, `ItemDetailsChanged`, `ItemDiscontinued`, `ItemReactivated`. There "
-            "may be more some day: pass over what you don't know, but take its `onHand`."
+            "`ItemRegistered`, `ItemDetailsChanged`, `ItemDiscontinued`, `ItemReactivated`. Later "
+            "versions may add more: ignore an unknown kind, but take its `onHand`."
         ),
     ]
     item_id: UUID
     location: str
     sku: str
-    version: Annotated[int, Field(description="Of the item. Pass over what your copy has already.")]
-    on_hand: Annotated[WholeNumber, Field(description="After it.")]
+    version: Annotated[
+        int, Field(description="The item's version. Skip a version that your copy already has.")
+    ]
+    on_hand: Annotated[WholeNumber, Field(description="Quantity on hand after the change.")]
     actor: str
     key_id: str | None
     recorded_at: Timestamp
     transaction: Annotated[
-        RecordedTransaction | None, Field(description="Where goods moved, or were counted.")
+        RecordedTransaction | None, Field(description="If goods were moved or counted.")
     ] = None
     details: Annotated[
-        ItemDetails | None, Field(description="Where they are told: registered, changed.")
+        ItemDetails | None,
+        Field(description="If the item was registered or its details changed."),
     ] = None
 
     @classmethod
@@ -164,10 +167,12 @@ class ChangeRecord(Wire):
 
 
 class ChangeList(Wire):
-    """A page of changes, in the ledger's order."""
+    """A page of changes, ordered by position."""
 
     items: list[ChangeRecord]
-    next_after: Annotated[str, Field(description="`after` of the next request. Keep it.")]
+    next_after: Annotated[
+        str, Field(description="Bookmark: `after` of the next request. Store it.")
+    ]
     has_more: bool
     head: Annotated[int, Field(description="The ledger's last position.")]
 
@@ -185,7 +190,7 @@ _CHANGE: Final = TypeAdapter(ChangeRecord)
 
 
 def page_json(page: ChangePage) -> str:
-    """The page as `ChangeList` writes it, at a fraction of the cost where others have it too."""
+    """Serialises a page like `ChangeList`. Cached changes cost a fraction of the time."""
     items = ",".join(_change_json(change) for change in page.changes)
     has_more = "true" if page.has_more else "false"
     return (

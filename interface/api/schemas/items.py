@@ -1,4 +1,4 @@
-"""Items, and the requests that change them."""
+"""Schemas of items and of the requests that change them."""
 
 from typing import Annotated, Self
 from uuid import UUID
@@ -28,7 +28,7 @@ class Registration(RequestBody):
 
 
 class DetailsChange(RequestBody):
-    """What shall be different; what is left out stays. One of them must be there."""
+    """The details to change. At least one is required; the others stay the same."""
 
     model_config = example(name="Green tea 250 g, organic")
 
@@ -67,7 +67,7 @@ class Item(Wire):
     unit: str
     safety_stock: WholeNumber
     on_hand: WholeNumber
-    version: Annotated[int, Field(description="How many events the item has.")]
+    version: Annotated[int, Field(description="The number of the item's events.")]
     active: bool
     updated_at: Timestamp
 
@@ -92,8 +92,14 @@ class Item(Wire):
 
 
 class ItemPage(Wire):
+    """A page of stock levels."""
+
     items: list[Item]
     next_cursor: str | None
     next_after: Annotated[
-        str, Field(description="Where GET /sync/changes goes on from the list's first page.")
+        str,
+        Field(
+            description="Bookmark of the first page: `after` of GET /sync/changes, to follow "
+            "the changes since then."
+        ),
     ]

@@ -1,4 +1,4 @@
-"""The journal of movements."""
+"""Schemas of the journal."""
 
 from typing import Annotated
 from uuid import UUID
@@ -45,23 +45,23 @@ class MovementRecord(Wire):
     local_id: UUID
     type: TransactionType
     quantity: Annotated[
-        WholeNumber, Field(description="As it was asked for; what was counted, for COUNT.")
+        WholeNumber, Field(description="The requested quantity. For COUNT, the counted quantity.")
     ]
     delta: Annotated[
         WholeNumber,
-        Field(description="How many more or fewer there were: expected + delta = counted."),
+        Field(description="The signed difference. For COUNT, counted - expected."),
     ]
-    on_hand: Annotated[WholeNumber, Field(description="After the movement.")]
+    on_hand: Annotated[WholeNumber, Field(description="Quantity on hand after the movement.")]
     covered_at: CoveredAt
     reason: str | None
     note: str | None
     reference: str | None
     actor: str
-    key_id: Annotated[str | None, Field(description="The API key that the actor showed.")]
+    key_id: Annotated[str | None, Field(description="The id of the actor's API key.")]
     device: str | None
     occurred_at: Annotated[
         Timestamp | None,
-        Field(description="By the device's clock, put right where that is known to be wrong."),
+        Field(description="By the device's clock, corrected if its error is known."),
     ]
     device_time: DeviceTime
     recorded_at: Timestamp
@@ -72,5 +72,7 @@ class MovementRecord(Wire):
 
 
 class MovementPage(Wire):
+    """A page of the journal."""
+
     items: list[MovementRecord]
     next_cursor: str | None

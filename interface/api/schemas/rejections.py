@@ -1,4 +1,4 @@
-"""What goes over the wire about rejected transactions."""
+"""Schemas of rejected transactions."""
 
 import json
 from typing import Annotated, Any
@@ -24,7 +24,7 @@ from interface.api.schemas.paging import WantedLabel, WantedText
 
 
 class RejectedTransaction(Wire):
-    """A transaction that was not recorded."""
+    """A rejected transaction: sent, but not recorded."""
 
     model_config = example(
         rejectionId="0c9f5a52-3d3c-1b0a-6f0e-2f4f0a9f7c11",
@@ -53,12 +53,12 @@ class RejectedTransaction(Wire):
     )
 
     rejection_id: UUID
-    local_id: Annotated[UUID | None, Field(description="None where it could not be read.")]
+    local_id: Annotated[UUID | None, Field(description="Null if it is unreadable.")]
     item_id: UUID | None
     location: str | None
     transaction: Annotated[
         dict[str, Any] | str,
-        Field(description="As it was sent; as a text where it could not be understood."),
+        Field(description="The transaction as it was sent. A text if it could not be parsed."),
     ]
     code: RejectionCode
     message: str
@@ -68,16 +68,14 @@ class RejectedTransaction(Wire):
     device: str | None
     moved_at: Annotated[
         Timestamp | None,
-        Field(description="When goods moved, where the device's clock was put right."),
+        Field(description="When the goods moved, if the device's clock was corrected."),
     ]
     first_rejected_at: Timestamp
-    rejected_at: Annotated[Timestamp, Field(description="The last time.")]
-    status: Annotated[
-        RejectionStatus, Field(description="`resolved` is what was recorded after all.")
-    ]
+    rejected_at: Annotated[Timestamp, Field(description="The time of the last rejection.")]
+    status: Annotated[RejectionStatus, Field(description="`resolved`: recorded later after all.")]
     closed_at: Timestamp | None
     closed_by: str | None
-    reason: Annotated[str | None, Field(description="Why it was dismissed.")]
+    reason: Annotated[str | None, Field(description="The reason for the dismissal.")]
 
     @classmethod
     def of(cls, row: rejected.RejectedTransaction) -> "RejectedTransaction":
@@ -104,12 +102,14 @@ class RejectedTransaction(Wire):
 
 
 class RejectedTransactionPage(Wire):
+    """A page of rejected transactions."""
+
     items: list[RejectedTransaction]
     next_cursor: str | None
 
 
 class Dismissal(RequestBody):
-    """Why nothing more needs to be done."""
+    """The reason for a dismissal."""
 
     model_config = example(reason="sold from the display, counted on Friday")
 
@@ -117,7 +117,7 @@ class Dismissal(RequestBody):
 
 
 class Adjustment(RequestBody):
-    """An ADJUST of the same item, recorded first, under a `localId` of its own."""
+    """An ADJUST of the same item, with its own `localId`. It is recorded first."""
 
     local_id: SentId
     quantity: Annotated[SentQuantity, Field(description="The signed difference.")]
@@ -126,7 +126,7 @@ class Adjustment(RequestBody):
 
 
 class Retry(RequestBody):
-    """What shall come before the transaction is tried again, and under which `localId`."""
+    """The options for retrying a rejected transaction: an adjustment, or a new `localId`."""
 
     model_config = example(
         adjustment={
@@ -140,8 +140,8 @@ class Retry(RequestBody):
     local_id: Annotated[
         SentId | None,
         Field(
-            description="The new one of a transaction that was rejected as LOCAL_ID_REUSED. If "
-            "left out, the UUIDv5 of the old one and the `rejectionId`."
+            description="The new `localId` of a transaction that was rejected with "
+            "LOCAL_ID_REUSED. If left out, the UUIDv5 of the old one and the `rejectionId`."
         ),
     ] = None
 
@@ -151,7 +151,7 @@ class Retry(RequestBody):
 
 
 class RejectedTransactionFilter(RequestBody):
-    """Which open rejections are meant; what is left out does not matter."""
+    """The filter of a bulk dismissal. A field that is left out matches everything."""
 
     location: WantedLabel = None
     code: WantedText = None
@@ -159,15 +159,16 @@ class RejectedTransactionFilter(RequestBody):
     actor: WantedText = None
     device: WantedText = None
     recorded_from: Annotated[
-        QueryInstant | None, Field(alias="from", description="Rejected first then or later.")
+        QueryInstant | None,
+        Field(alias="from", description="First rejected at this time or later."),
     ] = None
     recorded_to: Annotated[
-        QueryInstant | None, Field(alias="to", description="Rejected first before then.")
+        QueryInstant | None, Field(alias="to", description="First rejected before this time.")
     ] = None
 
 
 class BulkDismissal(RequestBody):
-    """Why all of these need nothing more."""
+    """The reason and the filter of a bulk dismissal."""
 
     model_config = example(reason="the scanner was broken", filter={"device": "scanner-7"})
 
@@ -176,7 +177,7 @@ class BulkDismissal(RequestBody):
 
 
 class Dismissed(Wire):
-    """What was closed."""
+    """The result of a bulk dismissal."""
 
     dismissed: int
-    has_more: Annotated[bool, Field(description="Whether more match, and are still open.")]
+    has_more: Annotated[bool, Field(description="Whether more matches are still open.")]

@@ -1,4 +1,4 @@
-"""What goes over the wire about what became of transactions."""
+"""Schemas of the status of transactions."""
 
 from typing import Annotated, Any, Final, Literal
 from uuid import UUID
@@ -24,11 +24,11 @@ from interface.api.schemas.base import (
 from interface.api.schemas.sync import StockTakeResult
 
 MAX_IDS_PER_REQUEST: Final = 10_000
-"""Transactions asked after at once."""
+"""`localIds` in one request."""
 
 
 class StatusRequest(RequestBody):
-    """Which transactions are asked after."""
+    """The transactions whose status is requested."""
 
     model_config = example(localIds=["6f1c2f0e-8c43-4a57-9d0b-5a8d2f9a3b01"])
 
@@ -36,8 +36,11 @@ class StatusRequest(RequestBody):
 
 
 class TransactionStatus(Wire):
-    """What became of a transaction. The fields are those of `synced` and `failed` in the answer to
-    a batch; those that have nothing to say are left out."""
+    """The status of a transaction.
+
+    The fields are the same as in `synced` and `failed` in the answer to a batch. Empty fields are
+    left out.
+    """
 
     model_config = example(
         localId="a0d2c1b4-57e9-4d19-8f53-1c7f7f6d1e02",
@@ -63,28 +66,29 @@ class TransactionStatus(Wire):
     message: Annotated[str | None, Field(exclude_if=is_none)] = None
     details: Annotated[dict[str, Any] | None, Field(exclude_if=is_none)] = None
     rejected_at: Annotated[
-        Timestamp | None, Field(exclude_if=is_none, description="The last time.")
+        Timestamp | None,
+        Field(exclude_if=is_none, description="The time of the last rejection."),
     ] = None
     dismissed: Annotated[
         bool | None,
-        Field(exclude_if=is_none, description="Whether somebody decided to leave it at that."),
+        Field(exclude_if=is_none, description="Whether a person dismissed it."),
     ] = None
 
     @classmethod
-    def of(cls, local_id: UUID, fate: Status) -> "TransactionStatus":
-        match fate:
+    def of(cls, local_id: UUID, found: Status) -> "TransactionStatus":
+        match found:
             case None:
                 return cls(local_id=local_id, status="unknown")
             case RejectedTransaction():
                 return cls(
                     local_id=local_id,
                     status="rejected",
-                    item_id=fate.item_id,
-                    code=fate.code,
-                    message=fate.message,
-                    details=wire_details(fate.details),
-                    rejected_at=fate.rejected_at,
-                    dismissed=fate.status == RejectionStatus.DISMISSED,
+                    item_id=found.item_id,
+                    code=found.code,
+                    message=found.message,
+                    details=wire_details(found.details),
+                    rejected_at=found.rejected_at,
+                    dismissed=found.status == RejectionStatus.DISMISSED,
                 )
             case Recorded(position, event):
                 return cls(
@@ -101,6 +105,6 @@ class TransactionStatus(Wire):
 
 
 class StatusResponse(Wire):
-    """What became of each, in the order of the request."""
+    """The status of each transaction, in the order of the request."""
 
     statuses: list[TransactionStatus]

@@ -1,4 +1,4 @@
-"""What goes over the wire about batches."""
+"""Schemas of batches and of their answers."""
 
 from collections.abc import Mapping, Sequence
 from http import HTTPStatus
@@ -31,7 +31,7 @@ _SALE = "a0d2c1b4-57e9-4d19-8f53-1c7f7f6d1e02"
 
 
 class SyncRequest(Wire):
-    """A batch."""
+    """A batch of transactions."""
 
     model_config = example(
         transactions=[
@@ -50,30 +50,33 @@ class SyncRequest(Wire):
         sentAt="2026-01-08T09:20:11+09:00",
     )
 
-    transactions: Annotated[list[TransactionElement], Field(description="In order.")]
+    transactions: Annotated[list[TransactionElement], Field(description="Recorded in this order.")]
     items: Annotated[
         list[ItemElement] | None,
-        Field(description="To be registered before, by a manager. Each is answered by itself."),
+        Field(
+            description="Items to register before the transactions. Needs the permission to manage "
+            "items. Each is answered separately."
+        ),
     ] = None
     sent_at: Annotated[
         Instant | None,
         Field(
-            description="The device's clock at this attempt, by which its times are put right. It "
-            "does not count for elements that name another `device`."
+            description="The device's clock at this attempt. The server uses it to correct the "
+            "device's times, but not the times of elements that name another `device`."
         ),
     ] = None
     after: Annotated[
         str | None,
-        Field(description="`nextAfter` of the last answer, to be told what changed since as well."),
+        Field(description="Bookmark: `nextAfter` of the last answer. Adds the changes since then."),
     ] = None
     limit: Annotated[
         int | None,
-        Field(ge=1, le=MAX_ROWS_PER_PAGE, description="Changes at the most; 100, if left out."),
+        Field(ge=1, le=MAX_ROWS_PER_PAGE, description="Maximum number of changes. Default: 100."),
     ] = None
 
 
 class FieldWarningRecord(Wire):
-    """Something in an element that was passed over. The element was decided without it."""
+    """A warning about an ignored field. The element was decided without this field."""
 
     code: WarningCode
     field: str
@@ -82,12 +85,12 @@ class FieldWarningRecord(Wire):
 
 Warnings = Annotated[
     list[FieldWarningRecord] | None,
-    Field(exclude_if=is_none, description="What was passed over, where something was."),
+    Field(exclude_if=is_none, description="Ignored fields, if there are any."),
 ]
 
 
 class StockTakeResult(Wire):
-    """What a COUNT found, against what was on hand at its moment."""
+    """The result of a COUNT: the counted quantity and the expected quantity at its moment."""
 
     expected: WholeNumber
     counted: WholeNumber
@@ -99,45 +102,50 @@ class StockTakeResult(Wire):
 
 
 class SyncedTransaction(Wire):
-    """An element that is recorded: now, or (`duplicate`) before, with what was answered then."""
+    """A recorded element. A `duplicate` was recorded before; it gets the first answer again."""
 
-    index: Annotated[int, Field(description="In the batch's list, from 0.")]
+    index: Annotated[int, Field(description="Index in the batch's list, from 0.")]
     local_id: UUID
     item_id: UUID
     status: Status
-    on_hand: Annotated[WholeNumber, Field(description="After it.")]
-    version: Annotated[int, Field(description="Of the item: how many events it had by then.")]
-    position: Annotated[int, Field(description="In the ledger's order.")]
+    on_hand: Annotated[WholeNumber, Field(description="Quantity on hand after the transaction.")]
+    version: Annotated[
+        int, Field(description="The number of the item's events, including this one.")
+    ]
+    position: Annotated[int, Field(description="The place in the ledger's total order.")]
     synced_at: Timestamp
     count: Annotated[
-        StockTakeResult | None, Field(exclude_if=is_none, description="Of a COUNT alone.")
+        StockTakeResult | None, Field(exclude_if=is_none, description="Only for a COUNT.")
     ] = None
     covered_at: Annotated[CoveredAt, Field(exclude_if=is_none)] = None
     warnings: Warnings = None
 
 
 class FailedTransaction(Wire):
-    """An element that is not recorded, and why."""
+    """A failed element: not recorded, with the reason."""
 
-    index: Annotated[int, Field(description="In the batch's list, from 0.")]
-    local_id: Annotated[UUID | None, Field(description="Null where it can't be read.")]
+    index: Annotated[int, Field(description="Index in the batch's list, from 0.")]
+    local_id: Annotated[UUID | None, Field(description="Null if it is unreadable.")]
     item_id: UUID | None
     code: RejectionCode
-    message: Annotated[str, Field(description="For people.")]
-    retryable: Annotated[bool, Field(description="The same may succeed later, as it is.")]
+    message: Annotated[str, Field(description="An explanation for people.")]
+    retryable: Annotated[bool, Field(description="The same element may succeed later.")]
     details: dict[str, Any]
     warnings: Warnings = None
 
 
 class RegisteredItem(Wire):
-    """What became of an item of the batch. `differs`: it is there with other details, which stand;
-    its transactions are decided nevertheless."""
+    """The result for an item of the batch.
 
-    index: Annotated[int, Field(description="In the batch's list `items`, from 0.")]
+    `differs`: the item exists with other details. These stay, and its transactions are still
+    decided.
+    """
+
+    index: Annotated[int, Field(description="Index in the batch's list `items`, from 0.")]
     status: Literal["registered", "known", "differs", "failed"]
     item_id: UUID | None
-    location: Annotated[str | None, Field(description="In the form in which it is kept.")]
-    sku: Annotated[str | None, Field(description="In the form in which it is kept.")]
+    location: Annotated[str | None, Field(description="In its stored form.")]
+    sku: Annotated[str | None, Field(description="In its stored form.")]
     code: Annotated[RejectionCode | None, Field(exclude_if=is_none)] = None
     message: Annotated[str | None, Field(exclude_if=is_none)] = None
     retryable: Annotated[bool | None, Field(exclude_if=is_none)] = None
@@ -146,7 +154,7 @@ class RegisteredItem(Wire):
 
 
 class ChangesProblem(Wire):
-    """Why changes can't be told, in the words of the problem that GET /sync/changes answers."""
+    """The reason for missing changes, as in the problem of GET /sync/changes."""
 
     code: RejectionCode
     message: str
@@ -154,7 +162,7 @@ class ChangesProblem(Wire):
 
 
 class SyncResponse(Wire):
-    """What became of a batch."""
+    """The answer to a batch."""
 
     model_config = example(
         synced=[
@@ -188,25 +196,25 @@ class SyncResponse(Wire):
     failed: list[FailedTransaction]
     items: Annotated[
         list[RegisteredItem] | None,
-        Field(exclude_if=is_none, description="What became of the batch's `items`."),
+        Field(exclude_if=is_none, description="The results for the batch's `items`."),
     ] = None
-    position: Annotated[int, Field(description="The ledger's last position, this batch included.")]
+    position: Annotated[int, Field(description="The ledger's last position, including this batch.")]
     server_time: Annotated[
-        Timestamp, Field(description="For a device to find out by how much its clock is off.")
+        Timestamp, Field(description="For a device to measure the error of its clock.")
     ]
     warnings: Warnings = None
     changes: Annotated[
         ChangeList | None,
-        Field(exclude_if=is_none, description="What changed since `after`, where it was sent."),
+        Field(exclude_if=is_none, description="The changes since `after`, if it was sent."),
     ] = None
     changes_problem: Annotated[
         ChangesProblem | None,
-        Field(exclude_if=is_none, description="Why `changes` can't be told. The batch stands."),
+        Field(exclude_if=is_none, description="Why `changes` are missing. The batch is recorded."),
     ] = None
 
 
-# The answers themselves are written without these models, at a twentieth of the cost: batches have
-# thousands of rows. A test holds that both say the same.
+# Answers are serialised without these models, at a twentieth of the cost, because batches have
+# thousands of rows. A test compares both.
 
 
 def sync_answer(
@@ -214,7 +222,7 @@ def sync_answer(
     changes: ChangePage | Rejection | None = None,
     warnings: Sequence[FieldWarning] = (),
 ) -> Response:
-    """What became of a batch, as `SyncResponse`; `warnings` of what stood beside its elements."""
+    """Returns a `SyncResponse`. `warnings` are about the batch itself, not about its elements."""
     answer: dict[str, Any] = {
         "synced": [_synced(synced, result.warnings) for synced in result.synced],
         "failed": [_failed(failed, result.warnings) for failed in result.failed],
@@ -232,7 +240,7 @@ def sync_answer(
 
 
 def synced_answer(result: SyncResult) -> Response:
-    """The one recorded transaction, as `SyncedTransaction`: 201, or 200 for a duplicate."""
+    """Returns the one recorded transaction, as `SyncedTransaction`: 201, or 200 for a duplicate."""
     synced = result.synced[0]
     status = HTTPStatus.CREATED if synced.status == "recorded" else HTTPStatus.OK
     answer = _answer(_synced(synced, result.warnings), status)
@@ -245,7 +253,7 @@ def _answer(content: dict[str, Any], status: HTTPStatus = HTTPStatus.OK) -> Resp
 
 
 def _synced(synced: Synced, warnings: Mapping[int, Sequence[FieldWarning]]) -> dict[str, Any]:
-    told = {
+    row = {
         "index": synced.index,
         "localId": synced.local_id,
         "itemId": synced.item_id,
@@ -256,12 +264,12 @@ def _synced(synced: Synced, warnings: Mapping[int, Sequence[FieldWarning]]) -> d
         "syncedAt": wire_time(synced.synced_at),
     }
     if synced.count is not None:
-        told["count"] = synced.count._asdict()
+        row["count"] = synced.count._asdict()
     if synced.covered_at is not None:
-        told["coveredAt"] = wire_time(synced.covered_at)
+        row["coveredAt"] = wire_time(synced.covered_at)
     if warnings:
-        told |= _warnings(warnings.get(synced.index, ()))
-    return told
+        row |= _warnings(warnings.get(synced.index, ()))
+    return row
 
 
 def _failed(
@@ -279,7 +287,7 @@ def _failed(
 
 def _registered(result: RegistrationResult) -> dict[str, Any]:
     item, rejection = result.item, result.rejection
-    told: dict[str, Any] = {
+    row: dict[str, Any] = {
         "index": result.place,
         "status": result.status,
         "itemId": item and item.id,
@@ -287,8 +295,8 @@ def _registered(result: RegistrationResult) -> dict[str, Any]:
         "sku": item and item.sku,
     }
     if rejection is not None:
-        told |= {"retryable": rejection.retryable, **_reason(rejection)}
-    return told | _warnings(result.warnings)
+        row |= {"retryable": rejection.retryable, **_reason(rejection)}
+    return row | _warnings(result.warnings)
 
 
 def _reason(rejection: Rejection) -> dict[str, Any]:

@@ -1,9 +1,10 @@
-// A device in another language, written from docs/sync.md and the generated types alone. It keeps
-// its outbox and its copy in one JSON file, each written whole: node device.ts URL KEY FILE COMMAND…
+// Device client in another language, written only from docs/sync.md and the generated types. Its
+// outbox and its copy are in one JSON file, which each change rewrites as a whole:
+// node device.ts URL KEY FILE COMMAND…
 //
-//   record TYPE ITEM QUANTITY   takes a transaction down
-//   sync                        sends what is pending, and brings the copy up to date
-//   show                        prints what it knows
+//   record TYPE ITEM QUANTITY   records a transaction in the outbox
+//   sync                        sends the outbox, and updates the copy
+//   show                        prints the outbox and the copy
 
 import { randomUUID } from "node:crypto";
 import { existsSync, readFileSync, renameSync, writeFileSync } from "node:fs";

@@ -1,4 +1,4 @@
-// The README's batch, a registration and a change of one field, by the generated types:
+// The batch of the README, a registration and a change of one field, with the generated types:
 // node readme.ts URL
 
 import type { components } from "./api.d.ts";

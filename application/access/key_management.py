@@ -10,9 +10,9 @@ from application.access.audit import Action, AuditTrail, Origin
 from application.access.errors import KeyNotActive, UnknownKey
 from application.access.key_format import digest, mint
 from application.access.roles import GRANTS, Permission, Role
-from application.clock import Clock, utc_now
 from application.persistence.recorder import LedgerRecorder
 from application.persistence.unit_of_work import UnitOfWork
+from application.server_clock import Clock, utc_now
 from application.tables.access import API_KEYS, ApiKey
 from application.tables.table import Insert, Update
 from domain.actor import Actor
@@ -25,10 +25,11 @@ MAX_LIFETIME: Final = timedelta(days=3_650)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Grant:
-    """What a key shall be good for.
+    """The rights and the lifetime of a key to create.
 
     Raises:
-        Invalid: a name lies outside its bounds, or the locations do not fit the role.
+        Invalid: a text or the lifetime lies outside its bounds, or the locations do not fit the
+            role.
     """
 
     name: str
@@ -42,24 +43,24 @@ class Grant:
         object.__setattr__(self, "locations", kept)
         if Permission.EVERYWHERE in GRANTS[self.role]:
             if self.locations:
-                raise Invalid("locations", f"can't be given: the role {self.role} has them all")
+                raise Invalid("locations", f"can't be given: the role {self.role} has all of them")
         elif not 1 <= len(self.locations) <= MAX_LOCATIONS_PER_KEY:
             raise Invalid(
-                "locations", f"the role {self.role} needs 1 to {MAX_LOCATIONS_PER_KEY} of them"
+                "locations", f"the role {self.role} needs 1 to {MAX_LOCATIONS_PER_KEY} locations"
             )
         if self.lifetime is not None and not timedelta() < self.lifetime <= MAX_LIFETIME:
-            raise Invalid("expires", f"must lie in the future, at most {MAX_LIFETIME.days} days")
+            raise Invalid("expires", f"must lie in the future, by at most {MAX_LIFETIME.days} days")
 
 
 class Issued(NamedTuple):
-    """A new key. `secret` is the key itself: shown once, kept nowhere."""
+    """A new key. `secret` is the key itself: shown once, never stored."""
 
     key: ApiKey
     secret: str
 
 
 class KeyService:
-    """Creates, lists, revokes and rotates keys."""
+    """Creates, lists, revokes and rotates keys. Every method may raise StoreUnavailable."""
 
     def __init__(self, recorder: LedgerRecorder, audit: AuditTrail, clock: Clock = utc_now) -> None:
         self._recorder = recorder
@@ -67,24 +68,24 @@ class KeyService:
         self._clock = clock
 
     def all(self) -> Sequence[ApiKey]:
-        """Every key that there ever was, the newest first."""
+        """Returns all keys, newest first, with those that are revoked or have expired."""
         return self._recorder.select_keys()
 
     def one(self, key_id: str) -> ApiKey:
-        """Raises UnknownKey."""
+        """Returns a key. Raises UnknownKey: there is no such key."""
         key = self._recorder.select_key(key_id)
         if key is None:
             raise UnknownKey(key_id)
         return key
 
     def create(self, grant: Grant, origin: Origin) -> Issued:
-        """A new key."""
+        """Creates a key."""
         with self._recorder.unit_of_work() as unit_of_work:
             return self._issue(unit_of_work, grant, origin)
 
     def create_first(self) -> Issued | None:
-        """An admin's key for a ledger that has no keys yet; None for any other. Of any number of
-        processes that ask at the same time, one gets it."""
+        """Creates an admin's key if the ledger has no keys yet; otherwise returns None. If several
+        processes ask at the same time, one of them gets it."""
         if self._recorder.select_keys():
             return None
         with self._recorder.unit_of_work() as unit_of_work:
@@ -95,7 +96,7 @@ class KeyService:
             return self._issue(unit_of_work, grant, Origin(Actor("first start")))
 
     def revoke(self, key_id: str, origin: Origin) -> ApiKey:
-        """Ends a key now. Nothing changes the second time. Raises UnknownKey."""
+        """Revokes a key at once. Idempotent. Raises UnknownKey: there is no such key."""
         with self._recorder.unit_of_work() as unit_of_work:
             key = self._find(unit_of_work, key_id)
             if key.revoked_at is not None:
@@ -106,8 +107,13 @@ class KeyService:
         return key._replace(revoked_at=now)
 
     def rotate(self, key_id: str, grace: timedelta, origin: Origin) -> Issued:
-        """A key that is good for the same, and for as long; the old one ends after the grace
-        period. Raises UnknownKey, KeyNotActive."""
+        """Creates a key with the same rights and lifetime as an old one, which expires after the
+        grace period.
+
+        Raises:
+            UnknownKey: there is no such key.
+            KeyNotActive: the old key is revoked or has expired.
+        """
         now = self._clock()
         with self._recorder.unit_of_work() as unit_of_work:
             old = self._find(unit_of_work, key_id)

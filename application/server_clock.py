@@ -1,4 +1,4 @@
-"""The server's clock, at the edge where time comes in."""
+"""The server's clock, checked for large steps forward."""
 
 import time
 from collections.abc import Callable
@@ -9,31 +9,31 @@ from typing import Final
 Clock = Callable[[], datetime]
 
 MAX_STEP: Final = timedelta(hours=1)
-"""By how much the clock may be set ahead while the server runs."""
+"""Largest step forward of the clock that is accepted while the server runs."""
 
 
 class ClockStepped(Exception):
-    """The clock was set ahead by so much that it is likely to be wrong. Nothing was recorded."""
+    """The clock was set ahead by more than MAX_STEP: it is probably wrong. Nothing was recorded."""
 
 
 def utc_now() -> datetime:
-    """The time in UTC, to the millisecond: as fine as answers show it."""
+    """Returns the time in UTC, to the millisecond: the precision of answers."""
     now = datetime.now(UTC)
     return now.replace(microsecond=now.microsecond // 1000 * 1000)
 
 
 def elapsed_seconds() -> float:
-    """Of a clock that nobody sets, which also counts while the machine sleeps."""
+    """Returns the seconds of a monotonic clock that also counts while the machine sleeps."""
     return time.clock_gettime(getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC))
 
 
 class SteadyClock:
-    """The time in UTC, as long as it agrees with a clock that nobody sets.
+    """A clock in UTC that is checked against a monotonic clock.
 
-    An event's time is kept for ever and never falls along an item. A minute in which the machine
-    believes in a year to come would spoil every item that moves in it, so nothing is recorded until
-    the clock is back. What was set back, or ahead by less than an hour, is followed. A server that
-    starts by a wrong clock can't know.
+    An event's timestamp is kept for ever, and an item's timestamps never decrease. One minute with
+    a clock that is a year ahead would spoil every item that moves in it. So nothing is recorded
+    until the clock is set back. A step back, or ahead by up to MAX_STEP, is accepted. A clock that
+    is wrong at the start of the server can't be detected.
     """
 
     def __init__(
@@ -45,15 +45,15 @@ class SteadyClock:
         self._ahead = self._offset(now())
 
     def __call__(self) -> datetime:
-        """Raises ClockStepped."""
+        """Returns the time in UTC. Raises ClockStepped: the clock was set ahead too far."""
         now = self._now()
         with self._lock:
             offset = self._offset(now)
             step = offset - self._ahead
             if step > MAX_STEP:
                 raise ClockStepped(
-                    f"the server's clock was set ahead by {step}: set it right, or restart the "
-                    "server if it is right now"
+                    f"the server's clock was set ahead by {step}: correct it, or restart the "
+                    "server if it is correct now"
                 )
             self._ahead = max(self._ahead, offset)
         return now

@@ -1,7 +1,7 @@
-"""Reading JSON that clients wrote: lenient where one element would fail them all.
+"""Lenient decoding of JSON bodies: one bad element must not fail the whole batch.
 
-One bad byte, a NaN, a number beyond what a machine holds or half a surrogate pair must not keep the
-rest of a batch from being recorded, so these are left to the element's own check.
+An invalid byte, a NaN, an oversized number or half a surrogate pair must not keep the other
+elements from being recorded. The check of each element deals with them.
 """
 
 import json
@@ -24,11 +24,11 @@ from interface.api.problems import RequestProblem, malformed_body
 from interface.composition import Services
 
 MAX_INTEGER_DIGITS: Final = 20
-"""Digits. A longer number is out of every bound of the API, whatever it is."""
+"""Digits of an integer. A longer one exceeds every bound of the API."""
 
 THREAD_FROM_BYTES: Final = 32_768
-"""Bytes. A body from this size on is read in a thread, so that others need not wait for it; the
-trip there would cost more than reading a smaller one."""
+"""Bytes. A body of at least this size is decoded in a worker thread, so that other requests do not
+wait. For a smaller body, the switch to a thread costs more than the decoding."""
 
 BATCH: Final = FieldNames("a batch", ("transactions", "items", "after", "limit", "sent_at"))
 
@@ -36,56 +36,59 @@ Read = TypeVar("Read")
 
 
 class SentBatch(NamedTuple):
-    """A batch, and what its sender wants to be told besides, which is still to be decided."""
+    """A parsed batch, and the changes that its sender asks for. These are not validated yet."""
 
     batch: Batch
     warnings: list[FieldWarning]
-    """What was passed over beside its elements."""
+    """About ignored fields of the batch itself, not of its elements."""
     after: object
-    """None where the sender wants no changes."""
+    """None if the sender asks for no changes."""
     limit: object
 
 
 async def _read_json(request: Request) -> Any:
-    return await _read(request, _json)
+    return await _read_body(request, _decode_json)
 
 
 async def read_batch(request: Request) -> SentBatch:
-    """The batch in the body. Raises RequestProblem where it is none, or too long."""
-    return await _read(request, partial(_batch, request))
+    """Reads the batch in the body. Raises RequestProblem: it is not a batch, or it is too long."""
+    return await _read_body(request, partial(_parse_body, request))
 
 
 def arrival(request: Request, sent_at: datetime | None = None) -> Arrival:
-    """When the request came: when its headers were complete, as a body may take a while."""
+    """Returns the arrival of a request, at the moment when its headers were complete.
+
+    The body may arrive later.
+    """
     services: Services = request.app.state.services
     principal: Principal = request.state.principal
-    on_its_way = timedelta(seconds=time.perf_counter() - request.state.started)
-    return Arrival(services.clock() - on_its_way, sent_at, principal.device)
+    elapsed = timedelta(seconds=time.perf_counter() - request.state.started)
+    return Arrival(services.clock() - elapsed, sent_at, principal.device)
 
 
 JSONBody = Annotated[Any, Depends(_read_json)]
-"""The body, decoded. Whatever is not JSON is answered with MALFORMED_BODY."""
+"""The decoded body. A body that is not JSON is answered with MALFORMED_BODY."""
 
 
-async def _read(request: Request, read: Callable[[bytes], Read]) -> Read:
+async def _read_body(request: Request, read: Callable[[bytes], Read]) -> Read:
     body = await request.body()
     return read(body) if len(body) < THREAD_FROM_BYTES else await run_in_threadpool(read, body)
 
 
-def _json(body: bytes) -> Any:
+def _decode_json(body: bytes) -> Any:
     try:
         return msgspec.json.decode(body)
     except (ValueError, RecursionError):
-        return _lenient(body)
+        return _decode_leniently(body)
 
 
-def _batch(request: Request, body: bytes) -> SentBatch:
+def _parse_body(request: Request, body: bytes) -> SentBatch:
     services: Services = request.app.state.services
-    envelope = _json(body)
+    envelope = _decode_json(body)
     if not isinstance(envelope, dict):
         raise malformed_body('the body must be an object with a list "transactions"')
     fields = ElementFields(envelope, BATCH, must_be_json=False)
-    elements, items = (_list(fields, name) for name in ("transactions", "items"))
+    elements, items = (_optional_list(fields, name) for name in ("transactions", "items"))
     if elements is None and items is None:
         raise malformed_body('the body must be an object with a list "transactions"')
     _require_size([*(elements or ()), *(items or ())], services.settings.max_batch)
@@ -95,8 +98,8 @@ def _batch(request: Request, body: bytes) -> SentBatch:
     return SentBatch(batch, fields.warnings, fields.values.get("after"), fields.values.get("limit"))
 
 
-def _list(fields: ElementFields, name: str) -> list[Any] | None:
-    """None where it is left out. Raises RequestProblem."""
+def _optional_list(fields: ElementFields, name: str) -> list[Any] | None:
+    """Returns None if the field is left out. Raises RequestProblem: it is not a list."""
     value = fields.values.get(name)
     if value is not None and not isinstance(value, list):
         raise malformed_body(f'the body must be an object with a list "{name}"')
@@ -104,21 +107,21 @@ def _list(fields: ElementFields, name: str) -> list[Any] | None:
 
 
 def _require_size(elements: list[Any], max_batch: int) -> None:
-    """Raises RequestProblem."""
+    """Raises RequestProblem: the batch is too long."""
     if len(elements) > max_batch:
         raise RequestProblem(
             HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
             "BATCH_TOO_LARGE",
-            f"a batch holds at most {max_batch} transactions and items: send it in parts",
+            f"a batch may have at most {max_batch} transactions and items: send it in parts",
             limit=max_batch,
             sent=len(elements),
         )
 
 
-def _lenient(body: bytes) -> Any:
+def _decode_leniently(body: bytes) -> Any:
     try:
         text = body.decode(json.detect_encoding(body), "surrogateescape")
-        return json.loads(text, strict=False, parse_int=_integer)
+        return json.loads(text, strict=False, parse_int=_parse_integer)
     except json.JSONDecodeError as error:
         raise malformed_body(
             f"the body is not JSON: line {error.lineno}, column {error.colno}: {error.msg}",
@@ -127,8 +130,8 @@ def _lenient(body: bytes) -> Any:
             reason=error.msg,
         ) from error
     except (ValueError, RecursionError) as error:
-        raise malformed_body("the body is not JSON, or nested too deeply") from error
+        raise malformed_body("the body is not JSON, or is nested too deeply") from error
 
 
-def _integer(digits: str) -> int | float:
+def _parse_integer(digits: str) -> int | float:
     return int(digits) if len(digits) <= MAX_INTEGER_DIGITS else float("inf")

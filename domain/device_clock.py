@@ -1,4 +1,4 @@
-"""When goods moved, by the word of devices whose clocks may be wrong."""
+"""The moment when goods moved, as told by devices whose clocks may be wrong."""
 
 from datetime import datetime, timedelta
 from typing import Final
@@ -7,15 +7,15 @@ from domain.errors import Invalid
 from domain.transaction import Transaction, TransactionType
 
 CLOCK_TOLERANCE: Final = timedelta(minutes=5)
-"""How far a device's clock may be ahead when it tells the moment of a stock-take."""
+"""How far a device's clock may be ahead at a stock-take."""
 
 MAX_OFFLINE: Final = timedelta(days=90)
-"""How late a transaction may arrive for the device's word on its moment to be taken: a clock whose
-battery was empty says some year long ago."""
+"""How late a transaction may arrive if its moment is to be trusted. A clock after an empty battery
+shows a year long ago."""
 
 
 CLOCK_TRUST: Final = timedelta(seconds=30)
-"""How far a device's clock may be off before what it says is put right: a batch is on its way for
+"""How far a device's clock may be off before its times are corrected. A batch is on its way for
 some seconds."""
 
 
@@ -26,13 +26,13 @@ def goods_time(
     sent_at: datetime | None = None,
     age: timedelta | None = None,
 ) -> datetime | None:
-    """When goods moved, by the server's clock, as far as the device's word tells.
+    """Returns when goods moved, by the server's clock; None if the device sent no time.
 
     Args:
         occurred_at: by the device's clock.
         received_at: the server's clock when the batch came.
         sent_at: the device's clock when it sent the batch.
-        age: how long ago it was at the sending, by a clock of the device that nobody sets.
+        age: how long ago it was at the sending, by a monotonic clock of the device.
     """
     if age is not None:
         moment = received_at - age
@@ -46,7 +46,7 @@ def goods_time(
 
 
 def _shifted(instant: datetime, by: timedelta) -> datetime:
-    """The same instant where the sum is beyond all years."""
+    """Returns the sum, or the same instant if the sum is outside the years of `datetime`."""
     try:
         return instant + by
     except OverflowError:
@@ -54,16 +54,16 @@ def _shifted(instant: datetime, by: timedelta) -> datetime:
 
 
 def happened_at(occurred_at: datetime | None, recorded_at: datetime) -> datetime:
-    """When goods moved, as far as one can tell: by the device's clock where that is credible, and
-    otherwise when it was recorded."""
+    """Returns when goods moved: the device's time if that is credible, otherwise the time of the
+    recording."""
     if occurred_at is None or not recorded_at - MAX_OFFLINE <= occurred_at <= recorded_at:
         return recorded_at
     return occurred_at
 
 
 def require_credible_moment(transaction: Transaction, recorded_at: datetime) -> None:
-    """Raises Invalid for a stock-take at a moment that can't be. What decides nothing is not
-    checked: goods that moved have moved, whatever the clock said."""
+    """Raises Invalid: a stock-take has a moment in the future, or too far back. Other types are not
+    checked: their goods have moved, even if the clock was wrong."""
     if transaction.type is not TransactionType.COUNT or transaction.occurred_at is None:
         return
     if transaction.occurred_at > recorded_at + CLOCK_TOLERANCE:

@@ -1,4 +1,4 @@
-"""Request bodies: unpacked, and bounded in size and time, before anything else sees them."""
+"""Request bodies: decompressed, and bounded in size and time, before any other layer reads them."""
 
 import asyncio
 import re
@@ -19,11 +19,12 @@ from interface.api.problems import RequestProblem
 RETRY_AFTER_SECONDS: Final = 1
 
 MAX_ARRIVING_BODIES: Final = 32
-"""Bodies of one caller that are on their way."""
+"""Bodies that one caller may send at the same time."""
 
 JSON_VALUES_PER_ELEMENT: Final = 64
 SPARE_JSON_VALUES: Final = 100_000
-"""Commas, braces and brackets: a transaction has some ten, and its note may have many."""
+"""JSON values, counted by commas, braces and brackets. A transaction has about ten, but the text
+of its note may have many."""
 
 _JSON: Final = re.compile(r"application/(?:[\w.-]+\+)?json", re.ASCII)
 
@@ -31,15 +32,20 @@ _GZIP: Final = 16 + zlib.MAX_WBITS
 _GZIP_NAMES: Final = frozenset({"gzip", "x-gzip"})
 
 MAX_GZIP_MEMBERS: Final = 1_000
-"""Of a gzip body: each costs time, however small it is."""
+"""Members of a gzip body (RFC 1952). Even an empty one costs time."""
 
 
 class ClientGone(Exception):
-    """The client hung up before its body was complete."""
+    """The client disconnected before its body was complete."""
 
 
 class HeldBytes:
-    """How much of bodies is in memory, of each caller and of all, and how many are on their way."""
+    """Accounts for request bodies: bytes in memory, per caller and in total, and bodies in transit.
+
+    Args:
+        of_a_caller: bytes that one caller may hold.
+        of_all: bytes that all callers together may hold.
+    """
 
     def __init__(self, of_a_caller: int, of_all: int) -> None:
         self._of_a_caller = of_a_caller
@@ -49,12 +55,12 @@ class HeldBytes:
 
     @contextmanager
     def arriving(self, who: str) -> Iterator[None]:
-        """One more body of this caller, until the end of the block. Raises RequestProblem."""
+        """Counts a body in transit. Raises RequestProblem: the caller has too many."""
         if self._arriving[who] >= MAX_ARRIVING_BODIES:
             raise RequestProblem(
                 HTTPStatus.TOO_MANY_REQUESTS,
                 "RATE_LIMITED",
-                f"{MAX_ARRIVING_BODIES} bodies of yours are on their way already",
+                f"you are already sending {MAX_ARRIVING_BODIES} bodies: send this one later",
                 retry_after=RETRY_AFTER_SECONDS,
             )
         self._arriving[who] += 1
@@ -66,7 +72,7 @@ class HeldBytes:
                 del self._arriving[who]
 
     def grow(self, who: str, size: int) -> None:
-        """Raises RequestProblem where it is too much."""
+        """Adds bytes to a caller's account. Raises RequestProblem: a limit is exceeded."""
         self._held[who] += size
         if self._held[who] > self._of_a_caller:
             raise RequestProblem(
@@ -79,33 +85,34 @@ class HeldBytes:
             raise RequestProblem(
                 HTTPStatus.SERVICE_UNAVAILABLE,
                 "OVERLOADED",
-                "too much is being sent at once: send this again, nothing of it was recorded",
+                "too many bodies are in memory: this request was not recorded, send it again",
                 retry_after=RETRY_AFTER_SECONDS,
             )
 
     def shrink(self, who: str, size: int) -> None:
+        """Takes bytes off a caller's account."""
         self._held[who] -= size
         if not self._held[who]:
             del self._held[who]
 
 
 class BodyMiddleware:
-    """Reads the body of a request whole, and hands it on in one piece.
+    """Buffers the whole body of a request and passes it on in one message.
 
     Args:
-        app: what is behind it.
-        max_batch: transactions in a batch; the objects, lists and values of a body are bounded by
-            it before they are made, as each takes more memory than its bytes.
-        max_bytes: in one body, unpacked. A caller may have twice as much in all requests at work,
-            and all callers together 16 times.
-        timeout_seconds: in which a body must have arrived.
+        app: the next layer.
+        max_batch: transactions in a batch. Bounds the number of JSON values in a body before they
+            are decoded, because a decoded value takes more memory than its bytes.
+        max_bytes: bytes of one decompressed body. The limit is twice as much for the concurrent
+            requests of one caller, and 16 times as much for all callers together.
+        timeout_seconds: time for a body to arrive.
     """
 
     def __init__(
         self, app: ASGIApp, *, max_bytes: int, max_batch: int, timeout_seconds: int
     ) -> None:
         self._app = app
-        self._max_parts = JSON_VALUES_PER_ELEMENT * max_batch + SPARE_JSON_VALUES
+        self._max_values = JSON_VALUES_PER_ELEMENT * max_batch + SPARE_JSON_VALUES
         self._max_bytes = max_bytes
         self._timeout_seconds = timeout_seconds
         self._held = HeldBytes(2 * max_bytes, 16 * max_bytes)
@@ -119,13 +126,13 @@ class BodyMiddleware:
             _require_no_body(Headers(scope=scope))
             await self._app(scope, receive, send)
             return
-        body = _Body(principal.limit_key, self._held)
+        body = _HeldBody(principal.limit_key, self._held)
         try:
             await self._serve(scope, receive, send, body)
         finally:
             body.release()
 
-    async def _serve(self, scope: Scope, receive: Receive, send: Send, held: "_Body") -> None:
+    async def _serve(self, scope: Scope, receive: Receive, send: Send, held: "_HeldBody") -> None:
         try:
             body = await self._read(scope, receive, held)
         except ClientGone:
@@ -138,17 +145,17 @@ class BodyMiddleware:
 
         await self._app(scope, receive_whole, send)
 
-    async def _read(self, scope: Scope, receive: Receive, held: "_Body") -> bytes:
-        """Raises ClientGone, RequestProblem."""
+    async def _read(self, scope: Scope, receive: Receive, held: "_HeldBody") -> bytes:
+        """Reads and checks the body. Raises ClientGone, RequestProblem."""
         headers = MutableHeaders(scope=scope)
-        self._require_size(int(_digits(headers)))
-        gathered = self._unpacking(headers)
+        self._require_size(int(_content_length(headers)))
+        buffer = self._buffer_for(headers)
         try:
             with held.arriving():
                 async with asyncio.timeout(self._timeout_seconds):
                     async for chunk in _chunks(receive):
-                        gathered.add(chunk)
-                        held.grow_to(gathered.size)
+                        buffer.add(chunk)
+                        held.grow_to(buffer.size)
         except TimeoutError as error:
             raise RequestProblem(
                 HTTPStatus.REQUEST_TIMEOUT,
@@ -156,44 +163,47 @@ class BodyMiddleware:
                 f"the body did not arrive within {self._timeout_seconds} s",
                 retry_after=1,
             ) from error
-        body = gathered.end()
+        body = buffer.end()
         if body:
             _require_json(headers)
-            self._require_few_parts(body)
+            self._require_few_values(body)
         return body
 
-    def _require_few_parts(self, body: bytes) -> None:
-        """Raises RequestProblem. Texts that are full of these signs count too, and don't matter."""
-        parts = body.count(b",") + body.count(b"{") + body.count(b"[")
-        if parts > self._max_parts:
+    def _require_few_values(self, body: bytes) -> None:
+        """Raises RequestProblem: too many JSON values.
+
+        Counts these characters inside strings too: an upper bound is enough here.
+        """
+        values = body.count(b",") + body.count(b"{") + body.count(b"[")
+        if values > self._max_values:
             raise RequestProblem(
                 HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
                 "BODY_TOO_LARGE",
                 "the body has more objects, lists and values than a batch can have: send it in "
                 "parts",
-                limit=self._max_parts,
+                limit=self._max_values,
             )
 
-    def _unpacking(self, headers: MutableHeaders) -> "_Plain":
+    def _buffer_for(self, headers: MutableHeaders) -> "_PlainBuffer":
         encoding = headers.get("Content-Encoding", "identity").strip().lower()
         if encoding == "identity":
-            return _Plain(self._max_bytes)
+            return _PlainBuffer(self._max_bytes)
         if encoding in _GZIP_NAMES:
             del headers["Content-Encoding"]
-            return _Gzip(self._max_bytes)
+            return _GzipBuffer(self._max_bytes)
         raise RequestProblem(
             HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
             "UNSUPPORTED_ENCODING",
-            "a body may be packed with gzip, and in no other way",
+            "a body must be plain or compressed with gzip",
         )
 
-    def _require_size(self, announced: int) -> None:
-        if announced > self._max_bytes:
+    def _require_size(self, size: int) -> None:
+        if size > self._max_bytes:
             raise _too_large(self._max_bytes)
 
 
-class _Body:
-    """What a request holds."""
+class _HeldBody:
+    """The bytes that one request holds, as part of the account of its caller."""
 
     def __init__(self, who: str, held: HeldBytes) -> None:
         self._who = who
@@ -201,91 +211,93 @@ class _Body:
         self._size = 0
 
     def arriving(self) -> AbstractContextManager[None]:
-        """Raises RequestProblem where too many are."""
+        """Counts the body as in transit. Raises RequestProblem: the caller has too many."""
         return self._held.arriving(self._who)
 
     def grow_to(self, size: int) -> None:
-        """Raises RequestProblem."""
-        grown, self._size = size - self._size, size
-        self._held.grow(self._who, grown)
+        """Sets the size of the body. Raises RequestProblem: a limit is exceeded."""
+        growth, self._size = size - self._size, size
+        self._held.grow(self._who, growth)
 
     def release(self) -> None:
         self._held.shrink(self._who, self._size)
 
 
-class _Plain:
-    """A body as it is, up to a limit."""
+class _PlainBuffer:
+    """The buffer of an uncompressed body, up to a limit."""
 
     def __init__(self, max_bytes: int) -> None:
         self._max_bytes = max_bytes
-        self._gathered = bytearray()
+        self._buffer = bytearray()
 
     def add(self, chunk: bytes) -> None:
-        self._gathered += chunk
-        if len(self._gathered) > self._max_bytes:
+        self._buffer += chunk
+        if len(self._buffer) > self._max_bytes:
             raise _too_large(self._max_bytes)
 
     @property
     def size(self) -> int:
-        return len(self._gathered)
+        return len(self._buffer)
 
     def end(self) -> bytes:
-        return bytes(self._gathered)
+        return bytes(self._buffer)
 
 
-class _Gzip(_Plain):
-    """A body unpacked as it comes, never further than to the limit."""
+class _GzipBuffer(_PlainBuffer):
+    """The buffer of a gzip body, decompressed as it arrives, never beyond the limit."""
 
     def __init__(self, max_bytes: int) -> None:
         super().__init__(max_bytes)
-        self._unpacker = zlib.decompressobj(_GZIP)
+        self._decompressor = zlib.decompressobj(_GZIP)
         self._members = 1
 
     def add(self, chunk: bytes) -> None:
         rest = chunk
         while rest:
-            if self._unpacker.eof:
-                rest = rest.lstrip(b"\0")  # As gzip may fill up a block.
+            if self._decompressor.eof:
+                rest = rest.lstrip(b"\0")  # gzip may pad the end of a file with zeros.
                 if not rest:
                     return
                 self._begin_member()
-            rest = self._unpack(rest)
+            rest = self._decompress(rest)
 
-    def _unpack(self, packed: bytes) -> bytes:
-        """What is left behind the end of a member. Raises RequestProblem."""
-        room = self._max_bytes - len(self._gathered) + 1
+    def _decompress(self, packed: bytes) -> bytes:
+        """Returns the bytes after a member. Raises RequestProblem: not gzip, or too large."""
+        room = self._max_bytes - len(self._buffer) + 1
         try:
-            super().add(self._unpacker.decompress(packed, room))
+            super().add(self._decompressor.decompress(packed, room))
         except zlib.error as error:
             raise _not_gzip() from error
-        return self._unpacker.unused_data
+        return self._decompressor.unused_data
 
     def _begin_member(self) -> None:
         self._members += 1
         if self._members > MAX_GZIP_MEMBERS:
             raise _not_gzip()
-        self._unpacker = zlib.decompressobj(_GZIP)
+        self._decompressor = zlib.decompressobj(_GZIP)
 
     def end(self) -> bytes:
-        if not self._unpacker.eof:
+        if not self._decompressor.eof:
             raise _not_gzip()
         return super().end()
 
 
 def _require_no_body(headers: Headers) -> None:
-    """Raises RequestProblem: nothing that is public takes a body, and none is read."""
-    if "Transfer-Encoding" in headers or _digits(headers).strip("0"):
+    """Raises RequestProblem: there is a body. Public paths accept none, and none is read."""
+    if "Transfer-Encoding" in headers or _content_length(headers).strip("0"):
         raise RequestProblem(
             HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
             "BODY_TOO_LARGE",
-            "this path takes no body",
+            "this path accepts no body",
             limit=0,
         )
 
 
 def _require_json(headers: Headers) -> None:
-    """Raises RequestProblem for a body of another type: a page on the web can send those to a
-    server that it may not read from."""
+    """Raises RequestProblem: the body has another media type.
+
+    A web page can send other types, such as text/plain, to another origin without a CORS preflight.
+    """
     media_type = headers.get("Content-Type", "").partition(";")[0].strip().lower()
     if not _JSON.fullmatch(media_type):
         raise RequestProblem(
@@ -306,7 +318,7 @@ async def _chunks(receive: Receive) -> AsyncIterator[bytes]:
         more = message.get("more_body", False)
 
 
-def _digits(headers: Headers) -> str:
+def _content_length(headers: Headers) -> str:
     length = headers.get("Content-Length", "")
     return length if length.isascii() and length.isdigit() else "0"
 
@@ -315,7 +327,7 @@ def _too_large(limit: int) -> RequestProblem:
     return RequestProblem(
         HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
         "BODY_TOO_LARGE",
-        f"a body may have {limit} bytes, unpacked: send the batch in parts",
+        f"a body may have at most {limit} bytes uncompressed: send the batch in parts",
         limit=limit,
     )
 
@@ -324,5 +336,5 @@ def _not_gzip() -> RequestProblem:
     return RequestProblem(
         HTTPStatus.UNPROCESSABLE_ENTITY,
         "MALFORMED_BODY",
-        f"the body is not gzip, whole and of at most {MAX_GZIP_MEMBERS} members",
+        f"the body is not complete gzip, or has more than {MAX_GZIP_MEMBERS} members",
     )

@@ -1,4 +1,4 @@
-"""Answers packed with gzip, for who takes them so (RFC 9110, 12.5.3)."""
+"""Compression of answers with gzip, if the client accepts it (RFC 9110, 12.5.3)."""
 
 import re
 from typing import Final
@@ -7,16 +7,19 @@ from starlette.datastructures import Headers
 from starlette.middleware.gzip import GZipMiddleware
 from starlette.types import Receive, Scope, Send
 
-_REFUSED: Final = re.compile(r"\bgzip\s*;\s*q=0(?:\.0{0,3})?\s*(?:,|\Z)", re.IGNORECASE)
+_GZIP_REFUSED: Final = re.compile(r"\bgzip\s*;\s*q=0(?:\.0{0,3})?\s*(?:,|\Z)", re.IGNORECASE)
 
 
-class PackingMiddleware(GZipMiddleware):
-    """As Starlette's, which looks for the name alone: `gzip;q=0` refuses it."""
+class ResponseCompressionMiddleware(GZipMiddleware):
+    """Starlette's gzip middleware, with support for `gzip;q=0`.
+
+    Starlette looks only for the name gzip, but a weight of 0 refuses it.
+    """
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http":
             accepted = Headers(scope=scope).get("Accept-Encoding", "")
-            if _REFUSED.search(accepted):
+            if _GZIP_REFUSED.search(accepted):
                 await self.app(scope, receive, send)
                 return
         await super().__call__(scope, receive, send)

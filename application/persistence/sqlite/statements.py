@@ -1,0 +1,93 @@
+"""SQL of SQLite for events and rejected transactions. See tables.py for read models."""
+
+from typing import Final
+
+from application.persistence.sqlite.bulk import values
+from application.tables.rejected import RejectionStatus
+
+STATE: Final = "e.state"
+
+RECORDED = """
+SELECT {columns}
+FROM json_each(?2) AS place JOIN stored_events AS e ON e.local_id = substr(?1, place.value, 16)
+"""
+RECORDED_COLUMNS = ("hex(e.originator_id)", "e.originator_version", "e.topic", STATE, "e.rowid")
+
+REJECTED_AMONG = """
+SELECT DISTINCT r.local_id
+FROM json_each(?2) AS place
+JOIN rejected_transactions AS r ON r.local_id = substr(?1, place.value, 16)
+"""
+
+OPEN_REJECTIONS = f"""
+SELECT count(*) FROM (
+    SELECT 1 FROM rejected_transactions
+    WHERE actor = ? AND status = '{RejectionStatus.OPEN}'
+      AND key_id IS NOT DISTINCT FROM ? LIMIT ?
+) AS found
+"""  # noqa: S608
+
+REJECTIONS_AMONG = """
+SELECT r.rejection_id
+FROM json_each(?2) AS place
+JOIN rejected_transactions AS r ON r.rejection_id = substr(?1, place.value, 16)
+"""
+
+OPEN_MALFORMED = f"""
+malformed AND status = '{RejectionStatus.OPEN}' AND local_id IN (
+    SELECT substr(?1, place.value, 16) FROM json_each(?2) AS place
+)
+"""  # noqa: S608
+
+LATEST = """
+SELECT {columns}
+FROM (SELECT key, substr(?1, value, 16) AS item_id FROM json_each(?2)) AS wanted
+JOIN stored_events AS e ON e.originator_id = wanted.item_id AND e.originator_version = (
+    SELECT max(originator_version) FROM stored_events WHERE originator_id = wanted.item_id)
+LEFT JOIN stock_levels AS l ON l.item_id = wanted.item_id
+"""
+LATEST_COLUMNS = (
+    "wanted.key", "e.originator_version", "e.topic", STATE,
+    "l.name", "l.unit", "l.safety_stock", "l.on_hand", "l.version", "l.active",
+)  # fmt: skip
+
+EVENTS_OF = """
+SELECT originator_id, originator_version, topic, state
+FROM stored_events WHERE originator_id = ? ORDER BY originator_version
+"""
+
+EVENTS_BEFORE = """
+SELECT originator_id, originator_version, topic, state
+FROM stored_events WHERE originator_id = ? AND originator_version < ?
+ORDER BY originator_version DESC LIMIT ?
+"""
+
+LAST_EVENT = """
+SELECT originator_id, originator_version, topic, state
+FROM stored_events ORDER BY rowid DESC LIMIT 1
+"""
+
+SELECT_EVENTS = """
+SELECT originator_id, originator_version, topic, state
+FROM stored_events
+WHERE originator_id = ? AND originator_version > ? AND originator_version <= ?
+ORDER BY originator_version {order} LIMIT ?
+"""
+
+EVENTS_AFTER = """
+SELECT originator_id, originator_version, topic, state, rowid
+FROM stored_events WHERE rowid > ? AND rowid <= ? {among} ORDER BY rowid LIMIT ?
+"""
+
+TAKEN = """
+SELECT EXISTS (
+    SELECT * FROM stored_events
+    WHERE (local_id = ? OR (originator_id = ? AND originator_version = ?)) AND rowid <= ?)
+"""
+
+HEAD = "SELECT coalesce(max(rowid), 0) FROM stored_events"
+
+
+def insert_events(number: int) -> str:
+    """INSERT statement for `number` events."""
+    return f"INSERT INTO stored_events {values(number, 6)}"
