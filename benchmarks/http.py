@@ -118,6 +118,7 @@ async def _sender(url: str, bodies: Sequence[bytes], key: str) -> list[float]:
         started = time.perf_counter()
         head = (
             f"POST /sync/transactions HTTP/1.1\r\nHost: {host}\r\nAuthorization: Bearer {key}\r\n"
+            "Content-Type: application/json\r\n"
             f"Content-Length: {len(body)}\r\n\r\n"
         )
         writer.write(head.encode() + body)

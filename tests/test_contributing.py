@@ -18,8 +18,8 @@ from fastapi.testclient import TestClient
 import application.projections
 import interface.api.routes
 import interface.cli
+from application.access.roles import NEEDED_PERMISSION
 from application.projections import PROJECTIONS
-from application.recording.decide import NEEDED_PERMISSION
 from domain.events import MOVEMENT_TOPICS, MovementRecorded, StockItemEvent
 from domain.stock_item import StockItem
 from domain.transaction import LEAST_QUANTITY, TransactionType
@@ -39,6 +39,8 @@ CONTRIBUTING = (ROOT / "CONTRIBUTING.md").read_text()
 API = (ROOT / "docs" / "api.md").read_text()
 CONTRACT = json.loads((ROOT / "openapi.json").read_text())
 
+
+CLI_HELPERS = {"main", "exit_codes", "options", "terminal", "progress"}
 
 STEPS: dict[str, Callable[[int], Step]] = {
     "INBOUND": inbound,
@@ -184,7 +186,7 @@ class TestCommand:
             if command.callback
         }
         names |= {str(group.name) for group in command_line.registered_groups}
-        helpers = {"main", "terminal", "progress"}
+        helpers = {"main", "exit_codes", "options", "terminal", "progress"}
         files = {one.name for one in iter_modules(interface.cli.__path__)}
         assert files - helpers == names
 
@@ -198,7 +200,11 @@ class TestCommand:
 
     def files(self) -> list[str]:
         names = [one.name for one in iter_modules(interface.cli.__path__)]
-        return [name for name in names if name not in {"main", "terminal", "progress"}]
+        return [
+            name
+            for name in names
+            if name not in {"main", "exit_codes", "options", "terminal", "progress"}
+        ]
 
 
 def test_test_modules_share_helpers_by_way_of_support() -> None:

@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from enum import Enum, StrEnum, auto
 from typing import Final
 
+from domain.transaction import TransactionType
+
 
 class Permission(Enum):
     """What a route, or a transaction, may ask for."""
@@ -55,3 +57,11 @@ GRANTS: Final[Mapping[Role, frozenset[Permission]]] = {
     Role.ADMIN: frozenset(Permission),
     Role.AUDITOR: frozenset({Permission.READ, Permission.EVERYWHERE, Permission.READ_AUDIT}),
 }
+
+NEEDED_PERMISSION: Final[Mapping[TransactionType, Permission | None]] = {
+    TransactionType.INBOUND: None,
+    TransactionType.OUTBOUND: None,
+    TransactionType.ADJUST: Permission.CORRECT,
+    TransactionType.COUNT: Permission.CORRECT,
+}
+"""The permission that a type needs beyond that of its endpoint."""

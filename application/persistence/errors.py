@@ -17,6 +17,13 @@ class UnsupportedDatabase(ValueError):
     """The database URL is invalid, not supported, or names a missing file."""
 
 
+class SchemaMismatch(Exception):
+    """The database has another schema than this version of the code needs. Nothing was changed.
+
+    The message says what to do.
+    """
+
+
 class StoreUnavailable(Exception):
     """The database can't be reached, or stayed locked for too long.
 

@@ -13,7 +13,7 @@ from hashlib import sha256
 from secrets import token_hex
 from typing import Final
 
-from application.persistence.errors import NotAllowed
+from application.persistence.errors import NotAllowed, SchemaMismatch
 from application.persistence.migrations import identify_by_content
 from application.persistence.recorder import LedgerRecorder
 from application.persistence.unit_of_work import UnitOfWork
@@ -43,13 +43,6 @@ MIGRATIONS: Final[Mapping[int, Sequence[Callable[[UnitOfWork], None]]]] = {
     3: (identify_by_content,),
 }
 """Data migrations of a step, by schema number: changes to rows that SQL cannot express."""
-
-
-class SchemaMismatch(Exception):
-    """The database has another schema than this version of the code needs. Nothing was changed.
-
-    The message says what to do.
-    """
 
 
 def open_schema(recorder: LedgerRecorder, *, may_upgrade: bool) -> Mapping[str, str]:

@@ -1,6 +1,6 @@
 """The decider: decides each element of a commit's batches, in memory and in order."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from datetime import datetime
 from functools import cached_property
@@ -11,7 +11,7 @@ from uuid import UUID
 from eventsourcing.persistence import MapperDeserialisationError
 
 from application.access.principal import Principal
-from application.access.roles import Permission
+from application.access.roles import NEEDED_PERMISSION
 from application.ledger.ledger import Known
 from application.parsing.batch import Batch, FailedElement
 from application.recording.registration import Registrar, RegistrationResult, registrations
@@ -20,18 +20,9 @@ from domain.errors import Conflict, LedgerDamaged, LocalIdReused, Rejection, Unk
 from domain.events import MovementRecorded, StockItemEvent
 from domain.history import History
 from domain.stock_item import StockItem
-from domain.transaction import Transaction, TransactionType
+from domain.transaction import Transaction
 
 Status = Literal["recorded", "duplicate"]
-
-NEEDED_PERMISSION: Final[Mapping[TransactionType, Permission | None]] = {
-    TransactionType.INBOUND: None,
-    TransactionType.OUTBOUND: None,
-    TransactionType.ADJUST: Permission.CORRECT,
-    TransactionType.COUNT: Permission.CORRECT,
-}
-"""The permission that a type needs beyond that of its endpoint."""
-
 
 MAX_PAST_EVENTS_PER_ITEM: Final = 5_000
 """Read limit per item for a late transaction: events, newest first. A stock-take from further back

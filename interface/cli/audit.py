@@ -7,7 +7,9 @@ import typer
 from application.access.audit import Action
 from application.persistence.filters import AuditFilter
 from application.tables.access import AuditEntry
-from interface.cli.terminal import Database, console, failures_explained, settings_with
+from interface.cli.exit_codes import failures_explained
+from interface.cli.options import Database, settings_with
+from interface.cli.terminal import console
 from interface.composition import compose
 
 

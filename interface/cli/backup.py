@@ -7,8 +7,10 @@ import typer
 
 from application.maintenance.copy import copy
 from interface.cli.copy import report
+from interface.cli.exit_codes import ExitCode, fail, failures_explained
+from interface.cli.options import settings_with
 from interface.cli.progress import Progress
-from interface.cli.terminal import ExitCode, console, fail, failures_explained, settings_with
+from interface.cli.terminal import console
 from interface.composition import compose
 
 

@@ -6,8 +6,10 @@ import typer
 
 from application.maintenance.copy import Copied
 from application.maintenance.copy import copy as copy_ledger
+from interface.cli.exit_codes import failures_explained
+from interface.cli.options import settings_with
 from interface.cli.progress import Progress
-from interface.cli.terminal import console, failures_explained, settings_with, styled
+from interface.cli.terminal import console, styled
 from interface.composition import compose
 
 

@@ -16,7 +16,9 @@ from application.access.roles import Role
 from application.server_clock import utc_now
 from application.tables.access import ApiKey
 from domain.actor import Actor
-from interface.cli.terminal import Database, console, failures_explained, settings_with
+from interface.cli.exit_codes import failures_explained
+from interface.cli.options import Database, settings_with
+from interface.cli.terminal import console
 from interface.composition import Services, compose
 
 app = typer.Typer(no_args_is_help=True, help="Manage the API keys of devices and programs.")

@@ -8,16 +8,10 @@ import typer
 from application.maintenance.rebuild import Rebuilt
 from application.maintenance.rebuild import rebuild as rebuild_projection
 from application.projections import PROJECTIONS
+from interface.cli.exit_codes import ExitCode, fail, failures_explained
+from interface.cli.options import Database, settings_with
 from interface.cli.progress import Progress
-from interface.cli.terminal import (
-    Database,
-    ExitCode,
-    console,
-    fail,
-    failures_explained,
-    settings_with,
-    styled,
-)
+from interface.cli.terminal import console, styled
 from interface.composition import compose
 
 _BY_NAME = {projection.table.name: projection for projection in PROJECTIONS}

@@ -8,13 +8,9 @@ import uvicorn
 
 from application.access.key_management import Issued
 from interface.api.http_protocol import BoundedHttpProtocol
-from interface.cli.terminal import (
-    Database,
-    console,
-    failures_explained,
-    settings_with,
-    without_secrets,
-)
+from interface.cli.exit_codes import failures_explained
+from interface.cli.options import Database, settings_with, without_secrets
+from interface.cli.terminal import console
 from interface.composition import compose
 from interface.logs import log_config
 from interface.settings import Settings, is_loopback

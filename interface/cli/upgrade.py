@@ -2,8 +2,10 @@
 
 from application.maintenance.upgrade import rebuild_outdated
 from application.persistence.schema import VERSION
+from interface.cli.exit_codes import failures_explained
+from interface.cli.options import Database, settings_with
 from interface.cli.progress import Progress
-from interface.cli.terminal import Database, console, failures_explained, settings_with
+from interface.cli.terminal import console
 from interface.composition import compose
 
 

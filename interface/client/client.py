@@ -17,6 +17,7 @@ import httpx2
 
 from interface.client.errors import RequestFailed
 from interface.client.limits import require_acceptable
+from interface.client.retrying_transport import Server
 from interface.client.shapes import BATCH, CHANGES, ITEMS, STATUSES
 from interface.client.store import (
     Outgoing,
@@ -26,7 +27,6 @@ from interface.client.store import (
     Store,
     TransactionType,
 )
-from interface.client.transport import Server
 
 TRANSACTIONS_PER_BATCH: Final = 500
 """Transactions per request. The client halves this if the server refuses a batch as too large."""

@@ -23,12 +23,12 @@ from application.access.authentication import Authenticator
 from application.access.errors import Unauthenticated
 from application.ledger.ledger import Ledger
 from application.maintenance.upgrade import rebuild_outdated
-from application.persistence.errors import SchemaChanged
+from application.persistence.errors import SchemaChanged, SchemaMismatch
 from application.persistence.filters import RejectedFilter
 from application.persistence.postgres import schema as postgres_schema
 from application.persistence.postgres.tables import postgres_table
 from application.persistence.postgres.unit_of_work import PostgresUnitOfWork
-from application.persistence.schema import KEPT_TABLES, VERSION, SchemaMismatch, outdated
+from application.persistence.schema import KEPT_TABLES, VERSION, outdated
 from application.persistence.schema_guard import CHECK_SECONDS
 from application.persistence.sqlite import schema as sqlite_schema
 from application.persistence.sqlite.tables import sqlite_table
