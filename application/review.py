@@ -12,8 +12,8 @@ from application.parsing.batch import moved_at
 from application.parsing.transactions import read_element
 from application.persistence.filters import RejectedFilter
 from application.persistence.recorder import LedgerRecorder
-from application.recording.errors import AlreadyRecorded, UnknownRejection
 from application.recording.rejected_store import RejectedTransactionStore
+from application.recording.rejection_errors import AlreadyRecorded, UnknownRejection
 from application.recording.sync import SyncResult, SyncService
 from application.server_clock import Clock, utc_now
 from application.tables.rejected import RejectedTransaction, RejectionStatus

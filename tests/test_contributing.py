@@ -26,7 +26,7 @@ from domain.transaction import LEAST_QUANTITY, TransactionType
 from interface.api.app import create_app
 from interface.api.schemas.changes import EVENT_OF_TYPE
 from interface.cli.main import app as command_line
-from interface.client import limits
+from interface.client import input_checks
 from interface.client.store import PendingTransaction, available_after
 from interface.client.store import TransactionType as ClientType
 from interface.settings import Settings
@@ -95,7 +95,7 @@ class TestTransactionType:
 
     def test_followers_and_the_client_know_it(self, type: TransactionType) -> None:
         assert EVENT_OF_TYPE[type] in {event.__name__ for event in events(MovementRecorded)}
-        assert limits.LEAST_QUANTITY[type] == LEAST_QUANTITY[type]
+        assert input_checks.LEAST_QUANTITY[type] == LEAST_QUANTITY[type]
         assert type in get_args(ClientType)
 
     def test_contract_and_reference_tell_of_it(self, type: TransactionType) -> None:

@@ -10,13 +10,13 @@ from pydantic import ValidationError
 
 from application.parsing.fields import FieldWarning, readable
 from application.parsing.items import ParsedItem, parse_item
-from application.parsing.spellings import read_instant, read_text, read_uuid
 from application.parsing.transactions import (
     TRANSACTION,
     read_age,
     read_element,
     read_plain_elements,
 )
+from application.parsing.values import read_instant, read_text, read_uuid
 from domain.device_clock import CLOCK_TRUST, goods_time
 from domain.errors import Rejection
 from domain.labels import kept_form

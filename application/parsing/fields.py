@@ -10,7 +10,7 @@ from typing import Any, Final, NamedTuple, TypeVar
 
 from pydantic.alias_generators import to_camel
 
-from application.parsing.spellings import is_a_slip, nearest
+from application.parsing.values import is_a_slip, nearest
 from domain.errors import Invalid
 from domain.limits import printable
 

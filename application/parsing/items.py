@@ -7,8 +7,8 @@ from uuid import UUID
 from pydantic import BaseModel, Field
 
 from application.parsing.fields import ElementFields, FieldNames, FieldWarning
-from application.parsing.spellings import read_text, read_whole_number
 from application.parsing.transactions import WIRE_CONFIG, WholeNumber
+from application.parsing.values import read_text, read_whole_number
 from domain.errors import Rejection
 from domain.labels import label
 from domain.stock_item import ItemDetails, StockItem, item_id

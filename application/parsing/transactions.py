@@ -24,7 +24,7 @@ from pydantic import (
 from pydantic.alias_generators import to_camel
 
 from application.parsing.fields import MAX_SHOWN_LENGTH, ElementFields, FieldNames, FieldWarning
-from application.parsing.spellings import (
+from application.parsing.values import (
     read_instant,
     read_seconds,
     read_text,

@@ -12,8 +12,8 @@ from application.ledger.ledger import Known
 from application.parsing.batch import FailedElement
 from application.persistence.unit_of_work import UnitOfWork
 from application.recording.decide import Decider, Decision
-from application.recording.errors import TooManyRejections
 from application.recording.rejected_store import NewRejection, RejectedTransactionStore
+from application.recording.rejection_errors import TooManyRejections
 from application.recording.request import Request
 from application.tables.rejected import CLOSING, REJECTED, RejectedTransaction, RejectionStatus
 from application.tables.rejection_ids import as_json, malformed_id, rejection_id

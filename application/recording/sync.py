@@ -23,10 +23,10 @@ from application.parsing.items import Registration
 from application.persistence.unit_of_work import UnitOfWork
 from application.projections.projection import Recorded
 from application.recording.decide import Decider, Outcome, Status
-from application.recording.errors import AlreadyRecorded
 from application.recording.group_commit import GroupCommit
 from application.recording.registration import RegistrationResult
 from application.recording.rejected_store import RejectedTransactionStore
+from application.recording.rejection_errors import AlreadyRecorded
 from application.recording.rejections import Rejections
 from application.recording.request import Request
 from application.server_clock import Clock, utc_now

@@ -12,7 +12,7 @@ from pydantic import WithJsonSchema
 
 from application.access import errors as access
 from application.following.changes import ChangesUnavailable, UnknownPosition
-from application.recording import errors as rejected
+from application.recording import rejection_errors as rejected
 from domain import errors as rejections
 from domain.errors import Rejection
 

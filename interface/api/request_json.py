@@ -19,7 +19,7 @@ from starlette.concurrency import run_in_threadpool
 from application.access.principal import Principal
 from application.parsing.batch import Arrival, Batch, parse_batch
 from application.parsing.fields import ElementFields, FieldNames, FieldWarning
-from application.parsing.spellings import read_instant
+from application.parsing.values import read_instant
 from interface.api.problems import RequestProblem, malformed_body
 from interface.composition import Services
 

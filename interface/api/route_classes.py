@@ -16,7 +16,7 @@ from pydantic import BaseModel
 from pydantic.alias_generators import to_camel
 from starlette.types import Receive, Scope, Send
 
-from application.parsing.spellings import did_you_mean
+from application.parsing.values import did_you_mean
 from domain.errors import Invalid
 from domain.limits import printable
 from interface.api.dependencies import Needs

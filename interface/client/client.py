@@ -15,10 +15,10 @@ from uuid import UUID
 
 import httpx2
 
+from interface.client.answer_shapes import BATCH, CHANGES, ITEMS, STATUSES
 from interface.client.errors import RequestFailed
-from interface.client.limits import require_acceptable
+from interface.client.input_checks import require_acceptable
 from interface.client.retrying_transport import Server
-from interface.client.shapes import BATCH, CHANGES, ITEMS, STATUSES
 from interface.client.store import (
     Outgoing,
     PendingTransaction,

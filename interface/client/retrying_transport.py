@@ -14,8 +14,8 @@ from tenacity import (
     wait_random_exponential,
 )
 
+from interface.client.answer_shapes import Shape, matches
 from interface.client.errors import RequestFailed, Unreachable
-from interface.client.shapes import Shape, matches
 
 RETRYABLE: Final = frozenset({408, 429, 502, 503, 504})
 """Retryable HTTP statuses. Every request is idempotent, also a batch, so a retry is safe."""

@@ -14,8 +14,8 @@ from application.parsing.batch import Arrival, parse_batch
 from application.parsing.transactions import TRANSACTION
 from application.persistence.filters import MovementFilter, RejectedFilter
 from application.projections.movements import Movement
-from application.recording.errors import AlreadyRecorded
 from application.recording.rejected_store import RejectedTransactionStore
+from application.recording.rejection_errors import AlreadyRecorded
 from application.recording.sync import SyncResult, SyncService
 from application.review import Correction, ReviewService
 from application.tables.rejected import RejectedTransaction

@@ -17,8 +17,8 @@ from application.maintenance.rebuild import rebuild
 from application.persistence.filters import AuditFilter, RejectedFilter
 from application.projections import PROJECTIONS
 from application.projections.projection import Recorded
-from application.recording.errors import AlreadyRecorded, UnknownRejection
 from application.recording.rejected_store import RejectedTransactionStore
+from application.recording.rejection_errors import AlreadyRecorded, UnknownRejection
 from application.recording.rejections import MAX_EXCERPT_BYTES
 from application.recording.sync import SyncService
 from application.review import Correction, ReviewService

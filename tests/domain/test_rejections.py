@@ -2,7 +2,7 @@
 
 import application.access.errors
 import application.following.changes
-from application.recording.errors import TooManyRejections
+from application.recording.rejection_errors import TooManyRejections
 from domain import errors as rejections
 from tests.support.codes import all_rejections
 

@@ -17,8 +17,8 @@ from pydantic import (
 from pydantic.alias_generators import to_camel
 from pydantic_core import PydanticCustomError
 
-from application.parsing.spellings import did_you_mean, read_uuid, read_whole_number
 from application.parsing.transactions import WIRE_CONFIG, Instant, WholeNumber
+from application.parsing.values import did_you_mean, read_uuid, read_whole_number
 from domain.limits import printable
 
 

@@ -8,8 +8,8 @@ from uuid import UUID
 from pydantic import BaseModel, Field, TypeAdapter, ValidationError
 
 from application.following.changes import ChangePage
-from application.parsing.spellings import read_whole_number
 from application.parsing.transactions import WholeNumber
+from application.parsing.values import read_whole_number
 from application.projections import Change
 from application.projections.item_changes import ItemChange
 from application.projections.movements import Movement

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from application.parsing.spellings import (
+from application.parsing.values import (
     did_you_mean,
     is_a_slip,
     nearest,
