@@ -1,4 +1,4 @@
-# `make` lists the commands. Each command installs its packages in .venv. Needs Python 3.11.
+# `make` lists the commands. Those that run code set up .venv themselves, with Python 3.11.
 PYTHON ?= python3
 BIN := .venv/bin
 ARGS ?=

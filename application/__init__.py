@@ -1,1 +1,1 @@
-"""What can be done with the ledger: sync a batch, manage items, read, rebuild."""
+"""Use cases of the ledger: sync a batch, manage items, read, follow, rebuild."""

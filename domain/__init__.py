@@ -1,1 +1,1 @@
-"""What is true about stock: items, their events, and the rules that refuse a transaction."""
+"""The domain model: stock items, their events and their rules."""

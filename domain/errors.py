@@ -1,4 +1,4 @@
-"""Why a request was not recorded: one class for each reason, each with a stable code.
+"""Rejections: one class for each reason, each with a stable code.
 
     Rejection
       Invalid                the request breaks the contract, independent of the stock

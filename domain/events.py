@@ -68,7 +68,7 @@ class ItemRegistered(StockItemEvent, Aggregate.Created):
 
 
 class ItemDetailsChanged(StockItemEvent):
-    """The item's description is now this one."""
+    """The item's details were changed to these values."""
 
     TOPIC = "ItemDetailsChanged"
 

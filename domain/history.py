@@ -1,14 +1,13 @@
-"""Stock-takes and time: what was on hand at a moment, when transactions arrive late, in any order.
+"""The history of an item: the quantity on hand at a moment, if transactions arrive in any order.
 
-A device tells when goods moved, and the ledger learns of it later. So an item has two orders: that
-in which its events were recorded, and that in which its goods moved. The aggregate goes by the
-first, a stock-take by the second. Two rules keep both true:
+An item has two orders: the order of recording, and the order in which its goods moved. The
+aggregate uses the first, a stock-take the second. Two rules keep both true:
 
-- A stock-take is compared with what was on hand at its own moment.
-- A movement from before a stock-take that is recorded already changes nothing on hand: the count
-  has seen its effect. The stock-take covers it.
+- A stock-take is compared with the quantity on hand at its own moment.
+- A movement from before a recorded stock-take does not change the quantity on hand, because the
+  count already includes it. The stock-take covers it.
 
-With exact clocks, the order of arrival does not matter to what is on hand in the end. Examples are
+With exact clocks, the final quantity on hand does not depend on the order of arrival. Examples are
 in docs/stock-takes.md.
 """
 

@@ -1,9 +1,8 @@
 """Labels: the short texts by which people know a location, an item or a key.
 
 A label is compared, hashed and kept in one form: Unicode spaces as U+0020, then NFC (Unicode
-Standard Annex 15). A phone may write the "ü" of "Zürich" as u and a combining diaeresis, a till as
-one letter. Both name one location. Case and leading zeros are significant. Test vectors are in
-docs/sync.md.
+Standard Annex 15). A phone may write "ü" as two characters (u and U+0308), a POS terminal as one.
+Both name one location. Case and leading zeros are significant. Test vectors are in docs/sync.md.
 """
 
 from functools import lru_cache

@@ -45,8 +45,9 @@ NOTHING_SENT: Final = ""
 
 
 class Content(NamedTuple):
-    """The fields that two transactions under one `local_id` must share to be the same. They decide,
-    link, or tell two facts apart. A field that only describes, such as a note, is not among them.
+    """The fields that two transactions under one `local_id` must share to be the same. They affect
+    stock, link documents (`reference`), or distinguish two facts (`occurred_at`). A descriptive
+    field, such as a note, is not among them.
     """
 
     type: TransactionType

@@ -1,1 +1,1 @@
-"""How the world reaches the ledger: the REST API and the command line."""
+"""Interfaces of the ledger: the REST API, the command line, and the client for devices."""

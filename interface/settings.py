@@ -1,4 +1,4 @@
-"""Everything that can be set, from STOCKLEDGER_… in the environment. Read nowhere else."""
+"""Settings, from the environment variables STOCKLEDGER_…. Only this file reads them."""
 
 import json
 import os
@@ -23,7 +23,7 @@ def _rate(text: str) -> str:
 
 
 Rate = Annotated[str, AfterValidator(_rate)]
-"""So many in so long, as in `600/minute`."""
+"""A rate: a number per period, such as `600/minute`."""
 
 
 class Settings(BaseSettings):
@@ -32,72 +32,67 @@ class Settings(BaseSettings):
     model_config = SettingsConfigDict(env_prefix="STOCKLEDGER_")
 
     database_url: str = "sqlite:///stockledger.db"
-    """Where the ledger is kept."""
+    """URL of the database."""
     host: str = "127.0.0.1"
     port: Annotated[int, Field(ge=0, le=65_535)] = 8000
     workers: Annotated[int, Field(ge=1, le=256)] = 1
     """Server processes."""
     max_batch: Annotated[int, Field(ge=1)] = 10_000
-    """Transactions in one batch."""
+    """Maximum transactions and items in one batch."""
     max_waiting: Annotated[int, Field(ge=1)] = MAX_WAITING_TRANSACTIONS
-    """Transactions that may wait, in one process, to be recorded. Who sends more is told to come
-    back."""
+    """Maximum transactions that wait for a commit in one process. More are answered 503."""
     lock_timeout: Annotated[int, Field(ge=1)] = 30
-    """Seconds that a writer waits for its turn before the caller is told to come back."""
+    """Seconds that a writer waits for a lock. Then the caller is answered 503."""
     pool_size: Annotated[int, Field(ge=1, le=1_000)] = 10
-    """Connections to PostgreSQL that one process uses at the most."""
+    """Maximum connections of one process to PostgreSQL."""
     shutdown_timeout: Annotated[int, Field(ge=1)] = 60
-    """Seconds that a stopping server gives to the requests it has accepted."""
+    """Seconds that a stopping server gives to accepted requests."""
 
     rejection_retention: Annotated[int, Field(ge=1)] = 90
-    """Days that a rejected transaction is kept after it was recorded or dismissed; an open one is
-    kept until then."""
+    """Days that a closed rejected transaction is kept. An open one is kept until it is closed."""
 
     max_open_rejections: Annotated[int, Field(ge=1)] = DEFAULT_MAX_OPEN
-    """Rejected transactions of one sender that may be open; of more, the device keeps them."""
+    """Maximum open rejected transactions of one sender. The device keeps further ones."""
 
     auth: bool = True
-    """Whether callers must show who they are. False is for experiments, on loopback only."""
+    """Whether authentication is required. False is for experiments, on loopback only."""
     key_cache: Annotated[int, Field(ge=1, le=300)] = 10
-    """Seconds after which a revoked key is refused by every process, and its streams end, at the
-    latest."""
+    """Maximum seconds until every process refuses a revoked key and closes its streams."""
     rate_limit: Rate = "600/minute"
-    """Requests of one caller to one process."""
+    """Maximum requests of one caller to one process."""
     failed_auth_limit: Rate = "30/minute"
-    """Failed authentications from one address, to one process, that leave a trace."""
+    """Maximum failed authentications of one address, at one process, in the audit trail."""
     max_body: Annotated[int, Field(ge=1024)] = 16 * MIB
-    """Bytes in one request body, unpacked."""
+    """Maximum bytes of a request body, after decompression."""
     body_timeout: Annotated[int, Field(ge=1)] = 60
-    """Seconds in which a request body must have arrived."""
+    """Seconds in which a request body must arrive."""
     idle_timeout: Annotated[int, Field(ge=1)] = 10
-    """Seconds in which a connection must have sent the headers of a request, the first one or the
-    next."""
+    """Seconds in which a connection must send the headers of its first or next request."""
     max_connections: Annotated[int, Field(ge=1)] = 1_000
-    """Connections that one process takes; a new one ends the one that was idle longest."""
+    """Maximum connections to one process. A new one closes the one that was idle longest."""
     read_timeout: Annotated[int, Field(ge=1)] = 10
-    """Seconds that a request may read from the database, the wait for its turn included."""
+    """Seconds that a request may read from the database, waiting included."""
     max_streams: Annotated[int, Field(ge=1)] = 10
-    """Streams and waiting requests that one caller may have open at one process."""
+    """Maximum open streams and waiting requests of one caller at one process."""
     trusted_proxies: str = "127.0.0.1"
-    """Whose word on the client's address is taken: addresses or networks, by commas."""
+    """Proxies whose X-Forwarded-For is trusted: addresses or networks, separated by commas."""
     hsts: Annotated[int, Field(ge=0)] = 0
-    """Seconds for which browsers shall reach this host, whole, by TLS alone; 0 says nothing of it.
-    It is said over TLS only."""
+    """`max-age` of Strict-Transport-Security in seconds, sent over TLS only. 0: it is not sent."""
     cors_origins: list[str] = []
     """Web origins whose pages may call the API, as a JSON list."""
     log_format: Literal["text", "json"] = "text"
 
     oidc_issuer: str | None = None
-    """The identity provider, as its tokens name it. Without it, no tokens are taken."""
+    """Issuer (`iss`) of the identity provider's tokens. Without it, tokens are refused."""
     oidc_audience: str | None = None
     oidc_jwks_url: str | None = None
-    """Where the provider publishes its keys."""
+    """URL of the provider's key set (JWKS)."""
     oidc_algorithms: list[str] = ["RS256", "ES256"]
     oidc_actor_claim: str = "sub"
     oidc_role_claim: str = "roles"
     oidc_location_claim: str = "locations"
     oidc_roles: dict[str, Role] = {role.value: role for role in Role}
-    """The provider's words for our roles, as a JSON object."""
+    """Map from the provider's role names to ours, as a JSON object."""
 
     @field_validator("oidc_algorithms")
     @classmethod

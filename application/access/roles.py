@@ -1,4 +1,4 @@
-"""Who may do what. This table is all there is: nothing else grants anything."""
+"""Roles and their permissions. Only this file grants permissions."""
 
 from collections.abc import Mapping
 from enum import Enum, StrEnum, auto
@@ -8,24 +8,24 @@ from domain.transaction import TransactionType
 
 
 class Permission(Enum):
-    """What a route, or a transaction, may ask for."""
+    """A permission that a route or a transaction type requires."""
 
     SYNC = auto()
     """Send batches."""
     RECORD = auto()
     """Record single movements, online."""
     CORRECT = auto()
-    """Have ADJUST and COUNT recorded, in batches and singly."""
+    """Send ADJUST and COUNT, in batches or one by one."""
     RELAY = auto()
     """Send what other devices recorded, under their names."""
     REVIEW_REJECTIONS = auto()
-    """Try rejected transactions again, and dismiss them."""
+    """Retry and dismiss rejected transactions."""
     MANAGE_ITEMS = auto()
     """Register, describe, discontinue and reactivate items."""
     READ = auto()
     """Read stock and journal."""
     EVERYWHERE = auto()
-    """Do all this at every location; without it, at the caller's own."""
+    """Use the other permissions at every location, not only at the caller's own."""
     MANAGE_KEYS = auto()
     """Create, list, revoke and rotate API keys."""
     READ_AUDIT = auto()
@@ -33,7 +33,7 @@ class Permission(Enum):
 
 
 class Role(StrEnum):
-    """What a caller is, the mightiest first."""
+    """The role of a caller, in the order of power."""
 
     ADMIN = "admin"
     MANAGER = "manager"

@@ -12,6 +12,15 @@ from operator import attrgetter
 from typing import Any, Final, NamedTuple
 from uuid import UUID
 
+from application.persistence.conditions import (
+    Condition,
+    equal_or_between,
+    item_conditions,
+    movement_conditions,
+    ranges_after,
+    rejected_conditions,
+    where_clause,
+)
 from application.persistence.filters import AuditFilter, ItemFilter, MovementFilter, RejectedFilter
 from application.persistence.maintenance import Differences
 from application.persistence.recorder import LedgerRecorder
@@ -23,13 +32,9 @@ from application.projections.stock_levels import StockLevel, StockLevels
 from application.tables.access import API_KEYS, AUDIT_LOG, ApiKey, AuditEntry
 from application.tables.rejected import REJECTED, RejectedTransaction, RejectionStatus
 from application.tables.table import RowT, Table
-from domain.labels import folded
 
 Run = Callable[[str, Sequence[Any]], Sequence[Sequence[Any]]]
 """Runs a statement with `?` placeholders, and returns all rows."""
-
-Condition = tuple[str, Sequence[Any]]
-"""SQL with `?` placeholders, and the values of its parameters."""
 
 MAX_LISTED_KEYS = 10_000
 """Maximum number of API keys in a list."""
@@ -127,10 +132,10 @@ class ReadModelQueries(LedgerRecorder):
         self, wanted: ItemFilter, *, after: tuple[str, str, UUID] | None, limit: int
     ) -> list[StockLevel]:
         levels = self.sql_table(StockLevels.table)
-        conditions = _item_conditions(wanted)
+        conditions = item_conditions(wanted)
         key = after and (*after[:2], levels.encode_value("item_id", after[2]))
         found: list[StockLevel] = []
-        for index_range in _ranges_after(wanted.locations, key):
+        for index_range in ranges_after(wanted.locations, key):
             rows = self._select(levels, [*index_range, *conditions], BY_PLACE, limit - len(found))
             found += rows
             if len(found) == limit:
@@ -146,7 +151,7 @@ class ReadModelQueries(LedgerRecorder):
         self, wanted: MovementFilter, *, before: int | None, limit: int
     ) -> list[Movement]:
         movements = self.sql_table(Movements.table)
-        conditions = _movement_conditions(wanted, movements)
+        conditions = movement_conditions(wanted, movements)
         if before is not None:
             conditions.append(("position < ?", [before]))
         return self._select_at(movements, wanted.locations, conditions, NEWEST_FIRST, limit)
@@ -186,7 +191,7 @@ class ReadModelQueries(LedgerRecorder):
         self, wanted: AuditFilter, *, before: UUID | None, limit: int
     ) -> list[AuditEntry]:
         log = self.sql_table(AUDIT_LOG)
-        conditions = _equal_or_between(
+        conditions = equal_or_between(
             log,
             ("action", "=", wanted.action),
             ("actor", "=", wanted.actor),
@@ -201,7 +206,7 @@ class ReadModelQueries(LedgerRecorder):
         self, wanted: RejectedFilter, *, before: tuple[datetime, UUID] | None, limit: int
     ) -> list[RejectedTransaction]:
         rejected = self.sql_table(REJECTED)
-        conditions = _rejected_conditions(wanted, rejected)
+        conditions = rejected_conditions(wanted, rejected)
         if before is not None:
             columns = ("first_rejected_at", "rejection_id")
             values = [rejected.encode_value(*pair) for pair in zip(columns, before, strict=True)]
@@ -223,7 +228,7 @@ class ReadModelQueries(LedgerRecorder):
             ]
             if locations is not None:
                 conditions.append(rejected.among("location", sorted(locations)))
-            where, parameters = _where(conditions)
+            where, parameters = where_clause(conditions)
             with self.reading() as run:
                 rows = run(LAST_OF_EACH.format(columns=rejected.columns, where=where), parameters)
             found += [rejected.decode(row) for row in rows]
@@ -308,7 +313,7 @@ class ReadModelQueries(LedgerRecorder):
         order: Order,
         share: int,
     ) -> list[_Key]:
-        where, parameters = _where(conditions)
+        where, parameters = where_clause(conditions)
         statement = table.keys_of_each(where, order.columns, order.sql)
         with self.reading() as run:
             rows = run(statement, (table.encode_list(locations), *parameters, share))
@@ -317,7 +322,7 @@ class ReadModelQueries(LedgerRecorder):
     def _select(
         self, table: SQLTable[RowT], conditions: Sequence[Condition], order: str, limit: int
     ) -> list[RowT]:
-        where, parameters = _where(conditions)
+        where, parameters = where_clause(conditions)
         with self.reading() as run:
             rows = run(
                 f"SELECT {table.columns} FROM {table.table.name} "  # noqa: S608
@@ -325,82 +330,6 @@ class ReadModelQueries(LedgerRecorder):
                 (*parameters, limit),
             )
         return [table.decode(row) for row in rows]
-
-
-def _where(conditions: Sequence[Condition]) -> tuple[str, list[Any]]:
-    where = " AND ".join(condition for condition, _ in conditions) or "TRUE"
-    return where, [value for _, values in conditions for value in values]
-
-
-def _ranges_after(
-    locations: frozenset[str] | None, after: tuple[str, str, Any] | None
-) -> list[list[Condition]]:
-    """Returns the index ranges of the stock list after the key `after`: location, SKU and item.
-
-    One range per location, in order; a single range for all locations.
-    """
-    if locations is None:
-        return [[] if after is None else [("(location, sku, item_id) > (?, ?, ?)", after)]]
-    if after is None:
-        return [[("location = ?", [name])] for name in sorted(locations)]
-    location, *key = after
-    after_key: Condition = ("(sku, item_id) > (?, ?)", key)
-    return [
-        [("location = ?", [name]), *([after_key] if name == location else [])]
-        for name in sorted(locations)
-        if name >= location
-    ]
-
-
-def _item_conditions(wanted: ItemFilter) -> list[Condition]:
-    conditions: list[Condition] = []
-    if wanted.sku is not None:
-        conditions.append(("sku = ?", [wanted.sku]))
-    if wanted.text is not None:
-        conditions.append((r"search_text LIKE ? ESCAPE '\'", [_like(folded(wanted.text))]))
-    if wanted.active is not None:
-        conditions.append(("active = ?", [wanted.active]))
-    if wanted.below_safety_stock:
-        conditions.append(("on_hand < safety_stock AND active", []))
-    return conditions
-
-
-def _movement_conditions(wanted: MovementFilter, movements: SQLTable[Any]) -> list[Condition]:
-    return _equal_or_between(
-        movements,
-        ("item_id", "=", wanted.item_id),
-        ("type", "=", wanted.type),
-        ("actor", "=", wanted.actor),
-        ("device", "=", wanted.device),
-        ("reference", "=", wanted.reference),
-        ("recorded_at", ">=", wanted.recorded_from),
-        ("recorded_at", "<", wanted.recorded_to),
-    )
-
-
-def _rejected_conditions(wanted: RejectedFilter, rejected: SQLTable[Any]) -> list[Condition]:
-    conditions = _equal_or_between(
-        rejected,
-        ("status", "=", wanted.status),
-        ("code", "=", wanted.code),
-        ("item_id", "=", wanted.item_id),
-        ("actor", "=", wanted.actor),
-        ("device", "=", wanted.device),
-        ("first_rejected_at", ">=", wanted.rejected_from),
-        ("first_rejected_at", "<", wanted.rejected_to),
-    )
-    if wanted.name is not None:
-        name = rejected.encode_value("local_id", wanted.name)
-        conditions.append(("(local_id = ? OR rejection_id = ?)", [name, name]))
-    return conditions
-
-
-def _equal_or_between(table: SQLTable[Any], *bounds: tuple[str, str, Any]) -> list[Condition]:
-    return [
-        (f"{column} {operator} ?", [table.encode_value(column, value)])
-        for column, operator, value in bounds
-        if value is not None
-    ]
 
 
 def _unequal_values(table: Table[Any], row: Sequence[Any]) -> list[tuple[Any, str, Any, Any]]:
@@ -422,8 +351,3 @@ def _readable(stored: Any) -> Any:
 def _count(run: Run, rows: str, *parameters: Any) -> int:
     ((number,),) = run(f"SELECT count(*) FROM {rows}", parameters)  # noqa: S608
     return int(number)
-
-
-def _like(text: str) -> str:
-    escaped = text.replace("\\", r"\\").replace("%", r"\%").replace("_", r"\_")
-    return f"%{escaped}%"

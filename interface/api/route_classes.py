@@ -63,7 +63,7 @@ class DirectRoute(StrictRoute):
     It checks the declared permissions and calls the endpoint, a coroutine from request to response.
     FastAPI would resolve the dependencies of an endpoint again for each request, and open contexts
     to close them afterwards. That was half the cost of a small batch
-    (docs/decisions/0014-spend-little-on-a-transaction.md). An endpoint of this route takes its
+    (docs/decisions/0014-fast-path.md). An endpoint of this route takes its
     services from the request and has nothing to close. Its OpenAPI description and its errors work
     as on other routes.
     """

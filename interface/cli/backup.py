@@ -8,7 +8,7 @@ import typer
 from application.maintenance.copy import copy
 from interface.cli.copy import report
 from interface.cli.exit_codes import ExitCode, fail, failures_explained
-from interface.cli.options import settings_with
+from interface.cli.options import Database, settings_with
 from interface.cli.progress import Progress
 from interface.cli.terminal import console
 from interface.composition import compose
@@ -21,18 +21,19 @@ def backup(
             help="The SQLite file of the backup. It is created if missing.", metavar="FILE"
         ),
     ],
+    database: Database = None,
 ) -> None:
     """Back up the ledger to a SQLite file. Servers may keep writing.
 
-    STOCKLEDGER_DATABASE_URL names the ledger, on SQLite or PostgreSQL. The backup is a complete
-    ledger: events, keys, rejected transactions and the audit trail. Each event is compared with the
-    original. The next backup to the same FILE is incremental: it writes only new data. If a backup
-    was killed, run it again.
+    The ledger may be on SQLite or PostgreSQL. The backup is a complete ledger: events, keys,
+    rejected transactions and the audit trail. Each event is compared with the original. The next
+    backup to the same FILE is incremental: it writes only new data. If a backup was killed, run it
+    again.
 
     To restore, replace the database by the file, or run `stockledger copy --from sqlite:///FILE`.
     See docs/operations.md.
     """
-    settings = settings_with()
+    settings = settings_with(database_url=database)
     target = file.resolve()
     with failures_explained():
         if settings.database_url.startswith("sqlite:///"):

@@ -20,7 +20,7 @@ app = typer.Typer(
     "Settings come from environment variables (STOCKLEDGER_DATABASE_URL, STOCKLEDGER_HOST, …). "
     "The flags of a command override them. Start with: stockledger demo",
     no_args_is_help=True,
-    rich_markup_mode="rich",
+    rich_markup_mode="markdown",
     pretty_exceptions_enable=False,
     add_completion=False,
 )

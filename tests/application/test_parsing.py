@@ -4,7 +4,7 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from application.parsing.batch import parse_batch
@@ -47,6 +47,7 @@ DAMAGED = st.builds(
 ELEMENTS = st.lists(st.one_of(WELL_FORMED, SPELT_OTHERWISE, DAMAGED, ODD), max_size=6)
 
 
+@settings(suppress_health_check=[HealthCheck.too_slow])
 @given(ELEMENTS)
 def test_elements_are_read_together_as_each_alone(elements: list[Any]) -> None:
     together = parse_batch(elements)

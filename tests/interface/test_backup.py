@@ -35,7 +35,7 @@ class Line(httpx2.HTTPTransport):
 
 
 def backed_up(database_url: str, file: Path) -> str:
-    result = run("backup", str(file), STOCKLEDGER_DATABASE_URL=database_url)
+    result = run("backup", str(file), "--database", database_url)
     assert result.returncode == 0, result.stderr
     return result.stdout
 
@@ -70,7 +70,7 @@ def test_backup_into_what_is_no_backup_of_it_is_refused(
     junk = tmp_path / "junk.db"
     junk.write_bytes(b"a letter to the tax office " * 500)
     for file, said in [(other, "not in the source"), (junk, ""), (tmp_path, "")]:
-        result = run("backup", str(file), STOCKLEDGER_DATABASE_URL=database_url)
+        result = run("backup", str(file), "--database", database_url)
         assert result.returncode > 0
         assert said in result.stderr
         assert "Traceback" not in result.stderr

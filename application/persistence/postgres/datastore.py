@@ -1,7 +1,8 @@
 """Connection pool for PostgreSQL. It outlives failures of the database.
 
-Nothing here depends on a session: settings hold for one transaction. A pooler in between may give
-every transaction another session.
+Units of work and reads do not depend on a session: settings hold for one transaction, so a pooler
+may give every transaction another session. Only LISTEN and the rebuild lock need a session, and
+have a connection of their own.
 """
 
 import logging
@@ -246,7 +247,8 @@ def _connection_settings(url: str) -> dict[str, Any]:
 class UTCLoader(TimestamptzBinaryLoader):
     """Loader of instants in UTC, not in the session's time zone.
 
-    Devices with a dead clock send the year 1. It is not representable west of Greenwich.
+    A device without a working clock sends the year 1. In a time zone behind UTC, Python cannot
+    represent this time.
     """
 
     def __init__(self, oid: int, context: AdaptContext | None = None) -> None:

@@ -1,20 +1,20 @@
-"""Positions without gaps for those who follow the ledger, without a lock that writers queue for.
+"""Low-water marks: followers read positions in order and skip no event, without a lock for writers.
 
-Positions come from a sequence, and writers commit in any order: an event may appear at a position
-that a follower has passed already, and would be missed. So a writer makes known, before it takes
-its positions, that they will lie above the last one taken so far: its low-water mark. A follower
-reads only up to the lowest low-water mark of the writers at work.
+Positions come from a sequence, and writers commit in any order. An event may therefore appear at a
+position that a follower has already passed, and be missed. So before a writer takes positions, it
+announces its low-water mark: the last position taken so far. Its own positions will be higher. A
+follower reads only up to the lowest low-water mark of the writers at work.
 
 A low-water mark is the key of a shared advisory lock that lives as long as its transaction.
-PostgreSQL frees it after the commit has become visible, and whatever becomes of the process. Nobody
-ever waits for it. Standbys don't see the locks of the primary, so nobody can follow a ledger there.
+PostgreSQL releases it after the commit is visible, even if the process dies. No process waits for
+it. A standby does not see the locks of the primary, so a ledger cannot be followed there.
 
-Two orders make this sound:
+Two orders make this correct:
 
 - A writer reads the sequence, then takes the lock, then takes its positions.
 - A follower reads the sequence, then looks at the locks, then takes the snapshot that it reads
-  the events from. A writer that it did not see had either ended, and is in the snapshot, or takes
-  its positions later, above what the follower found in the sequence.
+  the events from. A writer that it did not see has either ended, and is in the snapshot, or takes
+  its positions later, above the value that the follower read from the sequence.
 """
 
 from typing import Any, Final

@@ -92,7 +92,7 @@ class SQLiteLedgerRecorder(ReadModelQueries):
         return self.head() or None
 
     def subscribe(self, gt: int | None = None, topics: Sequence[str] = ()) -> NoReturn:
-        """Raises NotImplementedError: followers pull (docs/decisions/0012-follow-by-pulling.md)."""
+        """Raises NotImplementedError: followers pull (docs/decisions/0012-followers-pull.md)."""
         raise NotImplementedError
 
     @contextmanager
