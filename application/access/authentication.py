@@ -11,7 +11,7 @@ from cachetools import TTLCache
 from application.access.errors import Unauthenticated
 from application.access.key_format import PREFIX, digest, read_id
 from application.access.principal import Principal
-from application.access.roles import Role
+from application.access.roles import ExtraPermission, Role
 from application.access.tokens import TokenVerifier
 from application.persistence.recorder import LedgerRecorder
 from application.server_clock import Clock, utc_now
@@ -98,7 +98,13 @@ class Authenticator:
 
 def _principal(key: ApiKey) -> Principal:
     actor = Actor(key.name, key.key_id)
-    return Principal(actor, Role(key.role), frozenset(key.locations), device=key.name)
+    return Principal(
+        actor,
+        Role(key.role),
+        frozenset(key.locations),
+        device=key.name,
+        extra=frozenset(ExtraPermission(one).permission for one in key.extra),
+    )
 
 
 def _fingerprint(credential: str) -> bytes:

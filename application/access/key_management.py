@@ -9,7 +9,7 @@ from typing import Final, NamedTuple
 from application.access.audit import Action, AuditTrail, Origin
 from application.access.errors import KeyNotActive, UnknownKey
 from application.access.key_format import digest, mint
-from application.access.roles import GRANTS, Permission, Role
+from application.access.roles import GRANTS, ExtraPermission, Permission, Role
 from application.persistence.recorder import LedgerRecorder
 from application.persistence.unit_of_work import UnitOfWork
 from application.server_clock import Clock, utc_now
@@ -28,14 +28,15 @@ class Grant:
     """The rights and the lifetime of a key to create.
 
     Raises:
-        Invalid: a text or the lifetime lies outside its bounds, or the locations do not fit the
-            role.
+        Invalid: a text or the lifetime lies outside its bounds, or the locations or the extra
+            permissions do not fit the role.
     """
 
     name: str
     role: Role
     locations: tuple[str, ...] = ()
     lifetime: timedelta | None = None
+    extra: tuple[ExtraPermission, ...] = ()
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "name", label("name", self.name))
@@ -48,6 +49,9 @@ class Grant:
             raise Invalid(
                 "locations", f"the role {self.role} needs 1 to {MAX_LOCATIONS_PER_KEY} locations"
             )
+        for one in self.extra:
+            if self.role is not Role.DEVICE:
+                raise Invalid("may", f"{one} is for the role {Role.DEVICE}, not for {self.role}")
         if self.lifetime is not None and not timedelta() < self.lifetime <= MAX_LIFETIME:
             raise Invalid("expires", f"must lie in the future, by at most {MAX_LIFETIME.days} days")
 
@@ -126,6 +130,7 @@ class KeyService:
                 role=Role(old.role),
                 locations=tuple(old.locations),
                 lifetime=old.expires_at - old.created_at if old.expires_at else None,
+                extra=tuple(map(ExtraPermission, old.extra)),
             )
             return self._issue(unit_of_work, grant, origin, replaces=old)
 
@@ -148,6 +153,7 @@ class KeyService:
             created_by=origin.actor.name if origin.actor else "",
             expires_at=now + grant.lifetime if grant.lifetime else None,
             revoked_at=None,
+            extra_list=json.dumps(sorted(set(grant.extra))) if grant.extra else None,
         )
         unit_of_work.write(API_KEYS, [Insert([key])])
         if replaces is None:
@@ -166,4 +172,5 @@ class KeyService:
 
 def _described(key: ApiKey) -> str:
     where = f" at {', '.join(key.locations)}" if key.locations else ""
-    return f"{key.key_id} ({key.name}, {key.role}{where})"
+    may = f", may {', '.join(key.extra)}" if key.extra else ""
+    return f"{key.key_id} ({key.name}, {key.role}{where}{may})"

@@ -29,6 +29,8 @@ class Principal:
     locations: frozenset[str] = frozenset()
     """The caller's own locations; ignored for a role with Permission.EVERYWHERE."""
     device: str | None = None
+    extra: frozenset[Permission] = frozenset()
+    """Permissions beyond those of the role."""
 
     @property
     def limit_key(self) -> str:
@@ -36,11 +38,11 @@ class Principal:
         return self.actor.key_id or self.actor.name
 
     def may(self, permission: Permission) -> bool:
-        """Whether the caller's role grants the permission."""
-        return permission in GRANTS[self.role]
+        """Whether the caller's role, or the key itself, grants the permission."""
+        return permission in GRANTS[self.role] or permission in self.extra
 
     def require(self, permission: Permission) -> None:
-        """Raises Forbidden: the caller's role does not grant the permission."""
+        """Raises Forbidden: neither the role nor the key grants the permission."""
         if not self.may(permission):
             raise Forbidden.to_do(self.role, permission.name.lower().replace("_", " "))
 

@@ -14,8 +14,10 @@ class Permission(Enum):
     """Send batches."""
     RECORD = auto()
     """Record single movements, online."""
-    CORRECT = auto()
-    """Send ADJUST and COUNT, in batches or one by one."""
+    COUNT = auto()
+    """Send COUNT, in batches or one by one."""
+    ADJUST = auto()
+    """Send ADJUST, in batches or one by one."""
     RELAY = auto()
     """Send what other devices recorded, under their names."""
     REVIEW_REJECTIONS = auto()
@@ -43,9 +45,9 @@ class Role(StrEnum):
 
 
 _DEVICE = frozenset({Permission.SYNC, Permission.READ})
-_CLERK = _DEVICE | {Permission.RECORD, Permission.RELAY}
+_CLERK = _DEVICE | {Permission.RECORD, Permission.RELAY, Permission.COUNT}
 _MANAGER = _CLERK | {
-    Permission.CORRECT,
+    Permission.ADJUST,
     Permission.REVIEW_REJECTIONS,
     Permission.MANAGE_ITEMS,
 }
@@ -58,10 +60,22 @@ GRANTS: Final[Mapping[Role, frozenset[Permission]]] = {
     Role.AUDITOR: frozenset({Permission.READ, Permission.EVERYWHERE, Permission.READ_AUDIT}),
 }
 
+
+class ExtraPermission(StrEnum):
+    """A permission that an API key may have beyond those of its role."""
+
+    COUNT = "count"
+
+    @property
+    def permission(self) -> Permission:
+        """The permission itself."""
+        return Permission[self.name]
+
+
 NEEDED_PERMISSION: Final[Mapping[TransactionType, Permission | None]] = {
     TransactionType.INBOUND: None,
     TransactionType.OUTBOUND: None,
-    TransactionType.ADJUST: Permission.CORRECT,
-    TransactionType.COUNT: Permission.CORRECT,
+    TransactionType.ADJUST: Permission.ADJUST,
+    TransactionType.COUNT: Permission.COUNT,
 }
 """The permission that a type needs beyond that of its endpoint."""

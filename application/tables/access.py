@@ -23,6 +23,14 @@ class ApiKey(NamedTuple):
     created_by: str
     expires_at: datetime | None
     revoked_at: datetime | None
+    extra_list: str | None = None
+    """The key's extra permissions, as a JSON list. None: it has none."""
+
+    @property
+    def extra(self) -> list[str]:
+        """The key's extra permissions."""
+        names: list[str] = json.loads(self.extra_list or "[]")
+        return names
 
     @property
     def locations(self) -> list[str]:

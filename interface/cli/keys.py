@@ -12,7 +12,7 @@ from rich.table import Column, Table
 
 from application.access.audit import Origin
 from application.access.key_management import Grant, Issued
-from application.access.roles import Role
+from application.access.roles import ExtraPermission, Role
 from application.server_clock import utc_now
 from application.tables.access import ApiKey
 from domain.actor import Actor
@@ -52,12 +52,22 @@ def create(
             parser=_duration, help="Lifetime of the key, for example 90d.", metavar="DURATION"
         ),
     ] = None,
+    may: Annotated[
+        list[ExtraPermission] | None,
+        typer.Option(help="A permission beyond those of the role. A device may get `count`."),
+    ] = None,
     database: Database = None,
 ) -> None:
     """Create a key. The secret is printed once, to standard output, and is not stored."""
     settings = settings_with(database_url=database)
     with failures_explained(), compose(settings) as services:
-        grant = Grant(name=name, role=role, locations=tuple(location or ()), lifetime=expires)
+        grant = Grant(
+            name=name,
+            role=role,
+            locations=tuple(location or ()),
+            lifetime=expires,
+            extra=tuple(may or ()),
+        )
         _show(services.keys.create(grant, _origin()))
 
 
@@ -73,7 +83,8 @@ def list_keys(database: Database = None) -> None:
     for key in keys:
         created = f"{key.created_at:%Y-%m-%d}"
         where = ", ".join(key.locations) or "all"
-        table.add_row(key.key_id, key.name, key.role, where, created, key.created_by, _state(key))
+        role = " + ".join([key.role, *key.extra])
+        table.add_row(key.key_id, key.name, role, where, created, key.created_by, _state(key))
     console.print(table)
 
 

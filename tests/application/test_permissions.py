@@ -1,19 +1,24 @@
 """Permissions: what a caller may record, and where, and what stays hidden from them."""
 
+from datetime import timedelta
 from functools import partial
 from uuid import uuid4
 
 import pytest
 
+from application.access.audit import AuditTrail
+from application.access.authentication import Authenticator
 from application.access.errors import Forbidden
+from application.access.key_management import Grant, KeyService
 from application.access.principal import Principal
-from application.access.roles import GRANTS, Permission, Role
+from application.access.roles import GRANTS, ExtraPermission, Permission, Role
 from application.items import ItemService
 from application.ledger.ledger import Ledger
+from application.persistence.filters import AuditFilter
 from application.recording.sync import SyncService
-from domain.errors import ItemDiscontinued, LocalIdReused, UnknownItem
+from domain.errors import Invalid, ItemDiscontinued, LocalIdReused, UnknownItem
 from domain.stock_item import ItemDetails
-from tests.support.access import caller, own
+from tests.support.access import ADMIN, caller, own
 from tests.support.builders import CLERK, Clock, element
 from tests.support.builders import register as registered
 from tests.support.ledger_checks import all_events, codes, on_hand, only_failure
@@ -25,8 +30,8 @@ def test_who_may_do_what() -> None:
     """A second copy of the table, so that no permission changes by accident."""
     everyone = {Permission.READ}
     device = everyone | {Permission.SYNC}
-    clerk = device | {Permission.RECORD, Permission.RELAY}
-    manager = clerk | {Permission.CORRECT, Permission.REVIEW_REJECTIONS, Permission.MANAGE_ITEMS}
+    clerk = device | {Permission.RECORD, Permission.RELAY, Permission.COUNT}
+    manager = clerk | {Permission.ADJUST, Permission.REVIEW_REJECTIONS, Permission.MANAGE_ITEMS}
     auditor = everyone | {Permission.EVERYWHERE, Permission.READ_AUDIT}
     assert dict(GRANTS) == {
         Role.DEVICE: device,
@@ -106,8 +111,35 @@ def test_corrections_need_the_permission(role: Role, sync: SyncService, items: I
     tea = registered(items)
     batch = [element("INBOUND", tea, 5), element("ADJUST", tea, -1), element("COUNT", tea, 7)]
     result = sync.sync(batch, caller(role, *own(role, "main")))
-    expected = [] if Permission.CORRECT in GRANTS[role] else ["FORBIDDEN"] * 2
-    assert codes(result) == expected
+    needed = {1: Permission.ADJUST, 2: Permission.COUNT}
+    assert {failed.index: failed.rejection.code for failed in result.failed} == {
+        index: "FORBIDDEN" for index, permission in needed.items() if permission not in GRANTS[role]
+    }
+
+
+def test_device_may_count_where_its_key_says_so(
+    ledger: Ledger, sync: SyncService, items: ItemService
+) -> None:
+    tea = registered(items)
+    audit = AuditTrail(ledger.recorder)
+    keys = KeyService(ledger.recorder, audit)
+    grant = Grant(
+        name="scanner", role=Role.DEVICE, locations=("main",), extra=(ExtraPermission.COUNT,)
+    )
+    issued = keys.create(grant, ADMIN)
+    rotated = keys.rotate(issued.key.key_id, timedelta(), ADMIN)
+    authenticator = Authenticator(ledger.recorder, remember=1)
+    scanner = authenticator.authenticate(rotated.secret)
+    result = sync.sync([element("COUNT", tea, 7), element("ADJUST", tea, -1)], scanner)
+    assert [synced.on_hand for synced in result.synced] == [7]
+    assert codes(result) == ["FORBIDDEN"]
+    assert "may count" in audit.entries(AuditFilter(), before=None, limit=1)[0].detail
+
+
+@pytest.mark.parametrize("role", [role for role in Role if role is not Role.DEVICE])
+def test_only_devices_get_more_than_their_role(role: Role) -> None:
+    with pytest.raises(Invalid, match="may"):
+        Grant(name="x", role=role, locations=own(role, "main"), extra=(ExtraPermission.COUNT,))
 
 
 def test_correction_that_was_forbidden_can_be_sent_by_who_may(

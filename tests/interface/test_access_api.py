@@ -217,7 +217,8 @@ def test_public_paths_ask_nobody(path: str, api: TestClient) -> None:
 def test_key_is_made_rotated_and_revoked_over_the_api(
     api: TestClient, admin: dict[str, str]
 ) -> None:
-    new = {"name": "scanner-7", "role": "device", "locations": ["main"], "expiresInDays": 90}
+    device = {"name": "scanner-7", "role": "device", "locations": ["main"], "may": ["count"]}
+    new = device | {"expiresInDays": 90}
     made = api.post("/keys", json=new, headers=admin)
     assert made.status_code == 201
     assert api.get("/items", headers=bearer(made.json()["key"])).status_code == 200
@@ -228,6 +229,7 @@ def test_key_is_made_rotated_and_revoked_over_the_api(
     listed = api.get("/keys", headers=admin).json()["items"]
     assert {row["keyId"]: row["revokedAt"] is None for row in listed}[key_id]
     assert all("key" not in row for row in listed)
+    assert [row["may"] for row in listed if row["role"] == "device"] == [["count"]] * 2
     refused = api.post(f"/keys/{rotated['keyId']}/rotate", json={}, headers=admin)
     assert (refused.status_code, refused.json()["code"]) == (409, "KEY_NOT_ACTIVE")
     bad = api.post("/keys", json={"name": "x", "role": "device"}, headers=admin)

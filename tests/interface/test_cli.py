@@ -67,7 +67,8 @@ def test_keys_are_made_rotated_revoked_and_listed(database_url: str) -> None:
     def keys(*arguments: str) -> subprocess.CompletedProcess[str]:
         return run("keys", *arguments, STOCKLEDGER_DATABASE_URL=database_url)
 
-    made = keys("create", "--name", "scanner-7", "--role", "device", "--location", "main")
+    device = ("--role", "device", "--location", "main", "--may", "count")
+    made = keys("create", "--name", "scanner-7", *device)
     key_id = read_id(made.stdout.strip())
     assert key_id is not None, "standard output is the key alone"
     assert key_id in made.stderr
@@ -78,6 +79,7 @@ def test_keys_are_made_rotated_revoked_and_listed(database_url: str) -> None:
     assert key_id in listed
     assert "revoked" in listed
     assert "valid until" in listed
+    assert listed.count("device + count") == 2
     entries = run("audit", STOCKLEDGER_DATABASE_URL=database_url).stdout.splitlines()
     assert [line.split()[1] for line in entries] == ["KEY_REVOKED", "KEY_ROTATED", "KEY_CREATED"]
     assert "scanner-7" in entries[0]

@@ -84,4 +84,5 @@ STEPS: Final = {
     ),
     3: ("ALTER TABLE rejected_transactions ADD COLUMN moved_at TEXT",),
     4: ("ALTER TABLE rejected_transactions RENAME COLUMN standing TO status",),
+    5: ("ALTER TABLE api_keys ADD COLUMN extra_list TEXT",),
 }

@@ -35,7 +35,13 @@ def list_keys(keys: Keys, _: Reading) -> KeyList:
 def create_key(new: NewKey, keys: Keys, origin: From, response: Response) -> IssuedKey:
     """Creates a key. The answer contains its secret, which is shown only once."""
     lifetime = None if new.expires_in_days is None else timedelta(days=new.expires_in_days)
-    grant = Grant(name=new.name, role=new.role, locations=tuple(new.locations), lifetime=lifetime)
+    grant = Grant(
+        name=new.name,
+        role=new.role,
+        locations=tuple(new.locations),
+        lifetime=lifetime,
+        extra=tuple(new.may),
+    )
     issued = keys.create(grant, origin)
     response.headers["Location"] = f"/keys/{issued.key.key_id}"
     return IssuedKey.of_issued(issued)

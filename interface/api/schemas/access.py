@@ -7,7 +7,7 @@ from pydantic import ConfigDict, Field
 
 from application.access.audit import Action
 from application.access.key_management import MAX_LIFETIME, MAX_LOCATIONS_PER_KEY, Issued
-from application.access.roles import Role
+from application.access.roles import ExtraPermission, Role
 from application.tables.access import ApiKey, AuditEntry
 from interface.api.schemas.base import RequestBody, Timestamp, Wire, example
 
@@ -21,6 +21,14 @@ class NewKey(RequestBody):
     role: Annotated[Role, Field(strict=False)]
     locations: Annotated[list[str], Field(default_factory=list, max_length=MAX_LOCATIONS_PER_KEY)]
     expires_in_days: Annotated[int | None, Field(ge=1, le=MAX_LIFETIME.days)] = None
+    may: Annotated[
+        list[Annotated[ExtraPermission, Field(strict=False)]],
+        Field(
+            default_factory=list,
+            max_length=len(ExtraPermission),
+            description="Permissions beyond those of the role. A `device` may get `count`.",
+        ),
+    ]
 
 
 class Rotation(RequestBody):
@@ -46,6 +54,7 @@ class KeyDescription(Wire):
         createdBy="first-admin",
         expiresAt="2026-04-08T00:20:11.482Z",
         revokedAt=None,
+        may=["count"],
     )
 
     key_id: str
@@ -56,10 +65,22 @@ class KeyDescription(Wire):
     created_by: str
     expires_at: Timestamp | None
     revoked_at: Timestamp | None
+    may: Annotated[
+        list[ExtraPermission], Field(description="Permissions beyond those of the role.")
+    ]
 
     @classmethod
     def of(cls, key: ApiKey) -> Self:
-        return cls(**(key._asdict() | {"locations": key.locations, "role": Role(key.role)}))
+        return cls(
+            **(
+                key._asdict()
+                | {
+                    "locations": key.locations,
+                    "role": Role(key.role),
+                    "may": [ExtraPermission(one) for one in key.extra],
+                }
+            )
+        )
 
 
 class IssuedKey(KeyDescription):

@@ -1,0 +1,212 @@
+SET statement_timeout = 0;
+SET lock_timeout = 0;
+SET idle_in_transaction_session_timeout = 0;
+SET transaction_timeout = 0;
+SET client_encoding = 'UTF8';
+SET standard_conforming_strings = on;
+SELECT pg_catalog.set_config('search_path', '', false);
+SET check_function_bodies = false;
+SET xmloption = content;
+SET client_min_messages = warning;
+SET row_security = off;
+SET default_tablespace = '';
+SET default_table_access_method = heap;
+CREATE TABLE public.api_keys (
+    key_id text NOT NULL COLLATE pg_catalog."C",
+    digest text NOT NULL COLLATE pg_catalog."C",
+    name text NOT NULL COLLATE pg_catalog."C",
+    role text NOT NULL COLLATE pg_catalog."C",
+    location_list text NOT NULL COLLATE pg_catalog."C",
+    created_at timestamp with time zone NOT NULL,
+    created_by text NOT NULL COLLATE pg_catalog."C",
+    expires_at timestamp with time zone,
+    revoked_at timestamp with time zone,
+    extra_list text COLLATE pg_catalog."C"
+);
+CREATE TABLE public.audit_log (
+    entry_id uuid NOT NULL,
+    recorded_at timestamp with time zone NOT NULL,
+    action text NOT NULL COLLATE pg_catalog."C",
+    actor text COLLATE pg_catalog."C",
+    key_id text COLLATE pg_catalog."C",
+    address text COLLATE pg_catalog."C",
+    request_id text COLLATE pg_catalog."C",
+    detail text NOT NULL COLLATE pg_catalog."C"
+);
+CREATE TABLE public.item_changes (
+    "position" bigint NOT NULL,
+    item_id uuid NOT NULL,
+    location text NOT NULL COLLATE pg_catalog."C",
+    sku text NOT NULL COLLATE pg_catalog."C",
+    version bigint NOT NULL,
+    kind text NOT NULL COLLATE pg_catalog."C",
+    name text COLLATE pg_catalog."C",
+    unit text COLLATE pg_catalog."C",
+    safety_stock bigint,
+    on_hand bigint NOT NULL,
+    actor text NOT NULL COLLATE pg_catalog."C",
+    key_id text COLLATE pg_catalog."C",
+    recorded_at timestamp with time zone NOT NULL
+);
+CREATE TABLE public.ledger_properties (
+    name text NOT NULL COLLATE pg_catalog."C",
+    value text NOT NULL COLLATE pg_catalog."C"
+);
+CREATE TABLE public.movements (
+    "position" bigint NOT NULL,
+    item_id uuid NOT NULL,
+    location text NOT NULL COLLATE pg_catalog."C",
+    sku text NOT NULL COLLATE pg_catalog."C",
+    version bigint NOT NULL,
+    local_id uuid NOT NULL,
+    type text NOT NULL COLLATE pg_catalog."C",
+    quantity bigint NOT NULL,
+    delta bigint NOT NULL,
+    on_hand bigint NOT NULL,
+    covered_at timestamp with time zone,
+    reason text COLLATE pg_catalog."C",
+    note text COLLATE pg_catalog."C",
+    reference text COLLATE pg_catalog."C",
+    actor text NOT NULL COLLATE pg_catalog."C",
+    key_id text COLLATE pg_catalog."C",
+    device text COLLATE pg_catalog."C",
+    occurred_at timestamp with time zone,
+    device_time text COLLATE pg_catalog."C",
+    recorded_at timestamp with time zone NOT NULL
+);
+CREATE TABLE public.stored_events (
+    notification_id bigint NOT NULL,
+    originator_id uuid NOT NULL,
+    originator_version bigint NOT NULL,
+    topic text NOT NULL,
+    state bytea NOT NULL,
+    local_id uuid
+);
+CREATE VIEW public.readable_events AS
+ SELECT notification_id AS "position",
+    originator_id AS item_id,
+    originator_version AS version,
+    topic AS event,
+    (convert_from(state, 'UTF8'::name))::jsonb AS state
+   FROM public.stored_events;
+CREATE TABLE public.rejected_transactions (
+    rejection_id uuid NOT NULL,
+    local_id uuid,
+    item_id uuid,
+    location text COLLATE pg_catalog."C",
+    element text NOT NULL COLLATE pg_catalog."C",
+    malformed boolean NOT NULL,
+    code text NOT NULL COLLATE pg_catalog."C",
+    message text NOT NULL COLLATE pg_catalog."C",
+    detail_object text NOT NULL COLLATE pg_catalog."C",
+    actor text NOT NULL COLLATE pg_catalog."C",
+    key_id text COLLATE pg_catalog."C",
+    device text COLLATE pg_catalog."C",
+    first_rejected_at timestamp with time zone NOT NULL,
+    rejected_at timestamp with time zone NOT NULL,
+    status text NOT NULL COLLATE pg_catalog."C",
+    closed_at timestamp with time zone,
+    closed_by text COLLATE pg_catalog."C",
+    closing_reason text COLLATE pg_catalog."C",
+    moved_at timestamp with time zone
+);
+CREATE TABLE public.stock_levels (
+    item_id uuid NOT NULL,
+    location text NOT NULL COLLATE pg_catalog."C",
+    sku text NOT NULL COLLATE pg_catalog."C",
+    name text NOT NULL COLLATE pg_catalog."C",
+    unit text NOT NULL COLLATE pg_catalog."C",
+    safety_stock bigint NOT NULL,
+    on_hand bigint NOT NULL,
+    version bigint NOT NULL,
+    active boolean NOT NULL,
+    updated_at timestamp with time zone NOT NULL,
+    "position" bigint NOT NULL,
+    search_text text NOT NULL COLLATE pg_catalog."C"
+)
+WITH (fillfactor='45');
+CREATE SEQUENCE public.stored_events_notification_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1;
+ALTER SEQUENCE public.stored_events_notification_id_seq OWNED BY public.stored_events.notification_id;
+ALTER TABLE ONLY public.stored_events ALTER COLUMN notification_id SET DEFAULT nextval('public.stored_events_notification_id_seq'::regclass);
+INSERT INTO public.api_keys VALUES ('7xUQM7y8u8', 'a19afc9ab57067033b252ded186b93f96fecdaf518cd76589a0069345f058e9b', 'scanner', 'device', '["main"]', '2026-11-25 10:28:11.845+00', 'the boss', NULL, NULL, NULL);
+INSERT INTO public.api_keys VALUES ('ggxV508q2d', 'f0399cc959582453690288da6fe05bc6423388821dd14b20ccbdaa874b56b275', 'lost', 'clerk', '["main"]', '2026-11-25 10:28:11.847+00', 'the boss', NULL, '2026-11-25 10:28:11.849+00', NULL);
+INSERT INTO public.audit_log VALUES ('01a2123f-a9c6-7f35-9b20-ca3208c24239', '2026-11-25 10:28:11.846+00', 'KEY_CREATED', 'the boss', NULL, NULL, NULL, '7xUQM7y8u8 (scanner, device at main)');
+INSERT INTO public.audit_log VALUES ('01a2123f-a9c7-7c7a-ae68-47c2e730db43', '2026-11-25 10:28:11.847+00', 'KEY_CREATED', 'the boss', NULL, NULL, NULL, 'ggxV508q2d (lost, clerk at main)');
+INSERT INTO public.audit_log VALUES ('01a2123f-a9c9-7e44-9e0d-a738432e5218', '2026-11-25 10:28:11.849+00', 'KEY_REVOKED', 'the boss', NULL, NULL, NULL, 'ggxV508q2d (lost, clerk at main)');
+INSERT INTO public.item_changes VALUES (1, '25611397-d162-5417-9427-6c759c4ceb9c', 'main', 'TEA-250', 1, 'ItemRegistered', 'Name of TEA-250', 'piece', 5, 0, 'the boss', NULL, '2026-11-25 10:28:11.811+00');
+INSERT INTO public.item_changes VALUES (2, 'b8d1c9cc-f5a9-58df-b659-664721128b64', 'main', 'CUP', 1, 'ItemRegistered', 'Name of CUP', 'piece', 5, 0, 'the boss', NULL, '2026-11-25 10:28:11.819+00');
+INSERT INTO public.item_changes VALUES (3, '7925b724-47c6-5ee5-881c-291fe2f2d03e', 'main', 'OLD', 1, 'ItemRegistered', 'Name of OLD', 'piece', 5, 0, 'the boss', NULL, '2026-11-25 10:28:11.823+00');
+INSERT INTO public.item_changes VALUES (4, 'b8d1c9cc-f5a9-58df-b659-664721128b64', 'main', 'CUP', 2, 'ItemDetailsChanged', 'Big cup', 'piece', 0, 0, 'the boss', NULL, '2026-11-25 10:28:11.826+00');
+INSERT INTO public.item_changes VALUES (5, '7925b724-47c6-5ee5-881c-291fe2f2d03e', 'main', 'OLD', 2, 'ItemDiscontinued', NULL, NULL, NULL, 0, 'the boss', NULL, '2026-11-25 10:28:11.829+00');
+INSERT INTO public.ledger_properties VALUES ('read_model:stock_levels', 'd19b5a6ca6d8c582');
+INSERT INTO public.ledger_properties VALUES ('read_model:movements', '6e14c9453efea850');
+INSERT INTO public.ledger_properties VALUES ('read_model:item_changes', '20af0bf757a5b11d');
+INSERT INTO public.ledger_properties VALUES ('schema_version', '5');
+INSERT INTO public.ledger_properties VALUES ('bookmark_key', '6b7cef7e381a474229fc4d47820ca7f538fe322cd0790841d319df6dce609e3a');
+INSERT INTO public.movements VALUES (6, '25611397-d162-5417-9427-6c759c4ceb9c', 'main', 'TEA-250', 2, '019b0000-0000-7000-8000-000000000001', 'INBOUND', 24, 24, 24, NULL, NULL, 'Tee ☕', NULL, 'the boss', NULL, NULL, '2026-01-08 00:14:03+00', NULL, '2026-11-25 10:28:11.833+00');
+INSERT INTO public.movements VALUES (7, '25611397-d162-5417-9427-6c759c4ceb9c', 'main', 'TEA-250', 3, '019b0000-0000-7000-8000-000000000002', 'OUTBOUND', 3, -3, 21, NULL, NULL, NULL, 'till-1', 'the boss', NULL, 'till-1', NULL, NULL, '2026-11-25 10:28:11.833+00');
+INSERT INTO public.movements VALUES (8, 'b8d1c9cc-f5a9-58df-b659-664721128b64', 'main', 'CUP', 3, '019b0000-0000-7000-8000-000000000003', 'ADJUST', 7, 7, 7, NULL, 'found', NULL, NULL, 'the boss', NULL, NULL, NULL, NULL, '2026-11-25 10:28:11.833+00');
+INSERT INTO public.movements VALUES (9, '25611397-d162-5417-9427-6c759c4ceb9c', 'main', 'TEA-250', 4, '019b0000-0000-7000-8000-000000000004', 'COUNT', 20, -1, 20, NULL, NULL, NULL, NULL, 'the boss', NULL, NULL, NULL, NULL, '2026-11-25 10:28:11.833+00');
+INSERT INTO public.rejected_transactions VALUES ('30ac4967-fbb3-ab4c-7dc7-ac2f6c4884f3', '019b0000-0000-7000-8000-000000000007', '25611397-d162-5417-9427-6c759c4ceb9c', 'main', '{"localId":"019b0000-0000-7000-8000-000000000007","type":"INBOUND","itemId":"25611397-d162-5417-9427-6c759c4ceb9c","quantity":0}', true, 'INVALID', 'quantity: must be a whole number from 1 to 9007199254740991', '{"field": "quantity", "problem": "must be a whole number from 1 to 9007199254740991"}', 'the boss', NULL, NULL, '2026-11-25 10:28:11.833+00', '2026-11-25 10:28:11.833+00', 'open', NULL, NULL, NULL, NULL);
+INSERT INTO public.rejected_transactions VALUES ('0ac348e4-2128-9c43-1a52-51ebd9190126', '019b0000-0000-7000-8000-00000000000a', 'b8d1c9cc-f5a9-58df-b659-664721128b64', 'main', '{"localId": "019b0000-0000-7000-8000-00000000000a", "type": "OUTBOUND", "itemId": "b8d1c9cc-f5a9-58df-b659-664721128b64", "quantity": 98, "occurredAt": "2026-01-08T10:00:00+00:00", "reference": "t:2"}', false, 'INSUFFICIENT_STOCK', '98 requested, 7 on hand', '{"on_hand": 7, "requested": 98}', 'the boss', NULL, NULL, '2026-11-25 10:28:11.833+00', '2026-11-25 10:28:11.833+00', 'open', NULL, NULL, NULL, NULL);
+INSERT INTO public.rejected_transactions VALUES ('1c6016a2-6cb6-9f9a-8dd1-34959bc7a54a', '019b0000-0000-7000-8000-000000000005', 'b8d1c9cc-f5a9-58df-b659-664721128b64', 'main', '{"localId": "019b0000-0000-7000-8000-000000000005", "type": "OUTBOUND", "itemId": "b8d1c9cc-f5a9-58df-b659-664721128b64", "quantity": 99}', false, 'INSUFFICIENT_STOCK', '99 requested, 7 on hand', '{"on_hand": 7, "requested": 99}', 'the boss', NULL, NULL, '2026-11-25 10:28:11.833+00', '2026-11-25 10:28:11.833+00', 'open', NULL, NULL, NULL, NULL);
+INSERT INTO public.rejected_transactions VALUES ('5315201c-0403-b028-b3b4-bfd858500312', '019b0000-0000-7000-8000-000000000006', '7925b724-47c6-5ee5-881c-291fe2f2d03e', 'main', '{"localId": "019b0000-0000-7000-8000-000000000006", "type": "INBOUND", "itemId": "7925b724-47c6-5ee5-881c-291fe2f2d03e", "quantity": 1}', false, 'ITEM_DISCONTINUED', 'item 7925b724-47c6-5ee5-881c-291fe2f2d03e is discontinued', '{"item_id": "7925b724-47c6-5ee5-881c-291fe2f2d03e"}', 'the boss', NULL, NULL, '2026-11-25 10:28:11.833+00', '2026-11-25 10:28:11.833+00', 'open', NULL, NULL, NULL, NULL);
+INSERT INTO public.rejected_transactions VALUES ('0d283d4d-11ad-f06b-28f7-be2f76cdba51', '019b0000-0000-7000-8000-000000000008', '00000000-0000-0000-0000-000000000008', NULL, '{"localId": "019b0000-0000-7000-8000-000000000008", "type": "INBOUND", "itemId": "00000000-0000-0000-0000-000000000008", "quantity": 1}', false, 'UNKNOWN_ITEM', 'item 00000000-0000-0000-0000-000000000008 is not registered, or not at a location of yours', '{"item_id": "00000000-0000-0000-0000-000000000008"}', 'the boss', NULL, NULL, '2026-11-25 10:28:11.833+00', '2026-11-25 10:28:11.833+00', 'open', NULL, NULL, NULL, NULL);
+INSERT INTO public.rejected_transactions VALUES ('37bb135f-2e54-821a-4c2d-5b24ec42453b', '019b0000-0000-7000-8000-000000000009', '25611397-d162-5417-9427-6c759c4ceb9c', 'main', '{"localId": "019b0000-0000-7000-8000-000000000009", "type": "COUNT", "itemId": "25611397-d162-5417-9427-6c759c4ceb9c", "quantity": 1, "device": "scanner"}', false, 'FORBIDDEN', 'the role device may not count', '{"role": "device"}', 'scanner', 'k1', 'scanner', '2026-11-25 10:28:11.841+00', '2026-11-25 10:28:11.841+00', 'open', NULL, NULL, NULL, NULL);
+INSERT INTO public.stock_levels VALUES ('7925b724-47c6-5ee5-881c-291fe2f2d03e', 'main', 'OLD', 'Name of OLD', 'piece', 5, 0, 2, false, '2026-11-25 10:28:11.829+00', 5, 'old
+name of old');
+INSERT INTO public.stock_levels VALUES ('25611397-d162-5417-9427-6c759c4ceb9c', 'main', 'TEA-250', 'Name of TEA-250', 'piece', 5, 20, 4, true, '2026-11-25 10:28:11.833+00', 9, 'tea-250
+name of tea-250');
+INSERT INTO public.stock_levels VALUES ('b8d1c9cc-f5a9-58df-b659-664721128b64', 'main', 'CUP', 'Big cup', 'piece', 0, 7, 3, true, '2026-11-25 10:28:11.833+00', 8, 'cup
+big cup');
+INSERT INTO public.stored_events VALUES (1, '25611397-d162-5417-9427-6c759c4ceb9c', 1, 'ItemRegistered', '\x7b2274696d657374616d70223a22323032362d31312d32355431303a32383a31312e3831313030305a222c226f726967696e61746f725f746f706963223a2253746f636b4974656d222c226c6f636174696f6e223a226d61696e222c22736b75223a225445412d323530222c226f6e5f68616e64223a302c226163746f72223a2274686520626f7373222c226e616d65223a224e616d65206f66205445412d323530222c22756e6974223a227069656365222c227361666574795f73746f636b223a357d', NULL);
+INSERT INTO public.stored_events VALUES (2, 'b8d1c9cc-f5a9-58df-b659-664721128b64', 1, 'ItemRegistered', '\x7b2274696d657374616d70223a22323032362d31312d32355431303a32383a31312e3831393030305a222c226f726967696e61746f725f746f706963223a2253746f636b4974656d222c226c6f636174696f6e223a226d61696e222c22736b75223a22435550222c226f6e5f68616e64223a302c226163746f72223a2274686520626f7373222c226e616d65223a224e616d65206f6620435550222c22756e6974223a227069656365222c227361666574795f73746f636b223a357d', NULL);
+INSERT INTO public.stored_events VALUES (3, '7925b724-47c6-5ee5-881c-291fe2f2d03e', 1, 'ItemRegistered', '\x7b2274696d657374616d70223a22323032362d31312d32355431303a32383a31312e3832333030305a222c226f726967696e61746f725f746f706963223a2253746f636b4974656d222c226c6f636174696f6e223a226d61696e222c22736b75223a224f4c44222c226f6e5f68616e64223a302c226163746f72223a2274686520626f7373222c226e616d65223a224e616d65206f66204f4c44222c22756e6974223a227069656365222c227361666574795f73746f636b223a357d', NULL);
+INSERT INTO public.stored_events VALUES (4, 'b8d1c9cc-f5a9-58df-b659-664721128b64', 2, 'ItemDetailsChanged', '\x7b2274696d657374616d70223a22323032362d31312d32355431303a32383a31312e3832363030305a222c226c6f636174696f6e223a226d61696e222c22736b75223a22435550222c226f6e5f68616e64223a302c226163746f72223a2274686520626f7373222c226e616d65223a2242696720637570222c22756e6974223a227069656365222c227361666574795f73746f636b223a307d', NULL);
+INSERT INTO public.stored_events VALUES (5, '7925b724-47c6-5ee5-881c-291fe2f2d03e', 2, 'ItemDiscontinued', '\x7b2274696d657374616d70223a22323032362d31312d32355431303a32383a31312e3832393030305a222c226c6f636174696f6e223a226d61696e222c22736b75223a224f4c44222c226f6e5f68616e64223a302c226163746f72223a2274686520626f7373227d', NULL);
+INSERT INTO public.stored_events VALUES (6, '25611397-d162-5417-9427-6c759c4ceb9c', 2, 'InboundRecorded', '\x7b2274696d657374616d70223a22323032362d31312d32355431303a32383a31312e3833333030305a222c226c6f636174696f6e223a226d61696e222c22736b75223a225445412d323530222c226f6e5f68616e64223a32342c226163746f72223a2274686520626f7373222c226c6f63616c5f6964223a2230313962303030302d303030302d373030302d383030302d303030303030303030303031222c226f636375727265645f6174223a22323032362d30312d30385430303a31343a30335a222c226e6f7465223a2254656520e29895222c227175616e74697479223a32347d', '019b0000-0000-7000-8000-000000000001');
+INSERT INTO public.stored_events VALUES (7, '25611397-d162-5417-9427-6c759c4ceb9c', 3, 'OutboundRecorded', '\x7b2274696d657374616d70223a22323032362d31312d32355431303a32383a31312e3833333030305a222c226c6f636174696f6e223a226d61696e222c22736b75223a225445412d323530222c226f6e5f68616e64223a32312c226163746f72223a2274686520626f7373222c226c6f63616c5f6964223a2230313962303030302d303030302d373030302d383030302d303030303030303030303032222c22646576696365223a2274696c6c2d31222c227265666572656e6365223a2274696c6c2d31222c227175616e74697479223a337d', '019b0000-0000-7000-8000-000000000002');
+INSERT INTO public.stored_events VALUES (8, 'b8d1c9cc-f5a9-58df-b659-664721128b64', 3, 'Adjusted', '\x7b2274696d657374616d70223a22323032362d31312d32355431303a32383a31312e3833333030305a222c226c6f636174696f6e223a226d61696e222c22736b75223a22435550222c226f6e5f68616e64223a372c226163746f72223a2274686520626f7373222c226c6f63616c5f6964223a2230313962303030302d303030302d373030302d383030302d303030303030303030303033222c22726561736f6e223a22666f756e64222c2264656c7461223a377d', '019b0000-0000-7000-8000-000000000003');
+INSERT INTO public.stored_events VALUES (9, '25611397-d162-5417-9427-6c759c4ceb9c', 4, 'Adjusted', '\x7b2274696d657374616d70223a22323032362d31312d32355431303a32383a31312e3833333030305a222c226c6f636174696f6e223a226d61696e222c22736b75223a225445412d323530222c226f6e5f68616e64223a32302c226163746f72223a2274686520626f7373222c22636f756e7465645f6174223a22323032362d31312d32355431303a32383a31312e3833333030305a222c226c6f63616c5f6964223a2230313962303030302d303030302d373030302d383030302d303030303030303030303034222c2264656c7461223a2d312c22636f756e746564223a32307d', '019b0000-0000-7000-8000-000000000004');
+SELECT pg_catalog.setval('public.stored_events_notification_id_seq', 9, true);
+ALTER TABLE ONLY public.api_keys
+    ADD CONSTRAINT api_keys_pkey PRIMARY KEY (key_id);
+ALTER TABLE ONLY public.audit_log
+    ADD CONSTRAINT audit_log_pkey PRIMARY KEY (entry_id);
+ALTER TABLE ONLY public.item_changes
+    ADD CONSTRAINT item_changes_pkey PRIMARY KEY ("position");
+ALTER TABLE ONLY public.ledger_properties
+    ADD CONSTRAINT ledger_properties_pkey PRIMARY KEY (name);
+ALTER TABLE ONLY public.movements
+    ADD CONSTRAINT movements_pkey PRIMARY KEY ("position");
+ALTER TABLE ONLY public.rejected_transactions
+    ADD CONSTRAINT rejected_transactions_pkey PRIMARY KEY (rejection_id);
+ALTER TABLE ONLY public.stock_levels
+    ADD CONSTRAINT stock_levels_pkey PRIMARY KEY (item_id);
+ALTER TABLE ONLY public.stored_events
+    ADD CONSTRAINT stored_events_local_id_key UNIQUE (local_id);
+ALTER TABLE ONLY public.stored_events
+    ADD CONSTRAINT stored_events_originator_id_originator_version_key UNIQUE (originator_id, originator_version);
+ALTER TABLE ONLY public.stored_events
+    ADD CONSTRAINT stored_events_pkey PRIMARY KEY (notification_id);
+CREATE INDEX item_changes_item_id_kind_version_3363d5fb ON public.item_changes USING btree (item_id, kind, version);
+CREATE INDEX item_changes_location_position_3363d5fb ON public.item_changes USING btree (location, "position");
+CREATE INDEX movements_actor_position_5fd08901 ON public.movements USING btree (actor, "position");
+CREATE INDEX movements_device_position_5fd08901 ON public.movements USING btree (device, "position");
+CREATE INDEX movements_item_id_position_5fd08901 ON public.movements USING btree (item_id, "position");
+CREATE INDEX movements_location_position_5fd08901 ON public.movements USING btree (location, "position");
+CREATE INDEX movements_location_type_position_5fd08901 ON public.movements USING btree (location, type, "position");
+CREATE INDEX movements_reference_position_5fd08901 ON public.movements USING btree (reference, "position") WHERE (reference IS NOT NULL);
+CREATE INDEX movements_type_position_5fd08901 ON public.movements USING btree (type, "position");
+CREATE INDEX rejected_transactions_actor_status_7ee423e8 ON public.rejected_transactions USING btree (actor, status);
+CREATE INDEX rejected_transactions_closed_at_7ee423e8 ON public.rejected_transactions USING btree (closed_at);
+CREATE INDEX rejected_transactions_first_rejected_at_rejection_id_7ee423e8 ON public.rejected_transactions USING btree (first_rejected_at, rejection_id);
+CREATE INDEX rejected_transactions_local_id_7ee423e8 ON public.rejected_transactions USING btree (local_id);
+CREATE INDEX rejected_transactions_location_first_rejected_at_7ee423e8 ON public.rejected_transactions USING btree (location, first_rejected_at);
+CREATE INDEX stock_levels_location_sku_item_id_886a913f ON public.stock_levels USING btree (location, sku, item_id);
+CREATE INDEX stock_levels_sku_886a913f ON public.stock_levels USING btree (sku);
