@@ -17,7 +17,7 @@ from uuid import UUID
 from eventsourcing.domain import Aggregate
 
 from domain.device_clock import happened_at
-from domain.transaction import Content, TransactionType, sent_time
+from domain.transaction import Content, Information, TransactionType, sent_time
 
 
 class ItemState(Protocol):
@@ -111,6 +111,7 @@ class MovementRecorded(StockItemEvent):
     reason: str | None = None
     note: str | None = None
     reference: str | None = None
+    info: Information | None = None
     covered_at: datetime | None = None
     """The moment of the stock-take that covers this movement; None if none does. A covered movement
     changed nothing on hand."""

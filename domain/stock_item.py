@@ -191,6 +191,7 @@ class StockItem(Aggregate, created_event_name="ItemRegistered"):
             reason=transaction.reason,
             note=transaction.note,
             reference=transaction.reference,
+            info=transaction.info,
             covered_at=covered_at,
             **fact,
         )

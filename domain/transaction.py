@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, TypedDict
 from uuid import UUID
 
 from domain.errors import Invalid
@@ -42,6 +42,32 @@ _RESERVED_IDS: Final = frozenset({UUID(int=0), UUID(int=2**128 - 1)})
 
 NOTHING_SENT: Final = ""
 """The `device_time` of a transaction without a time from the client."""
+
+
+class UnitCost(TypedDict):
+    """The cost of one unit: a decimal, and a currency code (ISO 4217)."""
+
+    amount: str
+    currency: str
+
+
+class Entered(TypedDict):
+    """A quantity in the unit that the clerk used. It has `per` base units. Both are decimals."""
+
+    quantity: str
+    unit: str
+    per: str
+
+
+class Information(TypedDict, total=False):
+    """What is recorded because it can't be reconstructed later. It affects nothing."""
+
+    scanned: str
+    """The raw code from the scanner."""
+    metadata: dict[str, str]
+    unit_cost: UnitCost
+    """Of goods in."""
+    entered: Entered
 
 
 class Content(NamedTuple):
@@ -87,9 +113,11 @@ class Transaction:
     """What the client sent for it, if that is something else: an instant as ISO 8601, a text that
     can't be read as one, or NOTHING_SENT."""
     reason: str | None = None
+    """A code, such as `damaged`."""
     note: str | None = None
     reference: str | None = None
     device: str | None = None
+    info: Information | None = None
 
     def __post_init__(self) -> None:
         if self.local_id in _RESERVED_IDS:

@@ -6,8 +6,6 @@ from datetime import datetime, timedelta
 from typing import NamedTuple
 from uuid import UUID
 
-from pydantic import ValidationError
-
 from application.parsing.fields import FieldWarning, readable
 from application.parsing.items import ParsedItem, parse_item
 from application.parsing.transactions import (
@@ -89,7 +87,7 @@ def _parse_elements(elements: Sequence[object], arrival: Arrival | None) -> Batc
     spelling or is malformed."""
     try:
         transactions = dict(enumerate(read_plain_elements(elements)))
-    except (ValidationError, Rejection):
+    except (ValueError, Rejection):
         return _parse_one_by_one(elements, arrival)
     _correct_times(transactions, {}, arrival)
     return Batch(elements, transactions, [], {}, {})

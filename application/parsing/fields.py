@@ -27,7 +27,7 @@ class FieldWarning(NamedTuple):
     """A warning about a field that was ignored or cut. The element itself is decided."""
 
     code: str
-    """UNKNOWN_FIELD, UNREADABLE, or CUT."""
+    """UNKNOWN_FIELD, UNREADABLE, CUT, or MOVED."""
     field: str
     message: str
 

@@ -12,17 +12,34 @@ from typing import Annotated, Final, NamedTuple, TypeVar
 from uuid import UUID
 
 from pydantic import (
+    AfterValidator,
     AliasChoices,
     AliasGenerator,
     BaseModel,
     BeforeValidator,
     ConfigDict,
+    FailFast,
     Field,
     TypeAdapter,
+    ValidationError,
     WithJsonSchema,
 )
 from pydantic.alias_generators import to_camel
 
+from application.parsing.descriptions import (
+    INFORMATION,
+    MAX_METADATA_BYTES,
+    MAX_METADATA_PAIRS,
+    MAX_UNIT_LENGTH,
+    REASON_CODE,
+    information,
+    read_entered,
+    read_metadata,
+    read_scanned,
+    read_unit_cost,
+    require_cost_of_goods_in,
+    split_reason,
+)
 from application.parsing.fields import MAX_SHOWN_LENGTH, ElementFields, FieldNames, FieldWarning
 from application.parsing.values import (
     read_instant,
@@ -40,7 +57,13 @@ from domain.limits import (
     MAX_TIME_LENGTH,
     printable,
 )
-from domain.transaction import NOTHING_SENT, Transaction, TransactionType
+from domain.transaction import (
+    NOTHING_SENT,
+    Information,
+    Transaction,
+    TransactionType,
+    UnitCost,
+)
 
 _WORD: Final = re.compile(r"[\w-]{1,32}")
 """A text that may name a type of a later version."""
@@ -60,6 +83,27 @@ WIRE_CONFIG = ConfigDict(
     populate_by_name=True,
 )
 """camelCase out; camelCase and snake_case in."""
+
+
+Decimals = Annotated[
+    str, WithJsonSchema({"anyOf": [{"type": "number"}, {"type": "string"}], "examples": [1.5]})
+]
+"""A decimal: a JSON number, or a text."""
+
+
+class UnitCostElement(BaseModel):
+    """The cost of one unit."""
+
+    amount: Decimals
+    currency: Annotated[str, Field(description="ISO 4217, such as EUR.")]
+
+
+class EnteredElement(BaseModel):
+    """A quantity in the unit that the clerk used."""
+
+    quantity: Decimals
+    unit: Annotated[str, Field(max_length=MAX_UNIT_LENGTH)]
+    per: Annotated[Decimals, Field(description="Base units in one of this unit.")]
 
 
 WholeNumber = Annotated[int, WithJsonSchema({"type": "number"})]
@@ -93,7 +137,13 @@ class _PlainMovement(BaseModel):
         ),
     ]
     occurred_at: Annotated[Instant | None, Field(description="By the client's clock.")] = None
-    reason: Annotated[str | None, Field(json_schema_extra={"maxLength": MAX_TEXT_LENGTH})] = None
+    reason: Annotated[
+        str | None,
+        Field(
+            pattern=rf"^{REASON_CODE}$",
+            description="A code, such as `damaged`. Any code is recorded. Prose becomes a note.",
+        ),
+    ] = None
     note: Annotated[str | None, Field(json_schema_extra={"maxLength": MAX_NOTE_LENGTH})] = None
     reference: Annotated[str | None, Field(json_schema_extra={"maxLength": MAX_TEXT_LENGTH})] = None
     device: Annotated[str | None, Field(json_schema_extra={"maxLength": MAX_TEXT_LENGTH})] = None
@@ -103,9 +153,39 @@ class _PlainTransaction(_PlainMovement):
     item_id: Annotated[UUID, Field(strict=False)]
 
 
+class _DescribedTransaction(_PlainTransaction):
+    """The same, with descriptive fields that fewer transactions have."""
+
+    scanned: Annotated[str | None, AfterValidator(read_scanned)] = None
+    metadata: Annotated[dict[str, str] | None, BeforeValidator(read_metadata)] = None
+    unit_cost: Annotated[dict[str, str] | None, BeforeValidator(read_unit_cost)] = None
+    entered: Annotated[dict[str, str] | None, BeforeValidator(read_entered)] = None
+
+
 class MovementElement(_PlainMovement):
     """A transaction as a client writes it, without the id of its item."""
 
+    scanned: Annotated[
+        str | None,
+        Field(
+            json_schema_extra={"maxLength": MAX_TEXT_LENGTH},
+            description="The raw code from the scanner.",
+        ),
+    ] = None
+    metadata: Annotated[
+        dict[str, str] | None,
+        Field(
+            max_length=MAX_METADATA_PAIRS,
+            description=f"Any texts, by name: at most {MAX_METADATA_BYTES} bytes of JSON.",
+        ),
+    ] = None
+    unit_cost: Annotated[
+        UnitCostElement | None, Field(description="The cost of one unit. Only for INBOUND.")
+    ] = None
+    entered: Annotated[
+        EnteredElement | None,
+        Field(description="The quantity as it was entered, in a unit of `per` base units."),
+    ] = None
     age: Annotated[
         float | None,
         Field(
@@ -140,14 +220,9 @@ class ReadElement(NamedTuple):
     warnings: list[FieldWarning]
 
 
-_PLAIN: Final = TypeAdapter(list[_PlainTransaction]).validator
+_PLAIN: Final = TypeAdapter(Annotated[list[_PlainTransaction], FailFast()]).validator
+_DESCRIBED: Final = TypeAdapter(Annotated[list[_DescribedTransaction], FailFast()]).validator
 TRANSACTION: Final = FieldNames("a transaction", TransactionElement.model_fields)
-_TEXTS: Final = {
-    "reason": MAX_TEXT_LENGTH,
-    "note": MAX_NOTE_LENGTH,
-    "reference": MAX_TEXT_LENGTH,
-    "device": MAX_TEXT_LENGTH,
-}
 
 _TYPES: Final = frozenset(kind.value for kind in TransactionType)
 
@@ -155,9 +230,20 @@ Value = TypeVar("Value")
 
 
 def read_plain_elements(elements: Sequence[object]) -> list[Transaction]:
-    """Reads all elements in one call, at a fraction of the cost of one by one. Raises
-    ValidationError, Invalid: one of them is not in its usual spelling."""
-    return [Transaction(**parsed.__dict__) for parsed in _PLAIN.validate_python(elements)]
+    """Reads all elements in one call, at a fraction of the cost of one by one. Raises ValueError,
+    Invalid: one of them is not in its usual spelling."""
+    try:
+        return [Transaction(**parsed.__dict__) for parsed in _PLAIN.validate_python(elements)]
+    except ValidationError:
+        return [_described(parsed) for parsed in _DESCRIBED.validate_python(elements)]
+
+
+def _described(parsed: _DescribedTransaction) -> Transaction:
+    values = parsed.__dict__
+    if values["unit_cost"] is not None:
+        require_cost_of_goods_in(parsed.type)
+    info = information(**{name: values.pop(name) for name in INFORMATION})
+    return Transaction(**values, info=info)
 
 
 def read_element(element: object) -> ReadElement:
@@ -178,10 +264,10 @@ def read_element(element: object) -> ReadElement:
     occurred_at, device_time = _read_time(
         fields, must_be_known=kind is TransactionType.COUNT and age is None
     )
-    texts = {name: _read_shortened(fields, name, longest) for name, longest in _TEXTS.items()}
+    reason, note = _read_reason_and_note(fields)
+    info = _read_information(fields, kind)
     if kind is TransactionType.COUNT:
         fields.require_no_slips()
-    fields.warn_of_unknown()
     transaction = Transaction(
         local_id=local_id,
         type=kind,
@@ -189,8 +275,13 @@ def read_element(element: object) -> ReadElement:
         quantity=quantity,
         occurred_at=occurred_at,
         device_time=device_time,
-        **texts,
+        reason=reason,
+        note=note,
+        reference=_read_shortened(fields, "reference", MAX_TEXT_LENGTH),
+        device=_read_shortened(fields, "device", MAX_TEXT_LENGTH),
+        info=info,
     )
+    fields.warn_of_unknown()
     return ReadElement(transaction, age, fields.warnings)
 
 
@@ -245,9 +336,38 @@ def _one_spelling(value: object) -> str:
     return json.dumps(value, sort_keys=True)
 
 
+def _read_reason_and_note(fields: ElementFields) -> tuple[str | None, str | None]:
+    """Reads both. A reason that is prose becomes the beginning of the note."""
+    text = fields.descriptive("reason", read_text)
+    code, prose = (None, None) if text is None else split_reason(text)
+    if prose is None or not prose.strip():
+        return code, _read_shortened(fields, "note", MAX_NOTE_LENGTH)
+    fields.warn("MOVED", "reason", "is not a code; it is recorded in the note")
+    note = fields.descriptive("note", read_text)
+    both = prose if note is None else f"{prose}\n{note}"
+    return None, _shortened(fields, "note", both, MAX_NOTE_LENGTH)
+
+
+def _read_information(fields: ElementFields, kind: TransactionType) -> Information | None:
+    def cost(value: object) -> UnitCost:
+        require_cost_of_goods_in(kind)
+        return read_unit_cost(value)
+
+    return information(
+        scanned=fields.descriptive("scanned", read_scanned),
+        metadata=fields.descriptive("metadata", read_metadata),
+        unit_cost=fields.descriptive("unit_cost", cost),
+        entered=fields.descriptive("entered", read_entered),
+    )
+
+
 def _read_shortened(fields: ElementFields, name: str, longest: int) -> str | None:
     text = fields.descriptive(name, read_text)
-    if text is None or len(text) <= longest:
+    return None if text is None else _shortened(fields, name, text, longest)
+
+
+def _shortened(fields: ElementFields, name: str, text: str, longest: int) -> str:
+    if len(text) <= longest:
         return text
     fields.warn("CUT", to_camel(name), f"has {len(text)} characters; the first {longest} are kept")
     return text[:longest]

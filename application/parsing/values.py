@@ -8,6 +8,7 @@ client.
 import re
 from collections.abc import Collection, Iterable
 from datetime import UTC, datetime, timedelta
+from decimal import Context, Decimal
 from difflib import get_close_matches
 from math import isfinite
 from typing import Final
@@ -25,6 +26,13 @@ _SPACE_BEFORE_OFFSET: Final = re.compile(r"\s+(?=(?:[zZ]|[+-][\d:]+)\Z)")
 _HOUR_24: Final = re.compile(r"\A(.{10}.)24(:?00(?::?00(?:[.,]0+)?)?)(?=[Zz+-])", re.DOTALL)
 
 _SECOND_60: Final = re.compile(r"(:59:|\d{2}59)60(?=[.,Zz+-])")
+
+_DECIMAL: Final = re.compile(r"[+-]?\d{1,400}(?:\.\d{0,400})?(?:[eE][+-]?\d{1,3})?", re.ASCII)
+
+_DOUBLE_DIGITS: Final = 15
+
+_EXACT: Final = Context(prec=1_000)
+"""Rounds nothing that `_DECIMAL` accepts."""
 
 _SPACED: Final = re.compile(r"[_\-\s]")
 
@@ -49,6 +57,34 @@ def read_whole_number(value: object) -> int:
     if isinstance(value, float) and value.is_integer():
         return int(value)
     raise ValueError("must be a whole number")
+
+
+def read_decimal(value: object) -> Decimal:
+    """Reads a decimal from a JSON number or a text, and returns it without trailing zeros.
+
+    A number with a fraction is read with 15 significant digits, which a double keeps (IEEE 754). So
+    JavaScript's 0.1 + 0.2 is 0.3.
+
+    Raises:
+        ValueError: it is not a decimal, or has more than 15 digits before or after the point.
+    """
+    if isinstance(value, float) and not value.is_integer():
+        value = f"{value:.{_DOUBLE_DIGITS}g}"
+    text = value.strip() if isinstance(value, str) else _digits(value)
+    if not _DECIMAL.fullmatch(text):
+        raise ValueError("must be a number")
+    number = Decimal(text).normalize(_EXACT)
+    exponent = number.as_tuple().exponent
+    if number.adjusted() > _DOUBLE_DIGITS or int(exponent) < -_DOUBLE_DIGITS:
+        raise ValueError(f"must have at most {_DOUBLE_DIGITS} digits before and after the point")
+    return number
+
+
+def _digits(value: object) -> str:
+    """Returns the digits of a whole number; an empty text for anything else."""
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        return str(int(value))
+    return ""
 
 
 def read_text(value: object) -> str:

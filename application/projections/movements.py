@@ -1,5 +1,6 @@
 """The journal: every recorded transaction, as a reader sees it."""
 
+import json
 from collections.abc import Sequence
 from datetime import datetime
 from typing import ClassVar, NamedTuple
@@ -8,7 +9,7 @@ from uuid import UUID
 from application.projections.projection import Recorded
 from application.tables.table import Insert, Table
 from domain.events import MOVEMENT_TOPICS, MovementRecorded, StockItemEvent
-from domain.transaction import TransactionType
+from domain.transaction import Information, TransactionType
 
 
 class Movement(NamedTuple):
@@ -34,6 +35,13 @@ class Movement(NamedTuple):
     occurred_at: datetime | None
     device_time: str | None
     recorded_at: datetime
+    info_object: str | None
+    """`Information` as a JSON object; None if there is none."""
+
+    @property
+    def info(self) -> Information:
+        """Descriptive fields that few transactions have."""
+        return Information() if self.info_object is None else json.loads(self.info_object)
 
 
 class Movements:
@@ -91,4 +99,5 @@ def _movement(position: int, event: MovementRecorded) -> Movement:
         event.occurred_at,
         event.device_time,
         event.timestamp,
+        None if event.info is None else json.dumps(event.info, ensure_ascii=False),
     )

@@ -7,6 +7,8 @@ from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
 
+from pydantic.alias_generators import to_camel
+
 from application.access.principal import Located
 from application.ledger.ledger import Known
 from application.parsing.batch import FailedElement
@@ -185,6 +187,7 @@ def element_of(transaction: Transaction, device: str | None) -> dict[str, Any]:
         "note": transaction.note,
         "reference": transaction.reference,
         "device": device,
+        **{to_camel(name): value for name, value in (transaction.info or {}).items()},
     }
     return {name: value for name, value in fields.items() if value is not None}
 

@@ -65,7 +65,7 @@ OF_REQUESTS: Final = (
 )
 """Codes of requests that were refused before their content was processed."""
 
-WARNINGS: Final = ("UNKNOWN_FIELD", "UNREADABLE", "CUT")
+WARNINGS: Final = ("UNKNOWN_FIELD", "UNREADABLE", "CUT", "MOVED")
 
 
 def _open(*codes: str) -> dict[str, Any]:

@@ -27,6 +27,11 @@ WELL_FORMED: st.SearchStrategy[dict[str, Any]] = st.fixed_dictionaries(
         "occurredAt": st.sampled_from(["2026-01-08T09:14:03+09:00", "2026-01-08T00:14:03Z"]),
         "note": st.text(max_size=5),
         "device": st.just("scanner-7"),
+        "reason": st.sampled_from(["damaged", "Damaged", "out of date"]),
+        "scanned": st.sampled_from(["5901234123457", "]C101\u001d"]),
+        "metadata": st.sampled_from([{}, {"till": "3"}, {"till": 3}]),
+        "unitCost": st.just({"amount": "1.50", "currency": "eur"}),
+        "entered": st.just({"quantity": 0.1 + 0.2, "unit": "carton", "per": 12}),
     },
 )
 SPELT_OTHERWISE = WELL_FORMED.map(
@@ -41,7 +46,12 @@ SPELT_OTHERWISE = WELL_FORMED.map(
 DAMAGED = st.builds(
     lambda one, field, value: one | {field: value},
     WELL_FORMED,
-    st.sampled_from(["localId", "type", "itemId", "quantity", "occurredAt", "note", "age"]),
+    st.sampled_from(
+        [
+            *("localId", "type", "itemId", "quantity", "occurredAt", "note", "age", "reason"),
+            *("scanned", "metadata", "unitCost", "entered"),
+        ]
+    ),
     ODD,
 )
 ELEMENTS = st.lists(st.one_of(WELL_FORMED, SPELT_OTHERWISE, DAMAGED, ODD), max_size=6)

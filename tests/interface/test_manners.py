@@ -347,6 +347,38 @@ def test_labels_are_asked_for_in_any_form(api: TestClient) -> None:
         assert [one["itemId"] for one in found["items"]] == [made["itemId"]]
 
 
+def test_what_cannot_be_reconstructed_is_recorded_and_shown(api: TestClient, tea: UUID) -> None:
+    described = {
+        "reason": "Supplier-Return",
+        "scanned": "]C10109501101530003",
+        "metadata": {"till": "3", "Kasse": "süd"},
+        "unitCost": {"amount": 1.50, "currency": "eur"},
+        "entered": {"quantity": "2", "unit": "carton", "per": 12},
+    }
+    answer = sync(api, element("INBOUND", tea, 24, **described), element("OUTBOUND", tea, 1))
+    assert [row.get("warnings") for row in answer["synced"]] == [None, None]
+    shown = described | {
+        "reason": "supplier-return",
+        "unitCost": {"amount": "1.5", "currency": "EUR"},
+        "entered": {"quantity": 2, "unit": "carton", "per": 12},
+    }
+    sale, delivery = api.get("/movements").json()["items"]
+    assert {name: delivery[name] for name in shown} == shown
+    assert not sale.keys() & {"scanned", "metadata", "unitCost", "entered"}
+    change = api.get("/sync/changes").json()["items"][-2]["transaction"]
+    assert {name: change[name] for name in shown} == shown
+
+
+def test_rejected_transaction_keeps_its_descriptions(api: TestClient, tea: UUID) -> None:
+    described = {"scanned": "4006381333931", "entered": {"quantity": 1, "unit": "ct", "per": 12}}
+    sold = element("OUTBOUND", tea, 12, **described, metadata={"till": "3"})
+    sync(api, sold)
+    sync(api, element("INBOUND", tea, 12))
+    assert api.post(f"/sync/rejections/{sold['localId']}/retry").is_success
+    assert api.get("/movements").json()["items"][0]["metadata"] == {"till": "3"}
+    assert api.get("/movements").json()["items"][0]["scanned"] == "4006381333931"
+
+
 def test_journal_is_filtered_by_reference(api: TestClient, tea: UUID) -> None:
     sync(api, *(element("INBOUND", tea, n, reference=f"po:{n % 2}") for n in range(1, 6)))
     for path in ("/movements", f"/items/{tea}/movements"):

@@ -15,6 +15,7 @@ from application.projections.item_changes import ItemChange
 from application.projections.movements import Movement
 from domain.transaction import TransactionType
 from interface.api.schemas.base import CoveredAt, DeviceTime, Timestamp, Wire, example, is_none
+from interface.api.schemas.movements import InformationFields, information_fields
 from interface.api.schemas.paging import Limit, WantedLabel
 from interface.api.validation import invalid
 
@@ -65,7 +66,7 @@ def parse_page_wanted(after: object, limit: object) -> PageWanted:
         raise invalid(error.errors()[0]) from None
 
 
-class RecordedTransaction(Wire):
+class RecordedTransaction(InformationFields):
     """A recorded transaction, as part of a change."""
 
     local_id: Annotated[UUID, Field(description="A device recognises its own transactions by it.")]
@@ -217,6 +218,7 @@ def _transaction(movement: Movement) -> RecordedTransaction:
         device=movement.device,
         occurred_at=movement.occurred_at,
         device_time=movement.device_time,
+        **information_fields(movement),
     )
 
 

@@ -1,17 +1,53 @@
 """Schemas of the journal."""
 
-from typing import Annotated
+from typing import Annotated, Any
 from uuid import UUID
 
-from pydantic import Field
+from pydantic import Field, PlainSerializer, WithJsonSchema
 
 from application.parsing.transactions import WholeNumber
 from application.projections.movements import Movement
 from domain.transaction import TransactionType
-from interface.api.schemas.base import CoveredAt, DeviceTime, Timestamp, Wire, example
+from interface.api.schemas.base import CoveredAt, DeviceTime, Timestamp, Wire, example, is_none
 
 
-class MovementRecord(Wire):
+class RecordedUnitCost(Wire):
+    """The cost of one unit."""
+
+    amount: Annotated[str, Field(description="A decimal.")]
+    currency: str
+
+
+def _number(text: str) -> int | float:
+    """Returns a decimal as a JSON number, which keeps 15 digits."""
+    return int(text) if "." not in text else float(text)
+
+
+Decimals = Annotated[
+    str,
+    PlainSerializer(_number, return_type=int | float, when_used="json"),
+    WithJsonSchema({"type": "number"}),
+]
+
+
+class RecordedEntry(Wire):
+    """A quantity in the unit that the clerk used: `per` base units each."""
+
+    quantity: Decimals
+    unit: str
+    per: Decimals
+
+
+class InformationFields(Wire):
+    """Descriptive fields that few transactions have. Left out if they were not sent."""
+
+    scanned: Annotated[str | None, Field(exclude_if=is_none)] = None
+    metadata: Annotated[dict[str, str] | None, Field(exclude_if=is_none)] = None
+    unit_cost: Annotated[RecordedUnitCost | None, Field(exclude_if=is_none)] = None
+    entered: Annotated[RecordedEntry | None, Field(exclude_if=is_none)] = None
+
+
+class MovementRecord(InformationFields):
     """A recorded transaction."""
 
     model_config = example(
@@ -68,7 +104,14 @@ class MovementRecord(Wire):
 
     @classmethod
     def of_row(cls, movement: Movement) -> "MovementRecord":
-        return cls.model_construct(**movement._asdict())
+        return cls.model_construct(**movement._asdict(), **information_fields(movement))
+
+
+def information_fields(movement: Movement) -> dict[str, Any]:
+    """Returns the values of `InformationFields`."""
+    if movement.info_object is None:
+        return {}
+    return InformationFields.model_validate(movement.info).__dict__
 
 
 class MovementPage(Wire):
