@@ -10,19 +10,19 @@ from uuid import UUID
 from eventsourcing.persistence import StoredEvent
 
 from application.access.principal import Principal
-from application.ledger.ledger import Ledger, replay
+from application.ledger.ledger import Ledger, replay, state_of
 from application.ledger.retry import retry_on_conflict
 from application.persistence.unit_of_work import UnitOfWork
 from application.server_clock import Clock, utc_now
 from domain.errors import Conflict, ItemDiffers, UnknownVersion
 from domain.events import (
+    MOVEMENT_TOPICS,
     ItemDetailsChanged,
-    ItemDiscontinued,
-    ItemReactivated,
     ItemRegistered,
     StockItemEvent,
 )
 from domain.labels import label
+from domain.quantities import Quantity
 from domain.stock_item import ItemDetails, StockItem
 
 EVENTS_PER_REPLAY_READ: Final = 1_000
@@ -30,7 +30,6 @@ EVENTS_PER_REPLAY_READ: Final = 1_000
 
 
 DESCRIBING: Final = (ItemRegistered.TOPIC, ItemDetailsChanged.TOPIC)
-ENDING_OR_RESUMING: Final = (ItemDiscontinued.TOPIC, ItemReactivated.TOPIC)
 
 
 class ItemService:
@@ -39,9 +38,13 @@ class ItemService:
     Every method may raise StoreUnavailable.
     """
 
-    def __init__(self, ledger: Ledger, clock: Clock = utc_now) -> None:
+    def __init__(
+        self, ledger: Ledger, clock: Clock = utc_now, default_floor: Quantity | None = 0
+    ) -> None:
         self._ledger = ledger
         self._clock = clock
+        self.default_floor = default_floor
+        """The floor of new items that do not name one."""
 
     def register(
         self, location: str, sku: str, details: ItemDetails, principal: Principal
@@ -60,9 +63,7 @@ class ItemService:
             lambda conflicting: self._register(location, sku, details, principal, conflicting)
         )
         if item.details != details:
-            raise ItemDiffers(
-                item.id, name=item.name, unit=item.unit, safety_stock=item.safety_stock
-            )
+            raise ItemDiffers(item.id, **item.shown_details)
         return item, is_new
 
     def change_details(
@@ -76,20 +77,24 @@ class ItemService:
             Invalid: the new details are outside their bounds.
             Conflict: other writers were faster in every attempt.
         """
-        return self._change(
-            item_id,
-            principal,
-            lambda item, now: item.change_details(
-                change(item.details), by=principal.actor, recorded_at=now
-            ),
-        )
+
+        def change_item(unit_of_work: UnitOfWork, item: StockItem, now: datetime) -> None:
+            details = change(item.details)
+            item.change_details(
+                details,
+                has_moved=details.scale != item.scale and _has_moved(unit_of_work, item),
+                by=principal.actor,
+                recorded_at=now,
+            )
+
+        return self._change(item_id, principal, change_item)
 
     def discontinue(self, item_id: UUID, principal: Principal) -> StockItem:
         """Ends the item's movements. Idempotent. Raises UnknownItem, Conflict."""
         return self._change(
             item_id,
             principal,
-            lambda item, now: item.discontinue(by=principal.actor, recorded_at=now),
+            lambda _, item, now: item.discontinue(by=principal.actor, recorded_at=now),
         )
 
     def reactivate(self, item_id: UUID, principal: Principal) -> StockItem:
@@ -97,7 +102,7 @@ class ItemService:
         return self._change(
             item_id,
             principal,
-            lambda item, now: item.reactivate(by=principal.actor, recorded_at=now),
+            lambda _, item, now: item.reactivate(by=principal.actor, recorded_at=now),
         )
 
     def at_version(self, item_id: UUID, version: int, principal: Principal) -> StockItem:
@@ -141,7 +146,6 @@ class ItemService:
         described = select(item_id, DESCRIBING, upto_version=version)
         if described is None:  # The read model is damaged.
             return cast("StockItem", replay(self._events(item_id, lte=version)))
-        activity = select(item_id, ENDING_OR_RESUMING, upto_version=version)
         base = self._ledger.mapper.to_base(stored)
         return StockItem.rehydrate(
             item_id,
@@ -152,9 +156,7 @@ class ItemService:
             name=described.name,
             unit=described.unit,
             safety_stock=described.safety_stock,
-            on_hand=base.on_hand,
-            active=activity is None or activity.kind == ItemReactivated.TOPIC,
-            counted_at=base.counted_at,
+            **state_of(base),
         )
 
     def _register(
@@ -175,12 +177,15 @@ class ItemService:
         return (new, True) if known is None else (known, False)
 
     def _change(
-        self, item_id: UUID, principal: Principal, change: Callable[[StockItem, datetime], None]
+        self,
+        item_id: UUID,
+        principal: Principal,
+        change: Callable[[UnitOfWork, StockItem, datetime], None],
     ) -> StockItem:
         def attempt(conflicting: set[UUID]) -> StockItem:
             with self._locked(item_id, conflicting) as (unit_of_work, known):
                 item = principal.require_item(item_id, known)
-                change(item, self._clock())
+                change(unit_of_work, item, self._clock())
                 self._append(unit_of_work, item)
             return item
 
@@ -218,3 +223,7 @@ class ItemService:
     def _require_found(self, item_id: UUID, principal: Principal) -> None:
         first = next(iter(self._ledger.events.get(originator_id=item_id, limit=1)), None)
         principal.require_item(item_id, cast("StockItemEvent | None", first))
+
+
+def _has_moved(unit_of_work: UnitOfWork, item: StockItem) -> bool:
+    return any(stored.topic in MOVEMENT_TOPICS for stored in unit_of_work.events_of(item.id))

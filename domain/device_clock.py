@@ -1,7 +1,7 @@
 """The moment when goods moved, as told by devices whose clocks may be wrong."""
 
 from datetime import datetime, timedelta
-from typing import Final
+from typing import Final, NamedTuple
 
 from domain.errors import Invalid
 from domain.transaction import Transaction, TransactionType
@@ -53,21 +53,31 @@ def _shifted(instant: datetime, by: timedelta) -> datetime:
         return instant
 
 
-def happened_at(occurred_at: datetime | None, recorded_at: datetime) -> datetime:
+class FirstArrival(NamedTuple):
+    """The first arrival of a transaction. It keeps this place if it is recorded later."""
+
+    received_at: datetime
+    """The server's clock."""
+    rank: int
+    """Its rank among movements of the item with the same moment: twice the item's version after
+    it, if it was recorded at once, and otherwise one more than twice the item's version then."""
+
+
+def happened_at(occurred_at: datetime | None, received_at: datetime) -> datetime:
     """Returns when goods moved: the device's time if that is credible, otherwise the time of the
-    recording."""
-    if occurred_at is None or not recorded_at - MAX_OFFLINE <= occurred_at <= recorded_at:
-        return recorded_at
+    first arrival."""
+    if occurred_at is None or not received_at - MAX_OFFLINE <= occurred_at <= received_at:
+        return received_at
     return occurred_at
 
 
-def require_credible_moment(transaction: Transaction, recorded_at: datetime) -> None:
+def require_credible_moment(transaction: Transaction, received_at: datetime) -> None:
     """Raises Invalid: a stock-take has a moment in the future, or too far back. Other types are not
     checked: their goods have moved, even if the clock was wrong."""
     if transaction.type is not TransactionType.COUNT or transaction.occurred_at is None:
         return
-    if transaction.occurred_at > recorded_at + CLOCK_TOLERANCE:
-        now = recorded_at.isoformat(timespec="seconds")
+    if transaction.occurred_at > received_at + CLOCK_TOLERANCE:
+        now = received_at.isoformat(timespec="seconds")
         raise Invalid("occurredAt", f"lies in the future: the server's clock says {now}")
-    if transaction.occurred_at < recorded_at - MAX_OFFLINE:
+    if transaction.occurred_at < received_at - MAX_OFFLINE:
         raise Invalid("occurredAt", f"lies more than {MAX_OFFLINE.days} days back")

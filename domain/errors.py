@@ -7,8 +7,10 @@
       UnknownVersion         the item has no such version, or did not exist at that time
       ItemDiscontinued       the item takes no more movements
       ItemDiffers            the item is registered already, with other details
-      InsufficientStock      more was asked for than is on hand
+      InsufficientStock      the quantity on hand would end below the item's floor
       StockLimitExceeded     more would be on hand than JSON readers can hold exactly
+      UnknownTransaction     it voids or corrects a transaction that is not recorded
+      GroupFailed            another transaction of its group failed
       LocalIdReused          the `local_id` is recorded with other content
       Conflict               other writers were faster; the same request may succeed later
       LedgerDamaged          a stored event that it depends on can't be read
@@ -16,11 +18,14 @@
 The code is for programs and never changes; the message is for people and may.
 """
 
+from collections.abc import Mapping
 from datetime import datetime
-from typing import ClassVar, Self
+from typing import ClassVar, Final, Self
 from uuid import UUID
 
-Detail = str | int | None
+_NO_LINKS: Final[Mapping[str, str]] = {}
+
+Detail = str | int | float | None
 
 
 class Rejection(Exception):
@@ -104,38 +109,66 @@ class ItemDiffers(Rejection):
 
     code = "ITEM_DIFFERS"
 
-    def __init__(self, item_id: UUID, *, name: str, unit: str, safety_stock: int) -> None:
+    def __init__(self, item_id: UUID, **details: Detail) -> None:
+        """`details`: those of the registered item."""
         super().__init__(
             f"item {item_id} is registered already, with other details",
             item_id=str(item_id),
-            name=name,
-            unit=unit,
-            safety_stock=safety_stock,
+            **details,
         )
 
 
 class InsufficientStock(Rejection):
-    """More was asked for than is on hand."""
+    """The quantity on hand would end below the item's floor."""
 
     code = "INSUFFICIENT_STOCK"
 
-    def __init__(self, *, on_hand: int, requested: int) -> None:
+    def __init__(self, *, on_hand: float, requested: float, floor: float = 0) -> None:
+        least = f", and {floor} must stay" if floor else ""
         super().__init__(
-            f"{requested} requested, {on_hand} on hand", on_hand=on_hand, requested=requested
+            f"{requested} requested, {on_hand} on hand{least}",
+            on_hand=on_hand,
+            requested=requested,
+            **({"floor": floor} if floor else {}),
         )
 
 
 class StockLimitExceeded(Rejection):
-    """More would be on hand than `limit`, which every JSON reader can hold exactly."""
+    """More would be on hand, or missing, than `limit`, which every JSON reader holds exactly."""
 
     code = "STOCK_LIMIT_EXCEEDED"
 
-    def __init__(self, *, on_hand: int, requested: int, limit: int) -> None:
+    def __init__(self, *, on_hand: float, requested: float, limit: float) -> None:
         super().__init__(
-            f"{requested} more than the {on_hand} on hand would exceed the limit of {limit}",
+            f"{on_hand} on hand and {requested} requested would exceed the limit of {limit}",
             on_hand=on_hand,
             requested=requested,
             limit=limit,
+        )
+
+
+class UnknownTransaction(Rejection):
+    """It voids or corrects a transaction that is not recorded yet. It is recorded together with
+    that transaction."""
+
+    code = "UNKNOWN_TRANSACTION"
+
+    def __init__(self, named: UUID) -> None:
+        super().__init__(
+            f"transaction {named} is not recorded: this is kept until it is", original=str(named)
+        )
+
+
+class GroupFailed(Rejection):
+    """Another transaction of the group failed, so none of the group is recorded."""
+
+    code = "GROUP_FAILED"
+
+    def __init__(self, group: UUID, index: int) -> None:
+        super().__init__(
+            f"the transaction with index {index} failed, so nothing of the group is recorded",
+            group=str(group),
+            index=index,
         )
 
 
@@ -148,18 +181,22 @@ class LocalIdReused(Rejection):
         self,
         *,
         type: str,
-        item_id: UUID,
-        quantity: int,
+        item_id: UUID | None,
+        quantity: float | None,
         occurred_at: str | None,
         reference: str | None,
+        links: Mapping[str, str] = _NO_LINKS,
     ) -> None:
+        """Takes the content of the recorded transaction."""
+        of = f"{quantity} of {item_id}" if item_id else f"of transaction {links.get('voids')}"
         super().__init__(
-            f"this local_id is recorded for another transaction: {type} {quantity} of {item_id}",
+            f"this local_id is recorded for another transaction: {type} {of}",
             type=type,
-            item_id=str(item_id),
+            item_id=None if item_id is None else str(item_id),
             quantity=quantity,
             occurred_at=occurred_at,
             reference=reference,
+            **links,
         )
 
     @classmethod

@@ -11,13 +11,18 @@ from __future__ import annotations
 
 from dataclasses import KW_ONLY
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, Final, Protocol, Self
+from typing import TYPE_CHECKING, Any, Final, Protocol, Self, cast
 from uuid import UUID
 
 from eventsourcing.domain import Aggregate
 
-from domain.device_clock import happened_at
-from domain.transaction import Content, Information, TransactionType, sent_time
+from domain.device_clock import FirstArrival, happened_at
+from domain.quantities import MAX_QUANTITY, from_steps
+from domain.transaction import Content, Information, Links, TransactionType, sent_time
+
+NO_FLOOR: Final = -MAX_QUANTITY
+"""The floor of an item that may go below zero without limit. It is kept, so that None can be left
+out."""
 
 
 class ItemState(Protocol):
@@ -26,24 +31,32 @@ class ItemState(Protocol):
     name: str
     unit: str
     safety_stock: int
+    scale: int
+    floor: int
     on_hand: int
-    active: bool
     counted_at: datetime | None
+    discontinued_at: datetime | None
 
 
 class StockItemEvent(Aggregate.Event):
-    """The fields of every event of a stock item."""
+    """The fields of every event of a stock item: enough to decide the next movement."""
 
     location: str
     sku: str
     on_hand: int
-    """Whole units on hand after the event."""
+    """Steps on hand after the event."""
     actor: str
     _: KW_ONLY
     key_id: str | None = None
     """The id of the actor's API key; None for another credential."""
     counted_at: datetime | None = None
     """The moment of the item's latest stock-take so far, by the order in which goods moved."""
+    scale: int = 0
+    """Decimal places of the item's quantities. Every quantity here is a whole number of steps."""
+    floor: int = 0
+    """The least number of steps that goods out may leave on hand; NO_FLOOR for none."""
+    discontinued_at: datetime | None = None
+    """When the item was discontinued; None while it takes movements."""
 
     @classmethod
     def of(cls, values: dict[str, Any]) -> Self:
@@ -78,15 +91,17 @@ class ItemDetailsChanged(StockItemEvent):
 
     def apply(self, item: ItemState) -> None:
         item.name, item.unit, item.safety_stock = self.name, self.unit, self.safety_stock
+        item.scale, item.floor = self.scale, self.floor
 
 
 class ItemDiscontinued(StockItemEvent):
-    """The item takes no more movements."""
+    """Goods of the item no longer move. An older event has no `discontinued_at`: it is the
+    `timestamp`."""
 
     TOPIC = "ItemDiscontinued"
 
     def apply(self, item: ItemState) -> None:
-        item.active = False
+        item.discontinued_at = self.discontinued_at or self.timestamp
 
 
 class ItemReactivated(StockItemEvent):
@@ -95,7 +110,7 @@ class ItemReactivated(StockItemEvent):
     TOPIC = "ItemReactivated"
 
     def apply(self, item: ItemState) -> None:
-        item.active = True
+        item.discontinued_at = None
 
 
 class MovementRecorded(StockItemEvent):
@@ -115,6 +130,20 @@ class MovementRecorded(StockItemEvent):
     covered_at: datetime | None = None
     """The moment of the stock-take that covers this movement; None if none does. A covered movement
     changed nothing on hand."""
+    received_at: datetime | None = None
+    """When the transaction first arrived, if it was recorded later than that. A transaction that
+    stands at the place of another one has that of the other one."""
+    rank: int | None = None
+    """Its rank among movements of the same moment, if that is not twice its version."""
+    refused_at: datetime | None = None
+    """When it was refused, if the ledger judged it again by itself."""
+    override: bool | None = None
+    """True if a manager allowed it to end below the floor."""
+    returns: UUID | None = None
+    corrects: UUID | None = None
+    group: UUID | None = None
+    voids: UUID | None = None
+    """These four are described in `Links`."""
 
     if TYPE_CHECKING:
 
@@ -124,16 +153,29 @@ class MovementRecorded(StockItemEvent):
 
         @property
         def quantity(self) -> int:
-            """The quantity as it was asked for."""
+            """The quantity as it was asked for, in steps."""
 
         @property
         def delta(self) -> int:
-            """The signed difference, in whole units: what came, went, or was found."""
+            """The signed difference, in steps: what came, went, or was found."""
+
+    @property
+    def first_arrival(self) -> FirstArrival:
+        """When it first arrived, and its rank."""
+        return FirstArrival(
+            self.received_at or self.timestamp,
+            2 * self.originator_version if self.rank is None else self.rank,
+        )
 
     @property
     def happened_at(self) -> datetime:
         """When the goods moved, as far as is known."""
-        return happened_at(self.occurred_at, self.timestamp)
+        return happened_at(self.occurred_at, self.received_at or self.timestamp)
+
+    @property
+    def links(self) -> Links:
+        """The `local_id`s that it names, and its group."""
+        return Links(self.voids, self.corrects, self.returns, self.group)
 
     @property
     def content(self) -> Content:
@@ -141,9 +183,10 @@ class MovementRecorded(StockItemEvent):
         return Content(
             self.type,
             self.originator_id,
-            self.quantity,
+            from_steps(self.quantity, self.scale),
             sent_time(self.occurred_at, self.device_time),
             self.reference,
+            self.links,
         )
 
     def apply(self, item: ItemState) -> None:
@@ -200,4 +243,27 @@ class Adjusted(MovementRecorded):
         return self.delta if self.counted is None else self.counted
 
 
-MOVEMENT_TOPICS: Final = (InboundRecorded.TOPIC, OutboundRecorded.TOPIC, Adjusted.TOPIC)
+class Voided(MovementRecorded):
+    """A transaction never happened. It stands at the place of that transaction."""
+
+    TOPIC = "Voided"
+
+    delta: int
+    """The opposite of that of the other transaction."""
+    type = TransactionType.VOID
+
+    @property
+    def quantity(self) -> int:
+        return self.delta
+
+    @property
+    def content(self) -> Content:
+        return Content.of_void(cast("UUID", self.voids))
+
+
+MOVEMENT_TOPICS: Final = (
+    InboundRecorded.TOPIC,
+    OutboundRecorded.TOPIC,
+    Adjusted.TOPIC,
+    Voided.TOPIC,
+)

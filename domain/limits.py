@@ -1,23 +1,17 @@
-"""The bounds on everything that a client may ask for, and the checks that hold them."""
+"""The bounds on texts that a client may send, and the checks that hold them.
+
+Those on quantities are in quantities.py.
+"""
 
 from typing import Final
 
 from domain.errors import Invalid
-
-MAX_QUANTITY: Final = 2**53 - 1
-"""The largest whole number that every JSON reader holds exactly (RFC 8259, section 6)."""
 
 MAX_NOTE_LENGTH: Final = 2_000
 MAX_TEXT_LENGTH: Final = 200
 """Characters in every other text: names, references, reasons, devices, actors."""
 MAX_TIME_LENGTH: Final = 64
 """Characters kept of a time that can't be read."""
-
-
-def require_quantity(field: str, value: int, *, at_least: int) -> None:
-    """Raises Invalid: `value` is not between `at_least` and `MAX_QUANTITY`."""
-    if not at_least <= value <= MAX_QUANTITY:
-        raise Invalid(field, f"must be a whole number from {at_least} to {MAX_QUANTITY}")
 
 
 def require_text(field: str, value: str, *, at_most: int = MAX_TEXT_LENGTH) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Final, Self, TypeVar
 from uuid import UUID, uuid5
@@ -11,43 +11,72 @@ from eventsourcing.domain import Aggregate
 
 from domain import events
 from domain.actor import Actor
-from domain.device_clock import happened_at, require_credible_moment
-from domain.errors import InsufficientStock, Invalid, ItemDiscontinued, StockLimitExceeded
-from domain.history import History
+from domain.device_clock import FirstArrival, happened_at, require_credible_moment
+from domain.errors import Detail, InsufficientStock, Invalid, ItemDiscontinued, StockLimitExceeded
+from domain.history import History, Place
 from domain.labels import kept_form, label
-from domain.limits import MAX_QUANTITY, require_quantity
-from domain.transaction import Transaction, TransactionType
+from domain.quantities import (
+    MAX_SCALE,
+    Quantity,
+    from_steps,
+    max_steps,
+    require_quantity,
+    to_number,
+    to_steps,
+)
+from domain.transaction import (
+    NO_LINKS,
+    NOTHING_SENT,
+    Transaction,
+    TransactionType,
+    sent_time,
+)
 
 AnyEvent = TypeVar("AnyEvent", bound=events.StockItemEvent)
-
-_NOTHING_LATER: Final = History(())
 
 NAMESPACE: Final = UUID("6d1f3c52-7f0a-5b0e-9c3e-0f6b3a1d2e47")
 """Fixed for ever: the ids of all items follow from it."""
 
 
-def item_id(location: str, sku: str) -> UUID:
-    """Returns the item's id: the UUIDv5 (RFC 9562) of location and SKU in their kept form. So a
-    device can make it offline."""
-    return uuid5(NAMESPACE, f"{kept_form(location)}\x1f{kept_form(sku)}")
+def item_id(location: str, sku: str, lot: str | None = None) -> UUID:
+    """Returns the item's id: the UUIDv5 (RFC 9562) of location, SKU and lot in their kept form. So
+    a device can make it offline. Lots are reserved: no item has one yet."""
+    parts = [location, sku] if lot is None else [location, sku, lot]
+    return uuid5(NAMESPACE, "\x1f".join(map(kept_form, parts)))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ItemDetails:
-    """The description of an item, and its safety stock in whole units.
+    """The description of an item, and its policies.
 
     Raises:
-        Invalid: a text or the quantity is outside its bounds.
+        Invalid: a text, the scale or a quantity is outside its bounds.
     """
 
     name: str
     unit: str
-    safety_stock: int = 0
+    safety_stock: Quantity = 0
+    scale: int = 0
+    """Decimal places of the item's quantities. They are fixed by the first movement."""
+    floor: Quantity | None = 0
+    """The least quantity that goods out may leave on hand, 0 or less; None for no limit."""
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "name", label("name", self.name))
         object.__setattr__(self, "unit", label("unit", self.unit))
+        if not 0 <= self.scale <= MAX_SCALE:
+            raise Invalid("scale", f"must be a whole number from 0 to {MAX_SCALE}")
         require_quantity("safetyStock", self.safety_stock, at_least=0)
+        to_steps("safetyStock", self.safety_stock, self.scale)
+        if self.floor is not None:
+            if self.floor > 0:
+                raise Invalid("floor", "must be 0 or less, or null for no limit")
+            to_steps("floor", self.floor, self.scale)
+
+    @property
+    def floor_steps(self) -> int:
+        """The floor in steps; NO_FLOOR for none."""
+        return events.NO_FLOOR if self.floor is None else to_steps("floor", self.floor, self.scale)
 
 
 class StockItem(Aggregate, created_event_name="ItemRegistered"):
@@ -69,6 +98,7 @@ class StockItem(Aggregate, created_event_name="ItemRegistered"):
     InboundRecorded = events.InboundRecorded
     OutboundRecorded = events.OutboundRecorded
     Adjusted = events.Adjusted
+    Voided = events.Voided
 
     location: str
     sku: str
@@ -76,8 +106,10 @@ class StockItem(Aggregate, created_event_name="ItemRegistered"):
     unit: str
     safety_stock: int
     on_hand: int
-    active: bool = True
     counted_at: datetime | None = None
+    scale: int = 0
+    floor: int = 0
+    discontinued_at: datetime | None = None
 
     @classmethod
     def register(
@@ -93,10 +125,12 @@ class StockItem(Aggregate, created_event_name="ItemRegistered"):
             sku=sku,
             name=details.name,
             unit=details.unit,
-            safety_stock=details.safety_stock,
+            safety_stock=to_steps("safetyStock", details.safety_stock, details.scale),
             on_hand=0,
             actor=by.name,
             key_id=by.key_id,
+            scale=details.scale,
+            floor=details.floor_steps,
         )
 
     @classmethod
@@ -108,13 +142,51 @@ class StockItem(Aggregate, created_event_name="ItemRegistered"):
         return item
 
     @property
-    def details(self) -> ItemDetails:
-        """The description of the item, and its safety stock."""
-        return ItemDetails(name=self.name, unit=self.unit, safety_stock=self.safety_stock)
+    def active(self) -> bool:
+        """Whether the item is not discontinued."""
+        return self.discontinued_at is None
 
-    def change_details(self, details: ItemDetails, *, by: Actor, recorded_at: datetime) -> None:
-        """Changes the details; the same ones change nothing. Raises ItemDiscontinued."""
-        self._require_active()
+    @property
+    def details(self) -> ItemDetails:
+        """The description of the item, and its policies."""
+        return ItemDetails(
+            name=self.name,
+            unit=self.unit,
+            safety_stock=from_steps(self.safety_stock, self.scale),
+            scale=self.scale,
+            floor=None if self.floor == events.NO_FLOOR else from_steps(self.floor, self.scale),
+        )
+
+    @property
+    def shown_details(self) -> dict[str, Detail]:
+        """The details by name, with numbers for JSON."""
+        return {
+            "name": self.name,
+            "unit": self.unit,
+            "safety_stock": to_number(self.safety_stock, self.scale),
+            "scale": self.scale,
+            "floor": floor_number(self.floor, self.scale),
+        }
+
+    def change_details(
+        self, details: ItemDetails, *, has_moved: bool, by: Actor, recorded_at: datetime
+    ) -> None:
+        """Changes the details; the same ones change nothing.
+
+        Args:
+            details: the new ones.
+            has_moved: whether the item has movements. Needed only if the scale changes.
+            by: the actor.
+            recorded_at: the server's clock.
+
+        Raises:
+            ItemDiscontinued: it must be reactivated first.
+            Invalid: the scale can't change, because the item has movements.
+        """
+        if not self.active:
+            raise ItemDiscontinued(self.id)
+        if details.scale != self.scale and has_moved:
+            raise Invalid("scale", "can't change: the item has movements")
         if details != self.details:
             self._trigger(
                 events.ItemDetailsChanged,
@@ -123,26 +195,51 @@ class StockItem(Aggregate, created_event_name="ItemRegistered"):
                 recorded_at,
                 name=details.name,
                 unit=details.unit,
-                safety_stock=details.safety_stock,
+                safety_stock=to_steps("safetyStock", details.safety_stock, details.scale),
+                scale=details.scale,
+                floor=details.floor_steps,
             )
 
     def discontinue(self, *, by: Actor, recorded_at: datetime) -> None:
-        """Ends the item's movements. Idempotent."""
+        """Ends the movements of goods. Idempotent."""
         if self.active:
-            self._trigger(events.ItemDiscontinued, self.on_hand, by, recorded_at)
+            self._trigger(
+                events.ItemDiscontinued,
+                self.on_hand,
+                by,
+                recorded_at,
+                discontinued_at=self._in_order(recorded_at),
+            )
 
     def reactivate(self, *, by: Actor, recorded_at: datetime) -> None:
-        """Lets the item move again. Idempotent."""
+        """Lets goods move again. Idempotent."""
         if not self.active:
-            self._trigger(events.ItemReactivated, self.on_hand, by, recorded_at)
+            self._trigger(
+                events.ItemReactivated, self.on_hand, by, recorded_at, discontinued_at=None
+            )
 
-    def needs_history(self, transaction: Transaction, recorded_at: datetime) -> bool:
-        """Whether `record` needs the movements recorded after the transaction's moment. True for a
+    def first_arrival(self, recorded_at: datetime) -> FirstArrival:
+        """Returns the first arrival of a transaction that comes now, but is recorded later."""
+        return FirstArrival(self._in_order(recorded_at), 2 * self.version + 1)
+
+    def moment_of(
+        self, transaction: Transaction, recorded_at: datetime, arrival: FirstArrival | None = None
+    ) -> datetime:
+        """Returns when goods moved, as far as is known. `arrival`: as for `record`."""
+        received_at = self._in_order(recorded_at) if arrival is None else arrival.received_at
+        return happened_at(transaction.occurred_at, received_at)
+
+    def needs_history(
+        self, transaction: Transaction, recorded_at: datetime, arrival: FirstArrival | None = None
+    ) -> bool:
+        """Whether `record` needs the movements recorded since the transaction's moment. True for a
         late stock-take, and for a transaction from before a stock-take."""
         is_count = transaction.type is TransactionType.COUNT
         if self.counted_at is None and not is_count:
             return False
-        moment = self._moment(transaction, recorded_at)
+        moment = self.moment_of(transaction, recorded_at, arrival)
+        if arrival is not None:
+            return is_count or (self.counted_at is not None and self.counted_at >= moment)
         if moment >= self.modified_on:
             return False
         return is_count or (self.counted_at is not None and self.counted_at > moment)
@@ -154,30 +251,53 @@ class StockItem(Aggregate, created_event_name="ItemRegistered"):
         by: Actor,
         recorded_at: datetime,
         history: History | None = None,
+        arrival: FirstArrival | None = None,
+        voided: events.MovementRecorded | None = None,
+        refused_at: datetime | None = None,
     ) -> events.MovementRecorded:
         """Decides the transaction, and makes its event.
 
         Args:
-            transaction: the request.
+            transaction: the request. One that voids or corrects another must have its time
+                (`at_place_of`).
             by: its actor.
             recorded_at: the server's clock.
-            history: at least the movements recorded after the transaction's moment. Needed only if
+            history: at least the movements recorded since the transaction's moment. Needed only if
                 `needs_history` is true.
+            arrival: its first arrival, if that was earlier; that of the other transaction, if it
+                voids or corrects one.
+            voided: the movement that a VOID voids.
+            refused_at: when it was refused, if the ledger judges it again by itself.
 
         Raises:
-            Invalid: a stock-take has an impossible moment, or one before the history.
-            ItemDiscontinued: the item takes no movements.
-            InsufficientStock: the quantity on hand would be below zero.
-            StockLimitExceeded: more than MAX_QUANTITY would be on hand.
+            Invalid: a stock-take has an impossible moment, or one before the history; or the
+                quantity has more decimal places than the item.
+            ItemDiscontinued: goods moved after the item was discontinued.
+            InsufficientStock: the quantity on hand would end below the floor.
+            StockLimitExceeded: more would be on hand, or missing, than can be stored.
         """
-        require_credible_moment(transaction, recorded_at)
-        self._require_active()
-        past = _NOTHING_LATER if history is None else history
-        moment = self._moment(transaction, recorded_at)
-        event_class, delta, fact = self._movement(transaction, moment, past)
-        covered_at = past.next_count_after(moment)
+        require_credible_moment(
+            transaction, recorded_at if arrival is None else arrival.received_at
+        )
+        moment = self.moment_of(transaction, recorded_at, arrival)
+        if self.discontinued_at is not None:
+            self._require_in_service(transaction, moment)
+        rank = 2 * (self.version + 1) if arrival is None else arrival.rank
+        place = Place(moment, rank, self.version + 1)
+        event_class, delta, facts = self._movement(transaction, place, history, voided)
+        covered_at = None if history is None else history.next_count_after(place)
         change = delta if covered_at is None else 0
-        self._require_room(change)
+        self._require_room(change, transaction)
+        if arrival is not None:
+            facts |= {
+                "received_at": arrival.received_at,
+                "rank": arrival.rank,
+                "refused_at": refused_at,
+            }
+        if transaction.links is not NO_LINKS:
+            facts |= transaction.links.named()
+        if transaction.override:
+            facts["override"] = True
         return self._trigger(
             event_class,
             self.on_hand + change,
@@ -193,15 +313,21 @@ class StockItem(Aggregate, created_event_name="ItemRegistered"):
             reference=transaction.reference,
             info=transaction.info,
             covered_at=covered_at,
-            **fact,
+            **facts,
         )
 
     def _movement(
-        self, transaction: Transaction, moment: datetime, past: History
-    ) -> tuple[type[events.MovementRecorded], int, dict[str, int]]:
-        """Returns the event's class, the signed difference in whole units, and the event's fields
-        for it."""
+        self,
+        transaction: Transaction,
+        place: Place,
+        history: History | None,
+        voided: events.MovementRecorded | None,
+    ) -> tuple[type[events.MovementRecorded], int, dict[str, Any]]:
+        """Returns the event's class, the signed difference in steps, and the event's fields for
+        it."""
         quantity = transaction.quantity
+        if self.scale or not isinstance(quantity, int):
+            quantity = to_steps("quantity", quantity, self.scale)
         match transaction.type:
             case TransactionType.INBOUND:
                 return events.InboundRecorded, quantity, {"quantity": quantity}
@@ -210,18 +336,22 @@ class StockItem(Aggregate, created_event_name="ItemRegistered"):
             case TransactionType.ADJUST:
                 return events.Adjusted, quantity, {"delta": quantity}
             case TransactionType.COUNT:
-                if not past.covers(moment):
-                    raise Invalid("occurredAt", "is too many movements back: count again")
-                expected = self.on_hand - past.change_after(moment)
-                delta = quantity - expected
-                if max(abs(expected), abs(delta)) > MAX_QUANTITY:
-                    raise StockLimitExceeded(
-                        on_hand=self.on_hand, requested=quantity, limit=MAX_QUANTITY
-                    )
+                delta = quantity - self._expected(place, history, quantity)
                 return events.Adjusted, delta, {"delta": delta, "counted": quantity}
+            case TransactionType.VOID:
+                delta = -_require_voidable(voided).delta
+                return events.Voided, delta, {"delta": delta}
 
-    def _moment(self, transaction: Transaction, recorded_at: datetime) -> datetime:
-        return happened_at(transaction.occurred_at, self._in_order(recorded_at))
+    def _expected(self, place: Place, history: History | None, counted: int) -> int:
+        """Returns the quantity on hand at the place of a stock-take, in steps."""
+        expected = self.on_hand
+        if history is not None:
+            if not history.covers(place.moment):
+                raise Invalid("occurredAt", "is too many movements back: count again")
+            expected -= history.change_after(place)
+        if max(abs(expected), abs(counted - expected)) > max_steps(self.scale):
+            raise self._beyond_limit(counted)
+        return expected
 
     def _counted_at(self, transaction: Transaction, moment: datetime) -> datetime | None:
         if transaction.type is not TransactionType.COUNT:
@@ -232,15 +362,29 @@ class StockItem(Aggregate, created_event_name="ItemRegistered"):
         """Returns a timestamp that never decreases for the item, even if the clock is set back."""
         return max(recorded_at, self.modified_on)
 
-    def _require_active(self) -> None:
-        if not self.active:
+    def _require_in_service(self, transaction: Transaction, moment: datetime) -> None:
+        """Raises ItemDiscontinued: goods moved after the item was discontinued."""
+        is_of_goods = transaction.type in {TransactionType.INBOUND, TransactionType.OUTBOUND}
+        if is_of_goods and self.discontinued_at is not None and moment >= self.discontinued_at:
             raise ItemDiscontinued(self.id)
 
-    def _require_room(self, delta: int) -> None:
-        if self.on_hand + delta < 0:
-            raise InsufficientStock(on_hand=self.on_hand, requested=-delta)
-        if self.on_hand + delta > MAX_QUANTITY:
-            raise StockLimitExceeded(on_hand=self.on_hand, requested=delta, limit=MAX_QUANTITY)
+    def _require_room(self, change: int, transaction: Transaction) -> None:
+        after = self.on_hand + change
+        if abs(after) > max_steps(self.scale):
+            raise self._beyond_limit(change)
+        if after < self.floor and change < 0 and not _may_cross_floor(transaction):
+            raise InsufficientStock(
+                on_hand=to_number(self.on_hand, self.scale),
+                requested=to_number(-change, self.scale),
+                floor=to_number(self.floor, self.scale),
+            )
+
+    def _beyond_limit(self, requested: int) -> StockLimitExceeded:
+        return StockLimitExceeded(
+            on_hand=to_number(self.on_hand, self.scale),
+            requested=to_number(requested, self.scale),
+            limit=to_number(max_steps(self.scale), self.scale),
+        )
 
     def _trigger(
         self,
@@ -261,9 +405,39 @@ class StockItem(Aggregate, created_event_name="ItemRegistered"):
             "actor": by.name,
             "key_id": by.key_id,
             "counted_at": self.counted_at,
+            "scale": self.scale,
+            "floor": self.floor,
+            "discontinued_at": self.discontinued_at,
             **facts,
         }
         event = event_class.of(values)
         event.mutate(self)
         self.pending_events.append(event)
         return event
+
+
+def floor_number(floor: int, scale: int) -> int | float | None:
+    """Returns a floor, given in steps, as a number for JSON; None for none."""
+    return None if floor == events.NO_FLOOR else to_number(floor, scale)
+
+
+def at_place_of(transaction: Transaction, original: events.MovementRecorded) -> Transaction:
+    """Returns the transaction with the time of the one that it voids or corrects. `device_time`
+    keeps what was sent."""
+    sent = None
+    if transaction.type is not TransactionType.VOID:
+        sent = sent_time(transaction.occurred_at, transaction.device_time) or NOTHING_SENT
+    return replace(transaction, occurred_at=original.occurred_at, device_time=sent)
+
+
+def _may_cross_floor(transaction: Transaction) -> bool:
+    """A COUNT says what is there, a VOID what never was: refusing one would take later facts with
+    it."""
+    return transaction.override or transaction.type in {TransactionType.COUNT, TransactionType.VOID}
+
+
+def _require_voidable(voided: events.MovementRecorded | None) -> events.MovementRecorded:
+    """Returns the movement. Raises Invalid: it can't be voided."""
+    if voided is None or voided.type in {TransactionType.COUNT, TransactionType.VOID}:
+        raise Invalid("voids", "names a COUNT or a VOID: they can't be voided")
+    return voided

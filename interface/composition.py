@@ -74,7 +74,13 @@ def compose(
         store = RejectedTransactionStore(
             timedelta(days=settings.rejection_retention), settings.max_open_rejections
         )
-        sync = SyncService(ledger, clock, store, max_waiting=settings.max_waiting)
+        sync = SyncService(
+            ledger,
+            clock,
+            store,
+            max_waiting=settings.max_waiting,
+            default_floor=settings.default_floor,
+        )
         yield Services(
             settings=settings,
             clock=clock,
@@ -84,7 +90,7 @@ def compose(
             sync=sync,
             status=StatusService(ledger),
             review=ReviewService(ledger.recorder, sync, store, audit, clock),
-            items=ItemService(ledger, clock),
+            items=ItemService(ledger, clock, settings.default_floor),
             keys=KeyService(ledger.recorder, audit, clock),
             audit=audit,
             authenticator=Authenticator(

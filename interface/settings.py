@@ -6,7 +6,7 @@ from ipaddress import ip_address
 from typing import Annotated, Any, Literal, Self
 
 import limits
-from pydantic import AfterValidator, Field, field_validator, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from application.access.roles import Role
@@ -20,6 +20,10 @@ MIB = 1024 * 1024
 def _rate(text: str) -> str:
     limits.parse(text)
     return text
+
+
+def _none_by_name(value: object) -> object:
+    return None if value == "none" else value
 
 
 Rate = Annotated[str, AfterValidator(_rate)]
@@ -53,6 +57,10 @@ class Settings(BaseSettings):
 
     max_open_rejections: Annotated[int, Field(ge=1)] = DEFAULT_MAX_OPEN
     """Maximum open rejected transactions of one sender. The device keeps further ones."""
+
+    default_floor: Annotated[int | None, Field(le=0), BeforeValidator(_none_by_name)] = 0
+    """The floor of new items that do not name one: the least quantity that goods out may leave on
+    hand. `none` for no limit."""
 
     auth: bool = True
     """Whether authentication is required. False is for experiments, on loopback only."""

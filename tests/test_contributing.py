@@ -3,6 +3,7 @@
 import json
 import re
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from importlib import import_module
 from pathlib import Path
 from pkgutil import iter_modules
@@ -27,12 +28,12 @@ from interface.api.app import create_app
 from interface.api.schemas.changes import EVENT_OF_TYPE
 from interface.cli.main import app as command_line
 from interface.client import input_checks
-from interface.client.store import PendingTransaction, available_after
+from interface.client.store import PendingTransaction, Quantity, available_after
 from interface.client.store import TransactionType as ClientType
 from interface.settings import Settings
 from tests.support.api import register, sync
-from tests.support.builders import element
-from tests.support.scenario import NOON, Step, adjust, count, given, inbound, outbound
+from tests.support.builders import element, void_of
+from tests.support.scenario import NOON, Step, adjust, count, given, inbound, outbound, void
 
 ROOT = Path(__file__).parent.parent
 CONTRIBUTING = (ROOT / "CONTRIBUTING.md").read_text()
@@ -47,6 +48,7 @@ STEPS: dict[str, Callable[[int], Step]] = {
     "OUTBOUND": outbound,
     "ADJUST": adjust,
     "COUNT": count,
+    "VOID": lambda _: void(),
 }
 
 
@@ -70,12 +72,13 @@ def events(root: type[StockItemEvent] = StockItemEvent) -> Iterator[type[StockIt
         yield from events(event)
 
 
-def available_on_a_device(type: TransactionType, *, on_hand: int, quantity: int) -> int:
+def available_on_a_device(type: TransactionType, *, on_hand: int, quantity: int) -> Quantity:
     """The quantity that the reference client shows before its sync."""
     pending = PendingTransaction(
         local_id=uuid4(), type=type.value, item_id=uuid4(), quantity=quantity, occurred_at=NOON
     )
-    return available_after(pending, on_hand)
+    delivery = replace(pending, type="INBOUND")
+    return available_after(pending, on_hand, delivery)
 
 
 class TestTransactionType:
@@ -105,8 +108,11 @@ class TestTransactionType:
     def test_api_records_it(self, api: TestClient, type: TransactionType) -> None:
         tea = register(api)
         sync(api, element("INBOUND", tea, 9))
-        (synced,) = sync(api, element(type, tea, 2))["synced"]
-        assert synced["onHand"] == available_on_a_device(type, on_hand=9, quantity=2)
+        delivery = element("INBOUND", tea, 2)
+        sync(api, delivery)
+        sent = void_of(delivery) if type is TransactionType.VOID else element(type, tea, 2)
+        (synced,) = sync(api, sent)["synced"]
+        assert synced["onHand"] == available_on_a_device(type, on_hand=11, quantity=2)
 
     def test_the_reference_model_decides_on_it(self, type: TransactionType) -> None:
         model = (ROOT / "tests" / "application" / "test_sync_model.py").read_text()

@@ -104,6 +104,7 @@ def _principal(key: ApiKey) -> Principal:
         frozenset(key.locations),
         device=key.name,
         extra=frozenset(ExtraPermission(one).permission for one in key.extra),
+        former_key_id=key.replaces,
     )
 
 

@@ -154,6 +154,7 @@ class KeyService:
             expires_at=now + grant.lifetime if grant.lifetime else None,
             revoked_at=None,
             extra_list=json.dumps(sorted(set(grant.extra))) if grant.extra else None,
+            replaces=replaces and replaces.key_id,
         )
         unit_of_work.write(API_KEYS, [Insert([key])])
         if replaces is None:

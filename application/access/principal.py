@@ -8,6 +8,7 @@ from application.access.errors import Forbidden, ItemElsewhere
 from application.access.roles import GRANTS, Permission, Role
 from domain.actor import Actor
 from domain.errors import UnknownItem
+from domain.events import MovementRecorded
 
 
 class Located(Protocol):
@@ -31,6 +32,8 @@ class Principal:
     device: str | None = None
     extra: frozenset[Permission] = frozenset()
     """Permissions beyond those of the role."""
+    former_key_id: str | None = None
+    """The id of the API key that the caller's key replaced."""
 
     @property
     def limit_key(self) -> str:
@@ -87,6 +90,12 @@ class Principal:
         if item is None:
             raise UnknownItem(item_id)
         return item
+
+    def has_recorded(self, movement: MovementRecorded) -> bool:
+        """Whether the movement was recorded with the caller's key, or with the one before it."""
+        if movement.key_id is None:
+            return self.actor.key_id is None and movement.actor == self.actor.name
+        return movement.key_id in {self.actor.key_id, self.former_key_id}
 
     def device_for(self, named: str | None) -> str | None:
         """Returns the device of a transaction: `named`, if the caller may relay for other devices,

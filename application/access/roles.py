@@ -18,6 +18,10 @@ class Permission(Enum):
     """Send COUNT, in batches or one by one."""
     ADJUST = auto()
     """Send ADJUST, in batches or one by one."""
+    OVERRIDE = auto()
+    """Record goods out that end below an item's floor."""
+    VOID_ANY = auto()
+    """Void what others recorded."""
     RELAY = auto()
     """Send what other devices recorded, under their names."""
     REVIEW_REJECTIONS = auto()
@@ -48,6 +52,8 @@ _DEVICE = frozenset({Permission.SYNC, Permission.READ})
 _CLERK = _DEVICE | {Permission.RECORD, Permission.RELAY, Permission.COUNT}
 _MANAGER = _CLERK | {
     Permission.ADJUST,
+    Permission.OVERRIDE,
+    Permission.VOID_ANY,
     Permission.REVIEW_REJECTIONS,
     Permission.MANAGE_ITEMS,
 }
@@ -77,5 +83,6 @@ NEEDED_PERMISSION: Final[Mapping[TransactionType, Permission | None]] = {
     TransactionType.OUTBOUND: None,
     TransactionType.ADJUST: Permission.ADJUST,
     TransactionType.COUNT: Permission.COUNT,
+    TransactionType.VOID: None,
 }
 """The permission that a type needs beyond that of its endpoint."""

@@ -18,7 +18,7 @@ from application.persistence.recorder import LedgerRecorder
 from application.projections import Change
 from application.projections.movements import Movement
 from domain.errors import Invalid, Rejection
-from domain.limits import MAX_QUANTITY
+from domain.quantities import MAX_QUANTITY
 
 _TOKEN: Final = re.compile(r"(\d{1,16})-([0-9a-f]{12})", re.ASCII)
 

@@ -20,11 +20,14 @@ from eventsourcing.persistence import (
 )
 from eventsourcing.utils import get_topic, resolve_topic
 
-from domain.events import StockItemEvent
+from domain.events import ItemDiscontinued, StockItemEvent
 from domain.labels import kept_form
 
 _COLUMNS = ("originator_id", "originator_version")
 """Fields with a column of their own. They are not part of the state."""
+
+
+_LEFT_OUT_IF_ZERO = ("scale", "floor")
 
 
 class JSONTranscoder(Transcoder):
@@ -49,10 +52,14 @@ class EventBase(msgspec.Struct):
     sku: str
     on_hand: int
     counted_at: datetime | None = None
+    scale: int = 0
+    floor: int = 0
+    discontinued_at: datetime | None = None
 
 
 class EventMapper(Mapper[UUID]):
-    """Maps events to stored events and back. Omits fields that are None, restores all types.
+    """Maps events to stored events and back. Omits fields that are None, and a scale and a floor of
+    0. Restores all types.
 
     Upcasting follows the library: an event class with `class_version` N has static methods
     `upcast_v1_v2` … that convert an old state to the next version.
@@ -70,6 +77,8 @@ class EventMapper(Mapper[UUID]):
         except msgspec.MsgspecError as error:
             raise _unreadable(stored_event, error) from error
         base.location, base.sku = kept_form(base.location), kept_form(base.sku)
+        if stored_event.topic == ItemDiscontinued.TOPIC and base.discontinued_at is None:
+            base.discontinued_at = base.timestamp  # An event from before this field.
         return base
 
     def to_stored_event(self, domain_event: DomainEventProtocol[UUID]) -> StoredEvent:
@@ -77,6 +86,9 @@ class EventMapper(Mapper[UUID]):
         state = {name: value for name, value in vars(domain_event).items() if value is not None}
         item_id = state.pop("originator_id")
         version = state.pop("originator_version")
+        for name in _LEFT_OUT_IF_ZERO:
+            if not state[name]:
+                del state[name]
         if (class_version := _class_version(event_class)) > 1:
             state["class_version"] = class_version
         return StoredEvent(item_id, version, get_topic(event_class), self.transcoder.encode(state))

@@ -24,7 +24,7 @@ from application.persistence.unit_of_work import Latest, LevelState, UnitOfWork
 from application.projections import PROJECTIONS
 from application.projections.projection import AnyEvent_co, Recorded
 from application.tables.properties import BOOKMARK_KEY
-from domain.events import ItemDiscontinued, MovementRecorded, StockItemEvent
+from domain.events import MovementRecorded, StockItemEvent
 from domain.history import History
 from domain.stock_item import StockItem
 
@@ -158,7 +158,7 @@ class Ledger(Application[UUID]):
     def history(
         self, unit_of_work: UnitOfWork, item: StockItem, since: datetime, limit: int
     ) -> History:
-        """The item's movements recorded after `since`, pending ones included.
+        """The item's movements recorded at `since` or later, pending ones included.
 
         Reads at most the last `limit` stored events. Raises MapperDeserialisationError: an event
         can't be read.
@@ -172,7 +172,7 @@ class Ledger(Application[UUID]):
         ):
             for stored in chunk:
                 event = cast("StockItemEvent", self.mapper.to_domain_event(stored))
-                if event.timestamp <= since:
+                if event.timestamp < since:
                     return History(_movements(found))
                 found.append(event)
             version = chunk[-1].originator_version
@@ -235,9 +235,7 @@ class Ledger(Application[UUID]):
             name=level.name,
             unit=level.unit,
             safety_stock=level.safety_stock,
-            on_hand=base.on_hand,
-            active=level.active,
-            counted_at=base.counted_at,
+            **state_of(base),
         )
 
     def _record(self, processing_event: ProcessingEvent[UUID]) -> list[Recording[UUID]]:
@@ -261,13 +259,22 @@ def _movements(events: Iterable[object]) -> Iterator[MovementRecorded]:
 
 
 def _agree(level: LevelState, stored: StoredEvent, base: EventBase) -> bool:
-    # Only a reactivation can follow a discontinuation: the last event tells if the item is active.
-    active = stored.topic != ItemDiscontinued.TOPIC
     return (level.version, level.on_hand, level.active) == (
         stored.originator_version,
         base.on_hand,
-        active,
+        base.discontinued_at is None,
     )
+
+
+def state_of(base: EventBase) -> dict[str, Any]:
+    """Returns the part of an item's state that stands in its last event."""
+    return {
+        "on_hand": base.on_hand,
+        "counted_at": base.counted_at,
+        "scale": base.scale,
+        "floor": base.floor,
+        "discontinued_at": base.discontinued_at,
+    }
 
 
 def _notification(mapper: Mapper[UUID], position: int, event: StockItemEvent) -> Notification:

@@ -74,6 +74,10 @@ class ElementFields:
             elif value is not None and self.values[name] != value:
                 self._ambiguous.append(name)
 
+    def has(self, name: str) -> bool:
+        """Whether the field is given, be it as null."""
+        return name in self.values
+
     def require_unambiguous(self) -> None:
         """Raises Invalid: a field is given twice, with different values."""
         for name in self._ambiguous:

@@ -8,7 +8,8 @@ import json
 import re
 from collections.abc import Sequence
 from datetime import datetime, timedelta
-from typing import Annotated, Final, NamedTuple, TypeVar
+from decimal import Decimal
+from typing import Annotated, Any, Final, NamedTuple, TypeVar
 from uuid import UUID
 
 from pydantic import (
@@ -42,24 +43,27 @@ from application.parsing.descriptions import (
 )
 from application.parsing.fields import MAX_SHOWN_LENGTH, ElementFields, FieldNames, FieldWarning
 from application.parsing.values import (
+    read_flag,
     read_instant,
+    read_quantity,
     read_seconds,
     read_text,
     read_uuid,
-    read_whole_number,
 )
 from domain.device_clock import MAX_OFFLINE
 from domain.errors import Unsupported
 from domain.limits import (
     MAX_NOTE_LENGTH,
-    MAX_QUANTITY,
     MAX_TEXT_LENGTH,
     MAX_TIME_LENGTH,
     printable,
 )
+from domain.quantities import Quantity
 from domain.transaction import (
+    NO_LINKS,
     NOTHING_SENT,
     Information,
+    Links,
     Transaction,
     TransactionType,
     UnitCost,
@@ -85,33 +89,33 @@ WIRE_CONFIG = ConfigDict(
 """camelCase out; camelCase and snake_case in."""
 
 
-Decimals = Annotated[
-    str, WithJsonSchema({"anyOf": [{"type": "number"}, {"type": "string"}], "examples": [1.5]})
-]
-"""A decimal: a JSON number, or a text."""
+Number = Annotated[int | float, WithJsonSchema({"type": "number"})]
+"""A quantity in an answer: a whole number as `int`."""
+
+SENT_NUMBER: Final = {"anyOf": [{"type": "number"}, {"type": "string"}]}
+"""The JSON schema of a quantity in a request."""
+
+SentNumber = Annotated[Any, WithJsonSchema(SENT_NUMBER)]
+"""A decimal in a request: a JSON number, or a text."""
 
 
 class UnitCostElement(BaseModel):
     """The cost of one unit."""
 
-    amount: Decimals
+    amount: SentNumber
     currency: Annotated[str, Field(description="ISO 4217, such as EUR.")]
 
 
 class EnteredElement(BaseModel):
     """A quantity in the unit that the clerk used."""
 
-    quantity: Decimals
+    quantity: SentNumber
     unit: Annotated[str, Field(max_length=MAX_UNIT_LENGTH)]
-    per: Annotated[Decimals, Field(description="Base units in one of this unit.")]
-
-
-WholeNumber = Annotated[int, WithJsonSchema({"type": "number"})]
-"""A quantity. So far it is whole. The contract says `number`, because decimals are to come."""
+    per: Annotated[SentNumber, Field(description="Base units in one of this unit.")]
 
 
 class _PlainMovement(BaseModel):
-    """The fields of a transaction, each in its usual spelling."""
+    """The fields that most transactions have, each in its usual spelling."""
 
     model_config = WIRE_CONFIG | ConfigDict(
         strict=True,
@@ -128,14 +132,7 @@ class _PlainMovement(BaseModel):
         ),
     ]
     type: Annotated[TransactionType, Field(strict=False)]
-    quantity: Annotated[
-        int,
-        WithJsonSchema({"type": "number", "minimum": -MAX_QUANTITY, "maximum": MAX_QUANTITY}),
-        Field(
-            description="Whole units. INBOUND, OUTBOUND: 1 or more. ADJUST: a signed difference "
-            "other than 0. COUNT: what was counted, 0 or more.",
-        ),
-    ]
+    quantity: int
     occurred_at: Annotated[Instant | None, Field(description="By the client's clock.")] = None
     reason: Annotated[
         str | None,
@@ -154,8 +151,9 @@ class _PlainTransaction(_PlainMovement):
 
 
 class _DescribedTransaction(_PlainTransaction):
-    """The same, with descriptive fields that fewer transactions have."""
+    """The same, with decimals, and with descriptive fields that fewer transactions have."""
 
+    quantity: Annotated[int | Decimal, BeforeValidator(read_quantity)]  # type: ignore[assignment]
     scanned: Annotated[str | None, AfterValidator(read_scanned)] = None
     metadata: Annotated[dict[str, str] | None, BeforeValidator(read_metadata)] = None
     unit_cost: Annotated[dict[str, str] | None, BeforeValidator(read_unit_cost)] = None
@@ -165,6 +163,39 @@ class _DescribedTransaction(_PlainTransaction):
 class MovementElement(_PlainMovement):
     """A transaction as a client writes it, without the id of its item."""
 
+    quantity: Annotated[
+        Any,
+        WithJsonSchema(SENT_NUMBER),
+        Field(
+            description="With at most as many decimal places as the item's `scale`. INBOUND, "
+            "OUTBOUND: more than 0. ADJUST: a signed difference other than 0. COUNT: what was "
+            "counted, 0 or more. VOID: left out.",
+        ),
+    ] = None
+    voids: Annotated[
+        UUID | None,
+        Field(
+            description="VOID: the `localId` of the transaction that never happened. The VOID's "
+            "own `localId` is the UUIDv5 of it and the name `void`."
+        ),
+    ] = None
+    corrects: Annotated[
+        UUID | None,
+        Field(
+            description="COUNT: the `localId` of the mistaken stock-take that this one replaces."
+        ),
+    ] = None
+    returns: Annotated[
+        UUID | None,
+        Field(description="INBOUND: the `localId` of the transaction whose goods came back."),
+    ] = None
+    override: Annotated[
+        bool | None,
+        Field(
+            description="Whether the quantity on hand may end below the floor. Needs a role that "
+            "may adjust, and a reason."
+        ),
+    ] = None
     scanned: Annotated[
         str | None,
         Field(
@@ -259,13 +290,14 @@ def read_element(element: object) -> ReadElement:
     _require_known_needs(fields)
     kind = fields.required("type", _read_type)
     item_id = fields.required("item_id", read_uuid)
-    quantity = fields.required("quantity", read_whole_number)
+    quantity = _read_quantity(fields, kind)
     age = fields.descriptive("age", read_age)
     occurred_at, device_time = _read_time(
         fields, must_be_known=kind is TransactionType.COUNT and age is None
     )
     reason, note = _read_reason_and_note(fields)
     info = _read_information(fields, kind)
+    links = _read_links(fields, kind)
     if kind is TransactionType.COUNT:
         fields.require_no_slips()
     transaction = Transaction(
@@ -280,6 +312,8 @@ def read_element(element: object) -> ReadElement:
         reference=_read_shortened(fields, "reference", MAX_TEXT_LENGTH),
         device=_read_shortened(fields, "device", MAX_TEXT_LENGTH),
         info=info,
+        links=links,
+        override=bool(fields.descriptive("override", read_flag)),
     )
     fields.warn_of_unknown()
     return ReadElement(transaction, age, fields.warnings)
@@ -334,6 +368,27 @@ def _one_spelling(value: object) -> str:
     if isinstance(value, float) and value.is_integer():
         value = int(value)
     return json.dumps(value, sort_keys=True)
+
+
+def _read_quantity(fields: ElementFields, kind: TransactionType) -> Quantity:
+    """Reads the quantity. A VOID needs none."""
+    if kind is TransactionType.VOID:
+        return 0
+    return fields.required("quantity", read_quantity)
+
+
+def _read_links(fields: ElementFields, kind: TransactionType) -> Links:
+    def returned(value: object) -> UUID:
+        if kind is not TransactionType.INBOUND:
+            raise ValueError(f"is for {TransactionType.INBOUND} only")
+        return read_uuid(value)
+
+    links = Links(
+        voids=fields.decisive("voids", read_uuid),
+        corrects=fields.decisive("corrects", read_uuid),
+        returns=fields.descriptive("returns", returned),
+    )
+    return links if links.named() else NO_LINKS
 
 
 def _read_reason_and_note(fields: ElementFields) -> tuple[str | None, str | None]:

@@ -14,6 +14,8 @@ from math import isfinite
 from typing import Final
 from uuid import UUID
 
+from domain.quantities import Quantity, canonical
+
 _UUID: Final = re.compile(
     r"(?:urn:uuid:)?(?:[0-9a-f]{32}|[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})", re.IGNORECASE
 )
@@ -85,6 +87,18 @@ def _digits(value: object) -> str:
     if isinstance(value, int | float) and not isinstance(value, bool):
         return str(int(value))
     return ""
+
+
+def read_quantity(value: object) -> Quantity:
+    """Reads a quantity from a JSON number or a text. Raises ValueError, as `read_decimal`."""
+    return value if type(value) is int else canonical(read_decimal(value))
+
+
+def read_flag(value: object) -> bool:
+    """Reads true or false. Raises ValueError: it is neither."""
+    if not isinstance(value, bool):
+        raise ValueError("must be true or false")  # noqa: TRY004 -- readers raise ValueError
+    return value
 
 
 def read_text(value: object) -> str:

@@ -48,12 +48,14 @@ def item_conditions(wanted: ItemFilter) -> list[Condition]:
         conditions.append(("active = ?", [wanted.active]))
     if wanted.below_safety_stock:
         conditions.append(("on_hand < safety_stock AND active", []))
+    if wanted.negative:
+        conditions.append(("on_hand < 0", []))
     return conditions
 
 
 def movement_conditions(wanted: MovementFilter, movements: SQLTable[Any]) -> list[Condition]:
     """Conditions on the journal."""
-    return equal_or_between(
+    conditions = equal_or_between(
         movements,
         ("item_id", "=", wanted.item_id),
         ("type", "=", wanted.type),
@@ -63,6 +65,9 @@ def movement_conditions(wanted: MovementFilter, movements: SQLTable[Any]) -> lis
         ("recorded_at", ">=", wanted.recorded_from),
         ("recorded_at", "<", wanted.recorded_to),
     )
+    if wanted.was_refused:
+        conditions.append(("refused_at IS NOT NULL", []))
+    return conditions
 
 
 def rejected_conditions(wanted: RejectedFilter, rejected: SQLTable[Any]) -> list[Condition]:

@@ -16,6 +16,8 @@ class ItemFilter:
     active: bool | None = None
     below_safety_stock: bool = False
     """Only active items with less on hand than their safety stock."""
+    negative: bool = False
+    """Only items with less than 0 on hand."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,6 +30,8 @@ class MovementFilter:
     actor: str | None = None
     device: str | None = None
     reference: str | None = None
+    was_refused: bool = False
+    """Only what the ledger refused first, and recorded later by itself."""
     recorded_from: datetime | None = None
     """Inclusive."""
     recorded_to: datetime | None = None

@@ -31,6 +31,9 @@ class ItemChange(NamedTuple):
     unit: str | None
     safety_stock: int | None
     """`name`, `unit`, `safety_stock`: only for ItemRegistered and ItemDetailsChanged, else None."""
+    scale: int
+    floor: int
+    """In steps; NO_FLOOR for none."""
     on_hand: int
     actor: str
     key_id: str | None
@@ -81,6 +84,8 @@ def _item_change(position: int, event: StockItemEvent) -> ItemChange:
         name=name,
         unit=unit,
         safety_stock=safety_stock,
+        scale=event.scale,
+        floor=event.floor,
         on_hand=event.on_hand,
         actor=event.actor,
         key_id=event.key_id,

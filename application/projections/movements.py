@@ -1,15 +1,38 @@
 """The journal: every recorded transaction, as a reader sees it."""
 
-import json
 from collections.abc import Sequence
 from datetime import datetime
-from typing import ClassVar, NamedTuple
+from operator import attrgetter
+from typing import ClassVar, Final, NamedTuple
 from uuid import UUID
+
+import msgspec
 
 from application.projections.projection import Recorded
 from application.tables.table import Insert, Table
 from domain.events import MOVEMENT_TOPICS, MovementRecorded, StockItemEvent
 from domain.transaction import Information, TransactionType
+
+
+class Extra(msgspec.Struct, frozen=True, omit_defaults=True):
+    """The fields of a movement that few have. They share a column, so that the others pay nothing
+    for them."""
+
+    scale: int = 0
+    info: Information | None = None
+    override: bool | None = None
+    received_at: datetime | None = None
+    voids: UUID | None = None
+    corrects: UUID | None = None
+    returns: UUID | None = None
+    group: UUID | None = None
+
+
+NOTHING_EXTRA: Final = Extra()
+
+_NO_VALUES: Final = msgspec.structs.astuple(NOTHING_EXTRA)
+_extra_values: Final = attrgetter(*Extra.__struct_fields__)
+_decode: Final = msgspec.json.Decoder(Extra).decode
 
 
 class Movement(NamedTuple):
@@ -35,13 +58,14 @@ class Movement(NamedTuple):
     occurred_at: datetime | None
     device_time: str | None
     recorded_at: datetime
-    info_object: str | None
-    """`Information` as a JSON object; None if there is none."""
+    refused_at: datetime | None
+    extra_object: str | None
+    """`Extra` as a JSON object; None if it has nothing but defaults."""
 
     @property
-    def info(self) -> Information:
-        """Descriptive fields that few transactions have."""
-        return Information() if self.info_object is None else json.loads(self.info_object)
+    def extra(self) -> Extra:
+        """The fields that few movements have."""
+        return NOTHING_EXTRA if self.extra_object is None else _decode(self.extra_object)
 
 
 class Movements:
@@ -58,7 +82,7 @@ class Movements:
             ),
             ("location", "type", "position"),
         ),
-        sparse_indexes=(("reference", "position"),),
+        sparse_indexes=(("reference", "position"), ("refused_at", "position")),
     )
 
     revision: ClassVar = 2
@@ -99,5 +123,11 @@ def _movement(position: int, event: MovementRecorded) -> Movement:
         event.occurred_at,
         event.device_time,
         event.timestamp,
-        None if event.info is None else json.dumps(event.info, ensure_ascii=False),
+        event.refused_at,
+        _extra_object(event),
     )
+
+
+def _extra_object(event: MovementRecorded) -> str | None:
+    values = _extra_values(event)
+    return None if values == _NO_VALUES else msgspec.json.encode(Extra(*values)).decode()

@@ -35,6 +35,9 @@ class StockLevel(NamedTuple):
     position: int
     search_text: str
     """SKU and name in their search form, one per line."""
+    scale: int
+    floor: int
+    """In steps; NO_FLOOR for none."""
 
 
 class StockLevels:
@@ -86,6 +89,8 @@ def _registered(position: int, event: ItemRegistered) -> StockLevel:
         updated_at=event.timestamp,
         position=position,
         search_text=_search_text(event),
+        scale=event.scale,
+        floor=event.floor,
     )
 
 
@@ -113,6 +118,8 @@ def _description(event: StockItemEvent) -> dict[str, Any]:
                 "unit": event.unit,
                 "safety_stock": event.safety_stock,
                 "search_text": _search_text(event),
+                "scale": event.scale,
+                "floor": event.floor,
             }
         case ItemDiscontinued():
             return {"active": False}

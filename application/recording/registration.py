@@ -11,6 +11,7 @@ from application.parsing.fields import FieldWarning
 from application.parsing.items import ParsedItem, Registration
 from domain.errors import Conflict, ItemDiffers, LedgerDamaged, Rejection
 from domain.events import StockItemEvent
+from domain.quantities import Quantity
 from domain.stock_item import StockItem
 
 
@@ -36,11 +37,13 @@ class Registrar:
         damaged: Container[UUID],
         conflicting: Container[UUID],
         now: datetime,
+        default_floor: Quantity | None = 0,
     ) -> None:
         self._items = items
         self._damaged = damaged
         self._conflicting = conflicting
         self._now = now
+        self._default_floor = default_floor
 
     def register(
         self, parsed: Sequence[ParsedItem], principal: Principal
@@ -84,7 +87,7 @@ class Registrar:
             new = StockItem.register(
                 registration.location,
                 registration.sku,
-                registration.details,
+                registration.details(self._default_floor),
                 by=principal.actor,
                 recorded_at=self._now,
             )
@@ -92,9 +95,7 @@ class Registrar:
             return RegistrationResult(place, "registered", new, None, warnings)
         if registration.agrees_with(known):
             return RegistrationResult(place, "known", known, None, warnings)
-        differs = ItemDiffers(
-            known.id, name=known.name, unit=known.unit, safety_stock=known.safety_stock
-        )
+        differs = ItemDiffers(known.id, **known.shown_details)
         return RegistrationResult(place, "differs", known, differs, warnings)
 
 

@@ -20,7 +20,7 @@ from application.recording.request import Request
 from application.tables.rejected import CLOSING, REJECTED, RejectedTransaction, RejectionStatus
 from application.tables.rejection_ids import as_json, malformed_id, rejection_id
 from domain.errors import LocalIdReused
-from domain.transaction import Transaction
+from domain.transaction import Transaction, plain
 
 _FROM_FIRST: Final = ("first_rejected_at", "moved_at")
 """Columns that keep the values of the first rejection."""
@@ -181,13 +181,15 @@ def element_of(transaction: Transaction, device: str | None) -> dict[str, Any]:
         "localId": str(transaction.local_id),
         "type": transaction.type.value,
         "itemId": str(transaction.item_id),
-        "quantity": transaction.quantity,
+        "quantity": None if transaction.links.voids else plain(transaction.quantity),
         "occurredAt": transaction.content.occurred_at,
         "reason": transaction.reason,
         "note": transaction.note,
         "reference": transaction.reference,
         "device": device,
+        "override": transaction.override or None,
         **{to_camel(name): value for name, value in (transaction.info or {}).items()},
+        **{name: str(value) for name, value in transaction.links.named().items()},
     }
     return {name: value for name, value in fields.items() if value is not None}
 

@@ -33,6 +33,7 @@ from application.server_clock import Clock, utc_now
 from application.tables.rejected import RejectedTransaction, RejectionStatus
 from domain.errors import Rejection
 from domain.events import Adjusted, MovementRecorded, StockItemEvent
+from domain.quantities import Quantity, to_number
 from domain.transaction import Transaction
 
 MAX_WAITING_TRANSACTIONS: Final = 100_000
@@ -40,12 +41,12 @@ MAX_WAITING_TRANSACTIONS: Final = 100_000
 
 
 class StockTake(NamedTuple):
-    """The result of a COUNT, in whole units."""
+    """The result of a COUNT."""
 
-    expected: int
+    expected: int | float
     """On hand at the moment of the count, as far as the ledger knew."""
-    counted: int
-    delta: int
+    counted: int | float
+    delta: int | float
 
 
 class Synced(msgspec.Struct, frozen=True):
@@ -55,7 +56,7 @@ class Synced(msgspec.Struct, frozen=True):
     local_id: UUID
     item_id: UUID
     status: Status
-    on_hand: int
+    on_hand: int | float
     version: int
     position: int
     synced_at: datetime
@@ -95,10 +96,13 @@ class SyncService:
         clock: Clock = utc_now,
         store: RejectedTransactionStore | None = None,
         max_waiting: int = MAX_WAITING_TRANSACTIONS,
+        default_floor: Quantity | None = 0,
     ) -> None:
+        """`default_floor`: the floor of new items that do not name one."""
         self._ledger = ledger
         self._clock = clock
         self._store = store or RejectedTransactionStore()
+        self._default_floor = default_floor
         self._group_commit = GroupCommit(self._record, max_waiting)
 
     def submit(self, batch: Batch, principal: Principal) -> Future[SyncResult]:
@@ -165,7 +169,12 @@ class SyncService:
             known = ledger.look_up(unit_of_work, local_ids, item_ids)
             now = self._clock()
             decider = Decider(
-                batches, known, conflicting, now, partial(ledger.history, unit_of_work)
+                batches,
+                known,
+                conflicting,
+                now,
+                partial(ledger.history, unit_of_work),
+                self._default_floor,
             )
             decisions = [
                 decider.decide(request.batch, request.principal, atomic=request.atomic)
@@ -185,7 +194,7 @@ class SyncService:
                 synced=[_synced(outcome, positions) for outcome in decision.outcomes],
                 failed=of_request,
                 items=decision.items,
-                warnings=request.batch.warnings,
+                warnings=_merged(request.batch.warnings, decision.warnings),
                 position=position,
                 server_time=now,
             )
@@ -197,7 +206,10 @@ def _local_ids(batches: Iterable[Batch]) -> list[UUID]:
     """Returns the distinct `local_id`s of all elements."""
     found: set[UUID] = set()
     for batch in batches:
-        found.update(one.local_id for one in batch.transactions.values())
+        for one in batch.transactions.values():
+            found.add(one.local_id)
+            if one.links.original is not None:
+                found.add(one.links.original)
         found.update(batch.malformed_ids)
     return list(found)
 
@@ -226,6 +238,18 @@ def _positions(known: Known, appended: Iterable[Recorded[StockItemEvent]]) -> di
     return positions
 
 
+def _merged(
+    parsed: Mapping[int, Sequence[FieldWarning]], decided: Mapping[int, FieldWarning]
+) -> Mapping[int, Sequence[FieldWarning]]:
+    """Returns the warnings of the parser and of the decider."""
+    if not decided:
+        return parsed
+    both = {index: list(found) for index, found in parsed.items()}
+    for index, warning in decided.items():
+        both.setdefault(index, []).append(warning)
+    return both
+
+
 def _require_open(unit_of_work: UnitOfWork, retried: RejectedTransaction | None) -> None:
     """Raises AlreadyRecorded: the retried transaction is recorded. Locks its row, so no other
     caller can close it before the commit."""
@@ -242,7 +266,7 @@ def _synced(outcome: Outcome, positions: Mapping[UUID, int]) -> Synced:
         local_id=event.local_id,
         item_id=event.originator_id,
         status=outcome.status,
-        on_hand=event.on_hand,
+        on_hand=to_number(event.on_hand, event.scale),
         version=event.originator_version,
         position=positions[event.local_id],
         synced_at=event.timestamp,
@@ -255,4 +279,5 @@ def stock_take(event: MovementRecorded) -> StockTake | None:
     """Returns the result of a COUNT; None for any other event."""
     if not isinstance(event, Adjusted) or event.counted is None or event.expected is None:
         return None
-    return StockTake(event.expected, event.counted, event.delta)
+    found = (event.expected, event.counted, event.delta)
+    return StockTake(*(to_number(steps, event.scale) for steps in found))

@@ -25,6 +25,8 @@ class ApiKey(NamedTuple):
     revoked_at: datetime | None
     extra_list: str | None = None
     """The key's extra permissions, as a JSON list. None: it has none."""
+    replaces: str | None = None
+    """The id of the key from which it was rotated."""
 
     @property
     def extra(self) -> list[str]:

@@ -10,7 +10,7 @@ from typing import Any
 from uuid import UUID
 
 from domain.actor import Actor
-from domain.transaction import Content
+from domain.transaction import Content, plain
 
 
 def rejection_id(local_id: UUID, content: Content) -> UUID:
@@ -18,8 +18,12 @@ def rejection_id(local_id: UUID, content: Content) -> UUID:
 
     Other content under the same `local_id` has another id.
     """
-    fields = [content.type, content.quantity, content.occurred_at, content.reference]
-    return _digest(local_id.bytes + content.item_id.bytes + json.dumps(fields).encode())
+    quantity = None if content.quantity is None else plain(content.quantity)
+    fields: list[Any] = [content.type, quantity, content.occurred_at, content.reference]
+    if content.links.named():
+        fields.append({name: str(value) for name, value in content.links.named().items()})
+    item_id = b"" if content.item_id is None else content.item_id.bytes
+    return _digest(local_id.bytes + item_id + json.dumps(fields).encode())
 
 
 def malformed_id(element: object, sender: Actor) -> UUID:

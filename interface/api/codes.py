@@ -25,6 +25,8 @@ STATUS: Final[Mapping[type[Rejection], HTTPStatus]] = {
     rejections.ItemDiffers: HTTPStatus.CONFLICT,
     rejections.InsufficientStock: HTTPStatus.CONFLICT,
     rejections.StockLimitExceeded: HTTPStatus.CONFLICT,
+    rejections.UnknownTransaction: HTTPStatus.CONFLICT,
+    rejections.GroupFailed: HTTPStatus.CONFLICT,
     rejections.LocalIdReused: HTTPStatus.CONFLICT,
     rejections.Conflict: HTTPStatus.CONFLICT,
     rejections.LedgerDamaged: HTTPStatus.CONFLICT,
@@ -65,7 +67,7 @@ OF_REQUESTS: Final = (
 )
 """Codes of requests that were refused before their content was processed."""
 
-WARNINGS: Final = ("UNKNOWN_FIELD", "UNREADABLE", "CUT", "MOVED")
+WARNINGS: Final = ("UNKNOWN_FIELD", "UNREADABLE", "CUT", "MOVED", "NOT_ALLOWED")
 
 
 def _open(*codes: str) -> dict[str, Any]:

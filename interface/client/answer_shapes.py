@@ -47,8 +47,18 @@ def _instant(value: object) -> bool:
         return False
 
 
-_PLACE: Final = {"itemId": str, "location": str, "sku": str, "onHand": int, "version": int}
-_DETAILS: Final = {"name": str, "unit": str, "safetyStock": int}
+def _number(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+_PLACE: Final = {"itemId": str, "location": str, "sku": str, "onHand": _number, "version": int}
+_DETAILS: Final = {
+    "name": str,
+    "unit": str,
+    "safetyStock": _number,
+    "scale": Optional(int),
+    "floor": Optional(_number),
+}
 
 CHANGES: Final = {
     "items": [
@@ -72,7 +82,7 @@ ITEMS: Final = {
 STATUSES: Final = {"statuses": [{"localId": str, "status": str}]}
 
 BATCH: Final = {
-    "synced": [{"localId": str, "itemId": str, "onHand": int, "version": int}],
+    "synced": [{"localId": str, "itemId": str, "onHand": _number, "version": int}],
     "failed": [
         {
             "localId": Nullable(str),

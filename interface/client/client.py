@@ -10,8 +10,8 @@ from pathlib import Path
 from secrets import randbits
 from threading import Lock
 from types import TracebackType
-from typing import Any, Final, Self
-from uuid import UUID
+from typing import Any, Final, Literal, Self
+from uuid import UUID, uuid5
 
 import httpx2
 
@@ -22,10 +22,10 @@ from interface.client.retrying_transport import Server
 from interface.client.store import (
     Outgoing,
     PendingTransaction,
+    Quantity,
     RejectedTransaction,
     Stock,
     Store,
-    TransactionType,
 )
 
 TRANSACTIONS_PER_BATCH: Final = 500
@@ -123,17 +123,31 @@ class StockClient:
 
     def record(
         self,
-        type: TransactionType,
+        type: Literal["INBOUND", "OUTBOUND", "ADJUST", "COUNT"],
         item_id: UUID,
-        quantity: int,
+        quantity: Quantity,
         *,
         reason: str | None = None,
         note: str | None = None,
         reference: str | None = None,
+        returns: UUID | None = None,
+        corrects: UUID | None = None,
+        **information: Any,
     ) -> UUID:
         """Records a transaction that happens now, and returns its `localId`.
 
         The transaction is on the disk when this returns. The next sync sends it.
+
+        Args:
+            type: its type.
+            item_id: its item.
+            quantity: with at most as many decimal places as the item has.
+            reason: a code, such as `damaged`.
+            note: any text.
+            reference: a document that it belongs to.
+            returns: for INBOUND: the `localId` of the transaction whose goods came back.
+            corrects: for COUNT: the `localId` of the mistaken stock-take that it replaces.
+            information: `scanned`, `metadata`, `unitCost` or `entered`, as in docs/api.md.
 
         Raises:
             ValueError: the ledger would refuse this input. Such an element in the outbox could
@@ -146,14 +160,44 @@ class StockClient:
             "localId": str(local_id),
             "type": type,
             "itemId": str(item_id),
-            "quantity": quantity,
+            "quantity": quantity if isinstance(quantity, int) else f"{quantity:f}",
             "occurredAt": now.isoformat(),
             "reason": reason,
             "note": note,
             "reference": reference,
+            "returns": returns and str(returns),
+            "corrects": corrects and str(corrects),
+            **information,
         }
         self._store.put({name: value for name, value in element.items() if value is not None})
         return local_id
+
+    def void(self, local_id: UUID, *, reason: str | None = None, note: str | None = None) -> UUID:
+        """Records that a transaction of this device never happened, and returns the `localId` of
+        the VOID. Voiding it again changes nothing.
+
+        Raises:
+            ValueError: a text is out of bounds, or the transaction is not in the outbox (any more),
+                or is a COUNT or a VOID.
+        """
+        voided = self._store.find(str(local_id))
+        if voided is None or voided.type in {"COUNT", "VOID"}:
+            raise ValueError(f"there is no transaction {local_id} that this device can void")
+        require_acceptable("VOID", voided.item_id, 0, voids=local_id, reason=reason, note=note)
+        own_id = uuid5(local_id, "void")
+        element = {
+            "localId": str(own_id),
+            "type": "VOID",
+            "itemId": str(voided.item_id),
+            "voids": str(local_id),
+            "occurredAt": self._clock().isoformat(),
+            "reason": reason,
+            "note": note,
+        }
+        with self._store.transaction():
+            if not self._store.has(str(own_id)):
+                self._store.put({name: one for name, one in element.items() if one is not None})
+        return own_id
 
     def stock(self) -> list[Stock]:
         """The copy of the stock, by location and SKU. `available` counts pending transactions."""

@@ -1,5 +1,6 @@
 """Limits of the ledger, checked when the clerk records, so that the clerk can correct the input."""
 
+from decimal import Decimal
 from typing import Final
 from uuid import UUID
 
@@ -8,19 +9,38 @@ MAX_QUANTITY: Final = 2**53 - 1
 MAX_LENGTHS: Final = {"reason": 200, "note": 2_000, "reference": 200}
 """Maximum length of each text, in characters."""
 
-LEAST_QUANTITY: Final = {"INBOUND": 1, "OUTBOUND": 1, "ADJUST": -MAX_QUANTITY, "COUNT": 0}
-"""Minimum quantity of each transaction type."""
+MAX_PLACES: Final = 6
+"""Maximum decimal places of a quantity."""
+
+LEAST_QUANTITY: Final = {
+    "INBOUND": 0,
+    "OUTBOUND": 0,
+    "ADJUST": -MAX_QUANTITY,
+    "COUNT": 0,
+    "VOID": 0,
+}
+"""Minimum quantity of each transaction type. Only COUNT and VOID may have exactly 0."""
 
 
-def require_acceptable(type: str, item_id: UUID, quantity: int, **texts: str | None) -> None:
+def require_acceptable(
+    type: str,
+    item_id: UUID,
+    quantity: int | Decimal,
+    *,
+    voids: UUID | None = None,
+    **texts: str | None,
+) -> None:
     """Raises ValueError, with the name of the wrong argument, if the ledger would refuse it."""
-    if type not in LEAST_QUANTITY:
+    if type not in LEAST_QUANTITY or (type == "VOID") is not (voids is not None):
         raise ValueError(f"type must be one of {', '.join(LEAST_QUANTITY)}")
     if not isinstance(item_id, UUID):
         raise ValueError("item_id must be a UUID")  # noqa: TRY004 -- one error for callers
-    if not isinstance(quantity, int) or isinstance(quantity, bool):
-        raise ValueError("quantity must be a whole number")  # noqa: TRY004 -- one error for callers
-    if not LEAST_QUANTITY[type] <= quantity <= MAX_QUANTITY or (type == "ADJUST" and quantity == 0):
+    if not isinstance(quantity, int | Decimal) or isinstance(quantity, bool):
+        raise ValueError("quantity must be an int or a Decimal")  # noqa: TRY004 -- one error
+    if not Decimal(quantity).is_finite() or quantity != round(Decimal(quantity), MAX_PLACES):
+        raise ValueError(f"quantity must have at most {MAX_PLACES} decimal places")
+    is_zero = quantity == 0 and type not in {"COUNT", "VOID"}
+    if is_zero or not LEAST_QUANTITY[type] <= quantity <= MAX_QUANTITY:
         raise ValueError(f"quantity {quantity} is out of bounds for {type}")
     for name, text in texts.items():
         if text is not None:

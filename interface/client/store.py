@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from decimal import Decimal
 from pathlib import Path
 from threading import RLock
 from typing import Any, Final, Literal, NamedTuple, cast
@@ -45,6 +46,11 @@ ALTER TABLE outbox ADD COLUMN is_seen INTEGER NOT NULL DEFAULT 0;
 CREATE INDEX outbox_open ON outbox (number) WHERE acknowledged_at IS NULL;
 CREATE INDEX outbox_acknowledged ON outbox (acknowledged_at) WHERE acknowledged_at IS NOT NULL;
 """,
+    # A quantity with decimals is stored as a real number: the columns have no strict type.
+    3: """
+ALTER TABLE stock ADD COLUMN scale INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE stock ADD COLUMN floor INTEGER DEFAULT 0;
+""",
 }
 
 OWNER_ONLY: Final = 0o600
@@ -53,10 +59,15 @@ SCHEMA_VERSION: Final = max(STEPS)
 
 PUT_ITEM = """
 INSERT INTO stock VALUES (
-    :itemId, :location, :sku, :name, :unit, :safetyStock, :onHand, :version, :active
+    :itemId, :location, :sku, :name, :unit, :safetyStock, :onHand, :version, :active,
+    :scale, :floor
 ) ON CONFLICT (item_id) DO UPDATE SET
-    name = excluded.name, unit = excluded.unit, safety_stock = excluded.safety_stock
+    name = excluded.name, unit = excluded.unit, safety_stock = excluded.safety_stock,
+    scale = excluded.scale, floor = excluded.floor
 """
+
+# What a server of an earlier version does not say.
+DEFAULT_POLICIES: Final = {"scale": 0, "floor": 0}
 
 # The version check drops older changes: the answer to a batch may be newer than they are.
 MOVE_ITEM = """
@@ -66,7 +77,10 @@ WHERE item_id = :itemId AND version < :version
 
 ACTIVITY = {"ItemDiscontinued": False, "ItemReactivated": True}
 
-TransactionType = Literal["INBOUND", "OUTBOUND", "ADJUST", "COUNT"]
+TransactionType = Literal["INBOUND", "OUTBOUND", "ADJUST", "COUNT", "VOID"]
+
+Quantity = int | Decimal
+"""A whole number as `int`, any other as `Decimal`."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -78,12 +92,16 @@ class Stock:
     sku: str
     name: str
     unit: str
-    safety_stock: int
+    safety_stock: Quantity
     active: bool
-    on_hand: int
-    """Quantity on hand in the last answer of the ledger."""
-    available: int
+    on_hand: Quantity
+    """Quantity on hand in the last answer of the ledger. May be below zero."""
+    available: Quantity
     """Quantity on hand after the pending transactions of this device."""
+    scale: int
+    """Decimal places of its quantities."""
+    floor: Quantity | None
+    """The least quantity that goods out may leave on hand; None for no limit."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -93,8 +111,11 @@ class PendingTransaction:
     local_id: UUID
     type: TransactionType
     item_id: UUID
-    quantity: int
+    quantity: Quantity
+    """0 for VOID."""
     occurred_at: datetime
+    voids: UUID | None = None
+    """The transaction that a VOID voids."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -274,12 +295,29 @@ class Store:
         with self._lock:
             rows = self._run("SELECT * FROM stock ORDER BY location, sku")
             pending = self.pending()
-        available = {row["item_id"]: row["on_hand"] for row in rows}
+            voided = {one.voids: self.find(str(one.voids)) for one in pending if one.voids}
+        available = {row["item_id"]: _quantity(row["on_hand"]) for row in rows}
+        unsent = {transaction.local_id for transaction in pending}
         for transaction in pending:
             key = str(transaction.item_id)
-            if key in available:
-                available[key] = available_after(transaction, available[key])
+            original = voided.get(transaction.voids) if transaction.voids else None
+            if key in available and not {transaction.local_id, transaction.voids} & (
+                voided.keys() & unsent
+            ):
+                available[key] = available_after(transaction, available[key], original)
         return [_stock(row, available[row["item_id"]]) for row in rows]
+
+    def has(self, local_id: str) -> bool:
+        """Whether the outbox has the transaction, acknowledged and rejected ones included."""
+        return bool(self._run("SELECT 1 FROM outbox WHERE local_id = ?", local_id))
+
+    def find(self, local_id: str) -> PendingTransaction | None:
+        """Returns a transaction of the outbox that the ledger has not rejected; None if there is
+        none. An acknowledged one is there for some days."""
+        rows = self._run(
+            "SELECT element FROM outbox WHERE local_id = ? AND rejection IS NULL", local_id
+        )
+        return PendingTransaction(**_fields(rows[0]["element"])) if rows else None
 
     @property
     def bookmark(self) -> str | None:
@@ -297,7 +335,7 @@ class Store:
         """Replaces the whole copy."""
         self._run("DELETE FROM stock")
         for item in items:
-            self._run(PUT_ITEM, item)
+            self._run(PUT_ITEM, DEFAULT_POLICIES | item)
 
     def move(self, item: dict[str, Any]) -> None:
         """Updates the quantity on hand, unless the copy has a later version of the item."""
@@ -307,7 +345,7 @@ class Store:
         """Applies a change. Changes arrive in order and at least once."""
         transaction, details = change["transaction"], change["details"]
         if details is not None:
-            self._run(PUT_ITEM, {"active": True, **change, **details})
+            self._run(PUT_ITEM, {"active": True, **DEFAULT_POLICIES, **change, **details})
         if change["kind"] in ACTIVITY:
             active = ACTIVITY[change["kind"]]
             self._run("UPDATE stock SET active = ? WHERE item_id = ?", active, change["itemId"])
@@ -333,31 +371,51 @@ def _fields(element: str) -> dict[str, Any]:
         "local_id": UUID(sent["localId"]),
         "type": sent["type"],
         "item_id": UUID(sent["itemId"]),
-        "quantity": sent["quantity"],
+        "quantity": _quantity(sent.get("quantity", 0)),
         "occurred_at": datetime.fromisoformat(sent["occurredAt"]),
+        "voids": UUID(sent["voids"]) if "voids" in sent else None,
     }
 
 
-def _stock(row: sqlite3.Row, available: int) -> Stock:
+def _quantity(stored: float | str) -> Quantity:
+    """Returns a quantity as it is stored: a number, or a decimal as text."""
+    return stored if isinstance(stored, int) else _canonical(Decimal(str(stored)))
+
+
+def _canonical(number: Decimal) -> Quantity:
+    return int(number) if number == number.to_integral_value() else number.normalize()
+
+
+def _stock(row: sqlite3.Row, available: Quantity) -> Stock:
     return Stock(
         item_id=UUID(row["item_id"]),
         location=row["location"],
         sku=row["sku"],
         name=row["name"],
         unit=row["unit"],
-        safety_stock=row["safety_stock"],
+        safety_stock=_quantity(row["safety_stock"]),
         active=bool(row["active"]),
-        on_hand=row["on_hand"],
+        on_hand=_quantity(row["on_hand"]),
         available=available,
+        scale=row["scale"],
+        floor=None if row["floor"] is None else _quantity(row["floor"]),
     )
 
 
-def available_after(transaction: PendingTransaction, on_hand: int) -> int:
-    """Quantity on hand after a pending transaction."""
+def available_after(
+    transaction: PendingTransaction, on_hand: Quantity, voided: PendingTransaction | None = None
+) -> Quantity:
+    """Quantity on hand after a pending transaction. `voided`: the recorded transaction that a VOID
+    voids, if the outbox has it."""
     match transaction.type:
         case "COUNT":
             return transaction.quantity
-        case "OUTBOUND":
-            return on_hand - transaction.quantity
+        case "VOID":
+            return on_hand if voided is None else _canonical(on_hand - _change(voided))
         case _:
-            return on_hand + transaction.quantity
+            return _canonical(on_hand + _change(transaction))
+
+
+def _change(transaction: PendingTransaction) -> Decimal:
+    quantity = Decimal(transaction.quantity)
+    return -quantity if transaction.type == "OUTBOUND" else quantity

@@ -404,7 +404,7 @@ class TestPutRight:
     def test_type_of_a_newer_version_is_unsupported_whatever_else_it_says(
         self, sync: SyncService, tea: UUID
     ) -> None:
-        sent = {"localId": str(uuid4()), "type": "VOID", "voids": str(uuid4())}
+        sent = {"localId": str(uuid4()), "type": "SHIP", "transferId": str(uuid4())}
         assert codes(sync.sync([sent], DEVICE)) == ["UNSUPPORTED"]
 
 

@@ -60,7 +60,7 @@ class Weighed(StockItemEvent):
     TOPIC = "tests.Weighed"
     class_version: ClassVar[int] = 3
     grams: int
-    scale: str
+    balance: str
 
     @staticmethod
     def upcast_v1_v2(state: dict[str, Any]) -> None:
@@ -68,7 +68,7 @@ class Weighed(StockItemEvent):
 
     @staticmethod
     def upcast_v2_v3(state: dict[str, Any]) -> None:
-        state["scale"] = "unknown"
+        state["balance"] = "unknown"
 
 
 BASE = {
@@ -81,19 +81,19 @@ BASE = {
 
 
 @pytest.mark.parametrize(
-    ("state", "grams", "scale"),
+    ("state", "grams", "balance"),
     [
         (BASE | {"kilograms": 2}, 2000, "unknown"),
         (BASE | {"grams": 7, "class_version": 2}, 7, "unknown"),
-        (BASE | {"grams": 7, "scale": "A", "class_version": 3}, 7, "A"),
+        (BASE | {"grams": 7, "balance": "A", "class_version": 3}, 7, "A"),
     ],
 )
 def test_stored_event_of_an_older_class_version_is_brought_up_to_date(
-    state: dict[str, Any], grams: int, scale: str
+    state: dict[str, Any], grams: int, balance: str
 ) -> None:
     event = MAPPER.to_domain_event(stored(get_topic(Weighed), state))
     assert isinstance(event, Weighed)
-    assert (event.grams, event.scale, event.on_hand) == (grams, scale, 3)
+    assert (event.grams, event.balance, event.on_hand) == (grams, balance, 3)
     assert event.timestamp == datetime(2026, 1, 8, 0, 20, 11, 482_000, tzinfo=UTC)
     assert json.loads(MAPPER.to_stored_event(event).state)["class_version"] == 3
 

@@ -31,7 +31,10 @@ def test_who_may_do_what() -> None:
     everyone = {Permission.READ}
     device = everyone | {Permission.SYNC}
     clerk = device | {Permission.RECORD, Permission.RELAY, Permission.COUNT}
-    manager = clerk | {Permission.ADJUST, Permission.REVIEW_REJECTIONS, Permission.MANAGE_ITEMS}
+    manager = clerk | {
+        *(Permission.ADJUST, Permission.OVERRIDE, Permission.VOID_ANY),
+        *(Permission.REVIEW_REJECTIONS, Permission.MANAGE_ITEMS),
+    }
     auditor = everyone | {Permission.EVERYWHERE, Permission.READ_AUDIT}
     assert dict(GRANTS) == {
         Role.DEVICE: device,

@@ -25,10 +25,10 @@ from application.maintenance.rebuild import rebuild
 from application.persistence import environment
 from application.projections import PROJECTIONS
 from application.recording.sync import Synced, SyncResult, SyncService
-from domain.limits import MAX_QUANTITY
+from domain.quantities import MAX_QUANTITY
 from domain.stock_item import item_id
 from tests.conftest import BACKENDS
-from tests.support.builders import CLERK, element, register
+from tests.support.builders import CLERK, element, register, void_of
 from tests.support.ledger_checks import assert_read_models_equal_replay
 
 SKUS = ["A", "B", "C"]
@@ -49,6 +49,7 @@ class ModelItem:
         self.on_hand = 0
         self.version = 1
         self.active = True
+        self.counted_in = 0
 
 
 class Answer(NamedTuple):
@@ -66,6 +67,8 @@ class Model:
 
     def decide(self, element: dict[str, Any]) -> str:
         """The expected status or code of one element. Records the accepted ones."""
+        if element["type"] == "VOID":
+            return self._void(element)
         content = (element["type"], element["itemId"], element["quantity"])
         if not self._is_valid(element["type"], element["quantity"]):
             return "INVALID"
@@ -75,13 +78,39 @@ class Model:
         item = self.items.get(element["itemId"])
         if item is None:
             return "UNKNOWN_ITEM"
-        if not item.active:
+        if not item.active and element["type"] in {"INBOUND", "OUTBOUND"}:
             return "ITEM_DISCONTINUED"
         on_hand = self._on_hand_after(item.on_hand, element)
-        if on_hand < 0:
-            return "INSUFFICIENT_STOCK"
-        if on_hand > MAX_QUANTITY:
+        if abs(on_hand) > MAX_QUANTITY:
             return "STOCK_LIMIT_EXCEEDED"
+        if on_hand < min(0, item.on_hand):
+            return "INSUFFICIENT_STOCK"
+        if element["type"] == "COUNT":
+            item.counted_in = item.version + 1
+        return self._record(element, content, item, on_hand)
+
+    def _void(self, element: dict[str, Any]) -> str:
+        item = self.items.get(element["itemId"])
+        original = self.recorded.get(element["voids"])
+        content = ("VOID", element["voids"])
+        if element["localId"] in self.recorded:
+            same = self.recorded[element["localId"]].content == content
+            return "duplicate" if same else "LOCAL_ID_REUSED"
+        if item is None or original is None:
+            return "UNKNOWN_TRANSACTION" if item else "UNKNOWN_ITEM"
+        if original.content[0] in {"COUNT", "VOID"}:
+            return "INVALID"
+        on_hand = item.on_hand
+        if original.version > item.counted_in:
+            kind, _, quantity = original.content
+            on_hand += quantity if kind == "OUTBOUND" else -quantity
+        if abs(on_hand) > MAX_QUANTITY:
+            return "STOCK_LIMIT_EXCEEDED"
+        return self._record(element, content, item, on_hand)
+
+    def _record(
+        self, element: dict[str, Any], content: tuple[Any, ...], item: ModelItem, on_hand: int
+    ) -> str:
         item.on_hand, item.version = on_hand, item.version + 1
         self.recorded[element["localId"]] = Answer(content, on_hand, item.version)
         return "recorded"
@@ -134,6 +163,12 @@ class SyncMachine(RuleBasedStateMachine):
     def reuse_a_key(self, data: st.DataObject, other: dict[str, Any]) -> None:
         used = data.draw(st.sampled_from(self.sent))
         self._send([other | {"localId": used["localId"]}, used])
+
+    @precondition(lambda self: any(one["type"] != "VOID" for one in self.sent))
+    @rule(data=st.data())
+    def void(self, data: st.DataObject) -> None:
+        sent = [one for one in self.sent if one["type"] != "VOID"]
+        self._send([void_of(data.draw(st.sampled_from(sent)))])
 
     @rule(sku=st.sampled_from(SKUS))
     def discontinue_or_reactivate(self, sku: str) -> None:

@@ -1,15 +1,22 @@
 """Movements: goods in, goods out, corrections, counts, and their rejections."""
 
 from datetime import timedelta
+from decimal import Decimal
 
 import pytest
 from hypothesis import given as given_any
 from hypothesis import strategies as st
 
 from domain.actor import Actor
-from domain.errors import InsufficientStock, ItemDiscontinued, Rejection, StockLimitExceeded
-from domain.events import Adjusted, InboundRecorded, OutboundRecorded
-from domain.limits import MAX_QUANTITY
+from domain.errors import (
+    InsufficientStock,
+    Invalid,
+    ItemDiscontinued,
+    Rejection,
+    StockLimitExceeded,
+)
+from domain.events import NO_FLOOR, Adjusted, InboundRecorded, OutboundRecorded
+from domain.quantities import MAX_QUANTITY, canonical
 from domain.transaction import Content, TransactionType
 from tests.support.scenario import (
     NOON,
@@ -19,9 +26,12 @@ from tests.support.scenario import (
     change_details,
     count,
     discontinue,
+    floor,
     given,
     inbound,
     outbound,
+    reactivate,
+    scale,
     uuid,
 )
 
@@ -72,9 +82,86 @@ def test_nothing_exceeds_what_json_can_hold() -> None:
     )
 
 
-@pytest.mark.parametrize("step", [inbound(1), outbound(1), adjust(1), count(1)])
-def test_discontinued_item_takes_no_movement(step: Step) -> None:
+@pytest.mark.parametrize("step", [inbound(1), outbound(1)])
+def test_goods_of_a_discontinued_item_do_not_move(step: Step) -> None:
     given(inbound(3), discontinue()).when(step).then_rejected(ItemDiscontinued(TEA))
+
+
+@pytest.mark.parametrize("step", [adjust(1), count(4)])
+def test_discontinued_item_can_be_corrected_and_counted(step: Step) -> None:
+    given(inbound(3), discontinue()).when(step).then(Adjusted, on_hand=4)
+
+
+def test_goods_that_moved_before_the_item_was_discontinued_are_recorded() -> None:
+    late = outbound(1, occurred_at=NOON - timedelta(seconds=1))
+    scenario = given(inbound(3), discontinue()).when(late)
+    scenario.then(OutboundRecorded, on_hand=2, discontinued_at=NOON)
+    assert not scenario.item.active
+
+
+def test_discontinuation_that_was_lifted_refuses_nothing() -> None:
+    given(discontinue(), reactivate()).when(inbound(1)).then(InboundRecorded, discontinued_at=None)
+
+
+def test_outbound_may_go_down_to_the_floor() -> None:
+    given(floor(-2)).when(outbound(2)).then(OutboundRecorded, on_hand=-2, floor=-2)
+    given(floor(-2)).when(outbound(3)).then_rejected(
+        InsufficientStock(on_hand=0, requested=3, floor=-2)
+    )
+
+
+def test_without_a_floor_only_the_limit_refuses() -> None:
+    given(floor(None)).when(outbound(9)).then(OutboundRecorded, on_hand=-9, floor=NO_FLOOR)
+    given(floor(None), outbound(MAX_QUANTITY)).when(outbound(1)).then_rejected(
+        StockLimitExceeded(on_hand=-MAX_QUANTITY, requested=-1, limit=MAX_QUANTITY)
+    )
+
+
+def test_goods_in_are_recorded_below_the_floor() -> None:
+    given(floor(None), outbound(9), floor(0)).when(inbound(3)).then(InboundRecorded, on_hand=-6)
+
+
+def test_override_lifts_the_floor_and_the_event_says_so() -> None:
+    given(inbound(1)).when(outbound(3, override=True)).then(
+        OutboundRecorded, on_hand=-2, override=True
+    )
+
+
+def test_quantities_are_steps_of_the_items_scale() -> None:
+    kilograms = scale(3)
+    given(kilograms).when(inbound(Decimal("1.25"))).then(
+        InboundRecorded, quantity=1250, on_hand=1250, scale=3
+    )
+    given(kilograms, inbound(2)).when(outbound(Decimal("0.001"))).then_on_hand(1999)
+    given(kilograms, inbound(2)).when(outbound(Decimal("2.5"))).then_rejected(
+        InsufficientStock(on_hand=2, requested=2.5)
+    )
+    given(kilograms).when(inbound(Decimal("0.0001"))).then_rejected(
+        Invalid("quantity", "must have at most 3 decimal places")
+    )
+    given().when(inbound(Decimal("0.5"))).then_rejected(
+        Invalid("quantity", "must be a whole number")
+    )
+
+
+def test_decimals_of_a_quantity_that_is_too_large_are_refused() -> None:
+    given(scale(3)).when(inbound(10**12)).then_rejected(
+        Invalid("quantity", "must be at most 999999999999.999")
+    )
+
+
+def test_scale_is_fixed_by_the_first_movement() -> None:
+    given(scale(3), scale(1)).when(inbound(Decimal("0.5"))).then_on_hand(5)
+    given(scale(3), inbound(1)).when(scale(2)).then_rejected(
+        Invalid("scale", "can't change: the item has movements")
+    )
+
+
+def test_content_is_compared_as_plain_decimals() -> None:
+    scenario = given(scale(3)).when(inbound(canonical(Decimal("1.50"))))
+    assert scenario.events[-1].content.quantity == Decimal("1.5")  # type: ignore[attr-defined]
+    assert str(canonical(Decimal("1.500"))) == "1.5"
+    assert type(canonical(Decimal("15e2"))) is int
 
 
 def test_event_carries_everything_that_the_client_said() -> None:

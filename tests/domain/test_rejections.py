@@ -17,6 +17,8 @@ def test_codes_are_these_and_stay_these() -> None:
         "ITEM_DIFFERS",
         "INSUFFICIENT_STOCK",
         "STOCK_LIMIT_EXCEEDED",
+        "UNKNOWN_TRANSACTION",
+        "GROUP_FAILED",
         "LOCAL_ID_REUSED",
         "CONFLICT",
         "LEDGER_DAMAGED",

@@ -1,15 +1,17 @@
 """Transactions: which values are valid, apart from any item."""
 
+from decimal import Decimal
 from typing import Any
 
 import pytest
 
 from domain.errors import Invalid
-from domain.limits import MAX_NOTE_LENGTH, MAX_QUANTITY, MAX_TEXT_LENGTH
+from domain.limits import MAX_NOTE_LENGTH, MAX_TEXT_LENGTH
+from domain.quantities import MAX_QUANTITY, Quantity
 from domain.transaction import Transaction, TransactionType
 from tests.support.scenario import TEA, uuid
 
-INBOUND, OUTBOUND, ADJUST, COUNT = TransactionType
+INBOUND, OUTBOUND, ADJUST, COUNT, VOID = TransactionType
 
 
 def transaction(**fields: Any) -> Transaction:
@@ -19,9 +21,16 @@ def transaction(**fields: Any) -> Transaction:
 
 @pytest.mark.parametrize(
     ("type", "quantity"),
-    [(INBOUND, 1), (OUTBOUND, MAX_QUANTITY), (ADJUST, -MAX_QUANTITY), (ADJUST, 1), (COUNT, 0)],
+    [
+        (INBOUND, 1),
+        (INBOUND, Decimal("0.000001")),
+        (OUTBOUND, MAX_QUANTITY),
+        (ADJUST, -MAX_QUANTITY),
+        (ADJUST, 1),
+        (COUNT, 0),
+    ],
 )
-def test_quantities_within_bounds(type: TransactionType, quantity: int) -> None:
+def test_quantities_within_bounds(type: TransactionType, quantity: Quantity) -> None:
     assert transaction(type=type, quantity=quantity).quantity == quantity
 
 
@@ -35,9 +44,10 @@ def test_quantities_within_bounds(type: TransactionType, quantity: int) -> None:
         (ADJUST, -MAX_QUANTITY - 1),
         (COUNT, -1),
         (COUNT, MAX_QUANTITY + 1),
+        (COUNT, Decimal("0.0000001")),
     ],
 )
-def test_quantities_beyond_bounds_are_refused(type: TransactionType, quantity: int) -> None:
+def test_quantities_beyond_bounds_are_refused(type: TransactionType, quantity: Quantity) -> None:
     with pytest.raises(Invalid, match="quantity"):
         transaction(type=type, quantity=quantity)
 

@@ -8,6 +8,7 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid4
@@ -113,7 +114,7 @@ def test_what_is_recorded_survives_a_kill(tmp_path: Path) -> None:
 
 
 def test_what_is_no_json_is_not_taken_for_it_would_block_the_rest(device: StockClient) -> None:
-    with pytest.raises(ValueError, match="whole number"):
+    with pytest.raises(ValueError, match="int or a Decimal"):
         device.record("INBOUND", uuid4(), float("nan"))  # type: ignore[arg-type]
     assert device.pending() == []
 
@@ -358,7 +359,10 @@ BAD_RECORDS: dict[str, dict[str, Any]] = {
     "half a surrogate pair": {"reason": "\ud800"},
     "a NUL": {"note": "a\0b"},
     "no number": {"quantity": "5"},
-    "a fraction": {"quantity": 1.5},
+    "a float": {"quantity": 1.5},
+    "too many places": {"quantity": Decimal("0.0000001")},
+    "no decimal": {"quantity": Decimal("NaN")},
+    "a void": {"type": "VOID"},
     "nothing": {"quantity": 0},
     "too much": {"quantity": 2**53},
     "another type": {"type": "SOLD"},

@@ -47,7 +47,12 @@ def test_item_is_registered_once(api: TestClient) -> None:
         ({"name": "\ud800"}, "name"),
         ({"unit": 7}, "unit"),
         ({"safetyStock": -1}, "safetyStock"),
-        ({"safetyStock": "5"}, "safetyStock"),
+        ({"safetyStock": "many"}, "safetyStock"),
+        ({"safetyStock": 0.5}, "safetyStock"),
+        ({"scale": 7}, "scale"),
+        ({"scale": 0.5}, "scale"),
+        ({"floor": 1}, "floor"),
+        ({"floor": -0.5}, "floor"),
         ({"safetyStock": 2**53}, "safetyStock"),
     ],
 )

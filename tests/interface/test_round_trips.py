@@ -16,7 +16,7 @@ from starlette.types import Message, Receive, Scope, Send
 from application.access.key_format import mint, read_id
 from application.following.changes import Bookmark
 from domain.errors import Invalid
-from domain.limits import MAX_QUANTITY
+from domain.quantities import MAX_QUANTITY
 from interface.api.middleware.request_body import BodyMiddleware
 from interface.api.schemas.paging import (
     KeyText,

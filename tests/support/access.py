@@ -9,8 +9,16 @@ from domain.actor import Actor
 ADMIN = Origin(Actor("the boss"))
 
 
-def caller(role: Role, *locations: str) -> Principal:
-    return Principal(Actor(f"a {role}", "k1"), role, frozenset(locations), device=f"a {role}")
+def caller(
+    role: Role, *locations: str, key_id: str = "k1", former_key_id: str | None = None
+) -> Principal:
+    return Principal(
+        Actor(f"a {role}", key_id),
+        role,
+        frozenset(locations),
+        device=f"a {role}",
+        former_key_id=former_key_id,
+    )
 
 
 DEVICE = caller(Role.DEVICE, "main")

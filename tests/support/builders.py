@@ -9,6 +9,7 @@ from application.access.roles import Role
 from application.items import ItemService
 from domain.actor import Actor
 from domain.stock_item import ItemDetails
+from domain.transaction import void_id
 
 CLERK = Principal(Actor("clerk"), Role.ADMIN)
 """A caller with all permissions: the only person of a small shop."""
@@ -25,19 +26,31 @@ class Clock:
         return self.now
 
 
-def register(items: ItemService, sku: str = "TEA-250", location: str = "main") -> UUID:
+def register(
+    items: ItemService, sku: str = "TEA-250", location: str = "main", **policies: Any
+) -> UUID:
     """Registers the item, if it is new. Returns its id."""
-    details = ItemDetails(name=f"Name of {sku}", unit="piece", safety_stock=5)
+    details = ItemDetails(name=f"Name of {sku}", unit="piece", safety_stock=5, **policies)
     return items.register(location, sku, details, CLERK)[0].id
 
 
-def element(type: str, item_id: UUID, quantity: int, **more: Any) -> dict[str, Any]:
+def element(type: str, item_id: UUID, quantity: Any, **more: Any) -> dict[str, Any]:
     """One element of a batch, with a new `localId` unless one is given."""
     return {
         "localId": str(uuid4()),
         "type": type,
         "itemId": str(item_id),
         "quantity": quantity,
+    } | more
+
+
+def void_of(voided: dict[str, Any], **more: Any) -> dict[str, Any]:
+    """The element that voids another one."""
+    return {
+        "localId": str(void_id(UUID(voided["localId"]))),
+        "type": "VOID",
+        "itemId": voided["itemId"],
+        "voids": voided["localId"],
     } | more
 
 

@@ -1,7 +1,7 @@
 """Scenarios: given / when / then on the events of one stock item."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any, Self
 from uuid import UUID, uuid4
@@ -9,8 +9,9 @@ from uuid import UUID, uuid4
 from domain.actor import Actor
 from domain.errors import Rejection
 from domain.events import StockItemEvent
-from domain.stock_item import ItemDetails, StockItem, item_id
-from domain.transaction import Transaction, TransactionType
+from domain.quantities import Quantity
+from domain.stock_item import ItemDetails, StockItem, at_place_of, item_id
+from domain.transaction import Links, Transaction, TransactionType, void_id
 
 NOON = datetime(2026, 1, 8, 12, 0, tzinfo=UTC)
 TEA = item_id("main", "TEA-250")
@@ -19,7 +20,7 @@ DETAILS = ItemDetails(name="Green tea", unit="box", safety_stock=5)
 Step = Callable[[StockItem], Any]
 
 
-def _movement(type: TransactionType, quantity: int, **fields: Any) -> Step:
+def _movement(type: TransactionType, quantity: Quantity, **fields: Any) -> Step:
     def step(item: StockItem) -> object:
         content: dict[str, Any] = {"type": type, "item_id": item.id, "quantity": quantity}
         transaction = Transaction(**{"local_id": uuid4()} | content | fields)
@@ -28,24 +29,57 @@ def _movement(type: TransactionType, quantity: int, **fields: Any) -> Step:
     return step
 
 
-def inbound(quantity: int, **fields: Any) -> Step:
+def inbound(quantity: Quantity, **fields: Any) -> Step:
     return _movement(TransactionType.INBOUND, quantity, **fields)
 
 
-def outbound(quantity: int, **fields: Any) -> Step:
+def outbound(quantity: Quantity, **fields: Any) -> Step:
     return _movement(TransactionType.OUTBOUND, quantity, **fields)
 
 
-def adjust(delta: int, **fields: Any) -> Step:
+def adjust(delta: Quantity, **fields: Any) -> Step:
     return _movement(TransactionType.ADJUST, delta, **fields)
 
 
-def count(quantity: int, **fields: Any) -> Step:
+def count(quantity: Quantity, **fields: Any) -> Step:
     return _movement(TransactionType.COUNT, quantity, **fields)
 
 
 def change_details(details: ItemDetails, at: datetime = NOON) -> Step:
-    return lambda item: item.change_details(details, by=Actor("manager"), recorded_at=at)
+    return lambda item: item.change_details(
+        details, has_moved=item.on_hand > 0, by=Actor("manager"), recorded_at=at
+    )
+
+
+def void() -> Step:
+    """Goods in by mistake, and their VOID."""
+
+    def step(item: StockItem) -> object:
+        voided = inbound(1)(item)
+        transaction = Transaction(
+            local_id=void_id(voided.local_id),
+            type=TransactionType.VOID,
+            item_id=item.id,
+            quantity=0,
+            links=Links(voids=voided.local_id),
+        )
+        return item.record(
+            at_place_of(transaction, voided),
+            by=Actor("clerk", "k7"),
+            recorded_at=NOON,
+            arrival=voided.first_arrival,
+            voided=voided,
+        )
+
+    return step
+
+
+def floor(floor: Quantity | None) -> Step:
+    return lambda item: change_details(replace(item.details, floor=floor))(item)
+
+
+def scale(scale: int) -> Step:
+    return lambda item: change_details(replace(item.details, scale=scale))(item)
 
 
 def discontinue() -> Step:

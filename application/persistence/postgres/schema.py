@@ -88,5 +88,8 @@ STEPS: Final = {
     ),
     3: ("ALTER TABLE rejected_transactions ADD COLUMN moved_at timestamptz",),
     4: ("ALTER TABLE rejected_transactions RENAME COLUMN standing TO status",),
-    5: ('ALTER TABLE api_keys ADD COLUMN extra_list text COLLATE "C"',),
+    5: (
+        'ALTER TABLE api_keys ADD COLUMN extra_list text COLLATE "C"',
+        'ALTER TABLE api_keys ADD COLUMN replaces text COLLATE "C"',
+    ),
 }

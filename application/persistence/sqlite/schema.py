@@ -84,5 +84,8 @@ STEPS: Final = {
     ),
     3: ("ALTER TABLE rejected_transactions ADD COLUMN moved_at TEXT",),
     4: ("ALTER TABLE rejected_transactions RENAME COLUMN standing TO status",),
-    5: ("ALTER TABLE api_keys ADD COLUMN extra_list TEXT",),
+    5: (
+        "ALTER TABLE api_keys ADD COLUMN extra_list TEXT",
+        "ALTER TABLE api_keys ADD COLUMN replaces TEXT",
+    ),
 }

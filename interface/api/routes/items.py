@@ -10,7 +10,7 @@ from pydantic import BaseModel, Field
 
 from application.persistence.filters import ItemFilter
 from domain.errors import Invalid
-from domain.limits import MAX_QUANTITY
+from domain.quantities import MAX_QUANTITY
 from domain.stock_item import ItemDetails
 from interface.api.dependencies import CanManageItems, CanRead, Following, Items, Reads
 from interface.api.problems import documented
@@ -42,6 +42,7 @@ class StockQuery(BaseModel):
         bool | None,
         Field(description="`false`: only discontinued items. `true`: only active ones."),
     ] = None
+    negative: Annotated[bool, Field(description="Only items with less than 0 on hand.")] = False
     below_safety_stock: Annotated[
         bool,
         Field(alias="belowSafetyStock", description="Only active items below their safety stock."),
@@ -66,9 +67,7 @@ def register_item(
 
     The `itemId` is computed from `location` and `sku`, so a device can compute it offline.
     """
-    details = ItemDetails(
-        name=registration.name, unit=registration.unit, safety_stock=registration.safety_stock
-    )
+    details = registration.details(items.default_floor)
     item, is_new = items.register(registration.location, registration.sku, details, caller)
     if is_new:
         response.headers["Location"] = f"/items/{item.id}"
@@ -93,6 +92,7 @@ def list_items(
         text=query.q,
         active=query.active,
         below_safety_stock=query.below_safety_stock,
+        negative=query.negative,
     )
     cursor = parse_cursor(query.cursor, tuple[KeyText, KeyText, KeyText, UUID])
     # Taken before the read: later writes are among the changes after this bookmark.

@@ -1,6 +1,7 @@
 """Shared parts of all schemas: camelCase names, timestamps, quantities and ids."""
 
 from datetime import UTC, datetime
+from decimal import Decimal
 from functools import lru_cache
 from typing import Annotated, Any
 from uuid import UUID
@@ -17,8 +18,13 @@ from pydantic import (
 from pydantic.alias_generators import to_camel
 from pydantic_core import PydanticCustomError
 
-from application.parsing.transactions import WIRE_CONFIG, Instant, WholeNumber
-from application.parsing.values import did_you_mean, read_uuid, read_whole_number
+from application.parsing.transactions import SENT_NUMBER, WIRE_CONFIG, Instant
+from application.parsing.values import (
+    did_you_mean,
+    read_quantity,
+    read_uuid,
+    read_whole_number,
+)
 from domain.limits import printable
 
 
@@ -44,7 +50,12 @@ QueryInstant = Annotated[
 ]
 
 
-SentQuantity = Annotated[WholeNumber, BeforeValidator(read_whole_number)]
+SentQuantity = Annotated[int | Decimal, BeforeValidator(read_quantity), WithJsonSchema(SENT_NUMBER)]
+"""A quantity: a JSON number, or a text."""
+
+SentWholeNumber = Annotated[
+    int, BeforeValidator(read_whole_number), WithJsonSchema({"type": "integer"})
+]
 """A whole number in any JSON spelling."""
 
 SentId = Annotated[

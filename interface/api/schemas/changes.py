@@ -8,14 +8,16 @@ from uuid import UUID
 from pydantic import BaseModel, Field, TypeAdapter, ValidationError
 
 from application.following.changes import ChangePage
-from application.parsing.transactions import WholeNumber
+from application.parsing.transactions import Number
 from application.parsing.values import read_whole_number
 from application.projections import Change
 from application.projections.item_changes import ItemChange
 from application.projections.movements import Movement
+from domain.quantities import to_number
+from domain.stock_item import floor_number
 from domain.transaction import TransactionType
 from interface.api.schemas.base import CoveredAt, DeviceTime, Timestamp, Wire, example, is_none
-from interface.api.schemas.movements import InformationFields, information_fields
+from interface.api.schemas.movements import ExtraFields, RefusedAt, extra_fields, quantity_fields
 from interface.api.schemas.paging import Limit, WantedLabel
 from interface.api.validation import invalid
 
@@ -35,6 +37,7 @@ EVENT_OF_TYPE: Final = {
     TransactionType.OUTBOUND: "OutboundRecorded",
     TransactionType.ADJUST: "Adjusted",
     TransactionType.COUNT: "Adjusted",
+    TransactionType.VOID: "Voided",
 }
 
 
@@ -66,15 +69,15 @@ def parse_page_wanted(after: object, limit: object) -> PageWanted:
         raise invalid(error.errors()[0]) from None
 
 
-class RecordedTransaction(InformationFields):
+class RecordedTransaction(ExtraFields):
     """A recorded transaction, as part of a change."""
 
     local_id: Annotated[UUID, Field(description="A device recognises its own transactions by it.")]
     type: TransactionType
     quantity: Annotated[
-        WholeNumber, Field(description="The requested quantity. For COUNT, the counted quantity.")
+        Number, Field(description="The requested quantity. For COUNT, the counted quantity.")
     ]
-    delta: WholeNumber
+    delta: Number
     covered_at: CoveredAt
     reason: str | None
     note: str | None
@@ -82,6 +85,7 @@ class RecordedTransaction(InformationFields):
     device: str | None
     occurred_at: Timestamp | None
     device_time: Annotated[DeviceTime, Field(exclude_if=is_none)] = None
+    refused_at: RefusedAt = None
 
 
 class ItemDetails(Wire):
@@ -89,7 +93,9 @@ class ItemDetails(Wire):
 
     name: str
     unit: str
-    safety_stock: WholeNumber
+    safety_stock: Number
+    scale: int
+    floor: Number | None
 
 
 class ChangeRecord(Wire):
@@ -126,8 +132,9 @@ class ChangeRecord(Wire):
         str,
         Field(
             description="The event: `InboundRecorded`, `OutboundRecorded`, `Adjusted`, "
-            "`ItemRegistered`, `ItemDetailsChanged`, `ItemDiscontinued`, `ItemReactivated`. Later "
-            "versions may add more: ignore an unknown kind, but take its `onHand`."
+            "`Voided`, `ItemRegistered`, `ItemDetailsChanged`, `ItemDiscontinued`, "
+            "`ItemReactivated`. Later versions may add more: ignore an unknown kind, but take its "
+            "`onHand`."
         ),
     ]
     item_id: UUID
@@ -136,7 +143,7 @@ class ChangeRecord(Wire):
     version: Annotated[
         int, Field(description="The item's version. Skip a version that your copy already has.")
     ]
-    on_hand: Annotated[WholeNumber, Field(description="Quantity on hand after the change.")]
+    on_hand: Annotated[Number, Field(description="Quantity on hand after the change.")]
     actor: str
     key_id: str | None
     recorded_at: Timestamp
@@ -150,7 +157,7 @@ class ChangeRecord(Wire):
 
     @classmethod
     def of(cls, change: Change) -> "ChangeRecord":
-        kind = change.kind if isinstance(change, ItemChange) else EVENT_OF_TYPE[change.type]
+        kind, scale = _kind_and_scale(change)
         return cls.model_construct(
             position=change.position,
             kind=kind,
@@ -158,7 +165,7 @@ class ChangeRecord(Wire):
             location=change.location,
             sku=change.sku,
             version=change.version,
-            on_hand=change.on_hand,
+            on_hand=to_number(change.on_hand, scale),
             actor=change.actor,
             key_id=change.key_id,
             recorded_at=change.recorded_at,
@@ -206,11 +213,12 @@ def _change_json(change: Change) -> str:
 
 
 def _transaction(movement: Movement) -> RecordedTransaction:
+    quantities = quantity_fields(movement)
     return RecordedTransaction.model_construct(
         local_id=movement.local_id,
         type=movement.type,
-        quantity=movement.quantity,
-        delta=movement.delta,
+        quantity=quantities["quantity"],
+        delta=quantities["delta"],
         covered_at=movement.covered_at,
         reason=movement.reason,
         note=movement.note,
@@ -218,11 +226,24 @@ def _transaction(movement: Movement) -> RecordedTransaction:
         device=movement.device,
         occurred_at=movement.occurred_at,
         device_time=movement.device_time,
-        **information_fields(movement),
+        refused_at=movement.refused_at,
+        **extra_fields(movement),
     )
 
 
 def _details(change: ItemChange) -> ItemDetails | None:
     if change.name is None or change.unit is None or change.safety_stock is None:
         return None
-    return ItemDetails(name=change.name, unit=change.unit, safety_stock=change.safety_stock)
+    return ItemDetails(
+        name=change.name,
+        unit=change.unit,
+        safety_stock=to_number(change.safety_stock, change.scale),
+        scale=change.scale,
+        floor=floor_number(change.floor, change.scale),
+    )
+
+
+def _kind_and_scale(change: Change) -> tuple[str, int]:
+    if isinstance(change, ItemChange):
+        return change.kind, change.scale
+    return EVENT_OF_TYPE[change.type], change.extra.scale

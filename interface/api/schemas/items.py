@@ -1,16 +1,41 @@
 """Schemas of items and of the requests that change them."""
 
-from typing import Annotated, Self
+from typing import Annotated, Any, Self
 from uuid import UUID
 
 from pydantic import Field, model_validator
 from pydantic.alias_generators import to_camel
 from pydantic_core import PydanticCustomError
 
-from application.parsing.transactions import WholeNumber
+from application.parsing.transactions import Number
 from application.projections.stock_levels import StockLevel
-from domain.stock_item import StockItem
-from interface.api.schemas.base import RequestBody, SentQuantity, Timestamp, Wire, example
+from domain.quantities import MAX_SCALE, Quantity, to_number
+from domain.stock_item import ItemDetails, StockItem, floor_number
+from interface.api.schemas.base import (
+    RequestBody,
+    SentQuantity,
+    SentWholeNumber,
+    Timestamp,
+    Wire,
+    example,
+)
+
+Scale = Annotated[
+    SentWholeNumber,
+    Field(
+        ge=0,
+        le=MAX_SCALE,
+        description="Decimal places of the item's quantities. The first movement fixes it.",
+    ),
+]
+
+Floor = Annotated[
+    SentQuantity | None,
+    Field(
+        description="The least quantity that goods out may leave on hand: 0 or less, or null for "
+        "no limit. The default for a new item is a setting of the server."
+    ),
+]
 
 
 class Registration(RequestBody):
@@ -25,6 +50,18 @@ class Registration(RequestBody):
     name: str
     unit: str
     safety_stock: SentQuantity = 0
+    scale: Scale = 0
+    floor: Floor = None
+
+    def details(self, default_floor: Quantity | None) -> ItemDetails:
+        """Returns the details of the item. Raises Invalid: one is outside its bounds."""
+        return ItemDetails(
+            name=self.name,
+            unit=self.unit,
+            safety_stock=self.safety_stock,
+            scale=self.scale,
+            floor=self.floor if "floor" in self.model_fields_set else default_floor,
+        )
 
 
 class DetailsChange(RequestBody):
@@ -35,6 +72,8 @@ class DetailsChange(RequestBody):
     name: str = ""
     unit: str = ""
     safety_stock: SentQuantity = 0
+    scale: Scale = 0
+    floor: Floor = None
 
     @model_validator(mode="after")
     def _require_a_change(self) -> Self:
@@ -58,6 +97,8 @@ class Item(Wire):
         version=2,
         active=True,
         updatedAt="2026-01-08T00:20:11.482Z",
+        scale=0,
+        floor=0,
     )
 
     item_id: UUID
@@ -65,15 +106,23 @@ class Item(Wire):
     sku: str
     name: str
     unit: str
-    safety_stock: WholeNumber
-    on_hand: WholeNumber
+    safety_stock: Number
+    on_hand: Annotated[Number, Field(description="May be below zero.")]
     version: Annotated[int, Field(description="The number of the item's events.")]
     active: bool
     updated_at: Timestamp
+    scale: Annotated[int, Field(description="Decimal places of the item's quantities.")]
+    floor: Annotated[
+        Number | None,
+        Field(
+            description="The least quantity that goods out may leave on hand; null for no limit."
+        ),
+    ]
 
     @classmethod
     def of_level(cls, level: StockLevel) -> "Item":
-        return cls.model_construct(**{name: getattr(level, name) for name in cls.model_fields})
+        values = {name: getattr(level, name) for name in cls.model_fields}
+        return cls.model_construct(**(values | _quantities(level)))
 
     @classmethod
     def of_item(cls, item: StockItem) -> "Item":
@@ -83,12 +132,20 @@ class Item(Wire):
             sku=item.sku,
             name=item.name,
             unit=item.unit,
-            safety_stock=item.safety_stock,
-            on_hand=item.on_hand,
             version=item.version,
             active=item.active,
             updated_at=item.modified_on,
+            scale=item.scale,
+            **_quantities(item),
         )
+
+
+def _quantities(item: StockLevel | StockItem) -> dict[str, Any]:
+    return {
+        "safety_stock": to_number(item.safety_stock, item.scale),
+        "on_hand": to_number(item.on_hand, item.scale),
+        "floor": floor_number(item.floor, item.scale),
+    }
 
 
 class ItemPage(Wire):

@@ -3,10 +3,12 @@
 from typing import Annotated, Any
 from uuid import UUID
 
+import msgspec
 from pydantic import Field, PlainSerializer, WithJsonSchema
 
-from application.parsing.transactions import WholeNumber
+from application.parsing.transactions import Number
 from application.projections.movements import Movement
+from domain.quantities import to_number
 from domain.transaction import TransactionType
 from interface.api.schemas.base import CoveredAt, DeviceTime, Timestamp, Wire, example, is_none
 
@@ -38,16 +40,43 @@ class RecordedEntry(Wire):
     per: Decimals
 
 
-class InformationFields(Wire):
-    """Descriptive fields that few transactions have. Left out if they were not sent."""
+RefusedAt = Annotated[
+    Timestamp | None,
+    Field(
+        exclude_if=is_none,
+        description="When it was refused. The server recorded it later by itself: stock, a count, "
+        "a void, wider bounds or the item had come.",
+    ),
+]
+
+
+class ExtraFields(Wire):
+    """The fields that few transactions have. Left out if they are empty."""
 
     scanned: Annotated[str | None, Field(exclude_if=is_none)] = None
     metadata: Annotated[dict[str, str] | None, Field(exclude_if=is_none)] = None
     unit_cost: Annotated[RecordedUnitCost | None, Field(exclude_if=is_none)] = None
     entered: Annotated[RecordedEntry | None, Field(exclude_if=is_none)] = None
 
+    override: Annotated[
+        bool | None,
+        Field(exclude_if=is_none, description="A manager let it end below the floor."),
+    ] = None
+    received_at: Annotated[
+        Timestamp | None,
+        Field(
+            exclude_if=is_none,
+            description="When the server first saw it, if it was recorded later. For VOID and a "
+            "correction: when it first saw the other transaction.",
+        ),
+    ] = None
+    voids: Annotated[UUID | None, Field(exclude_if=is_none)] = None
+    corrects: Annotated[UUID | None, Field(exclude_if=is_none)] = None
+    returns: Annotated[UUID | None, Field(exclude_if=is_none)] = None
+    group: Annotated[UUID | None, Field(exclude_if=is_none)] = None
 
-class MovementRecord(InformationFields):
+
+class MovementRecord(ExtraFields):
     """A recorded transaction."""
 
     model_config = example(
@@ -81,13 +110,13 @@ class MovementRecord(InformationFields):
     local_id: UUID
     type: TransactionType
     quantity: Annotated[
-        WholeNumber, Field(description="The requested quantity. For COUNT, the counted quantity.")
+        Number, Field(description="The requested quantity. For COUNT, the counted quantity.")
     ]
     delta: Annotated[
-        WholeNumber,
+        Number,
         Field(description="The signed difference. For COUNT, counted - expected."),
     ]
-    on_hand: Annotated[WholeNumber, Field(description="Quantity on hand after the movement.")]
+    on_hand: Annotated[Number, Field(description="Quantity on hand after the movement.")]
     covered_at: CoveredAt
     reason: str | None
     note: str | None
@@ -101,17 +130,32 @@ class MovementRecord(InformationFields):
     ]
     device_time: DeviceTime
     recorded_at: Timestamp
+    refused_at: RefusedAt = None
 
     @classmethod
     def of_row(cls, movement: Movement) -> "MovementRecord":
-        return cls.model_construct(**movement._asdict(), **information_fields(movement))
+        if movement.extra_object is None:
+            return cls.model_construct(**movement._asdict())
+        values = movement._asdict() | extra_fields(movement) | quantity_fields(movement)
+        return cls.model_construct(**values)
 
 
-def information_fields(movement: Movement) -> dict[str, Any]:
-    """Returns the values of `InformationFields`."""
-    if movement.info_object is None:
+def extra_fields(movement: Movement) -> dict[str, Any]:
+    """Returns the values of `ExtraFields`, and the quantities of an item with decimals."""
+    if movement.extra_object is None:
         return {}
-    return InformationFields.model_validate(movement.info).__dict__
+    extra = movement.extra
+    fields = msgspec.structs.asdict(extra) | dict(extra.info or {})
+    found = ExtraFields.model_validate(fields).__dict__
+    return {name: value for name, value in found.items() if value is not None}
+
+
+def quantity_fields(movement: Movement) -> dict[str, int | float]:
+    """Returns the movement's quantities as numbers."""
+    scale = movement.extra.scale
+    return {
+        name: to_number(getattr(movement, name), scale) for name in ("quantity", "delta", "on_hand")
+    }
 
 
 class MovementPage(Wire):

@@ -10,7 +10,8 @@ from pydantic import AfterValidator, BaseModel, Field
 
 from domain.errors import Invalid
 from domain.labels import kept_form
-from domain.limits import MAX_QUANTITY, MAX_TEXT_LENGTH
+from domain.limits import MAX_TEXT_LENGTH
+from domain.quantities import MAX_QUANTITY
 from interface.api.schemas.base import QueryInstant
 
 MAX_ROWS_PER_PAGE: Final = 1_000

@@ -5,11 +5,12 @@ from uuid import UUID
 
 from pydantic import Field
 
-from application.parsing.transactions import WholeNumber
+from application.parsing.transactions import Number
 from application.projections.projection import Recorded
 from application.recording.sync import stock_take
 from application.status import Status
 from application.tables.rejected import RejectedTransaction, RejectionStatus
+from domain.quantities import to_number
 from interface.api.codes import RejectionCode
 from interface.api.problems import wire_details
 from interface.api.schemas.base import (
@@ -56,7 +57,7 @@ class TransactionStatus(Wire):
     local_id: UUID
     status: Literal["recorded", "rejected", "unknown"]
     item_id: Annotated[UUID | None, Field(exclude_if=is_none)] = None
-    on_hand: Annotated[WholeNumber | None, Field(exclude_if=is_none)] = None
+    on_hand: Annotated[Number | None, Field(exclude_if=is_none)] = None
     version: Annotated[int | None, Field(exclude_if=is_none)] = None
     position: Annotated[int | None, Field(exclude_if=is_none)] = None
     synced_at: Annotated[Timestamp | None, Field(exclude_if=is_none)] = None
@@ -95,7 +96,7 @@ class TransactionStatus(Wire):
                     local_id=local_id,
                     status="recorded",
                     item_id=event.originator_id,
-                    on_hand=event.on_hand,
+                    on_hand=to_number(event.on_hand, event.scale),
                     version=event.originator_version,
                     position=position,
                     synced_at=event.timestamp,

@@ -13,7 +13,7 @@ from application.following.changes import ChangePage
 from application.parsing.batch import FailedElement
 from application.parsing.fields import FieldWarning
 from application.parsing.items import ItemElement
-from application.parsing.transactions import Instant, TransactionElement, WholeNumber
+from application.parsing.transactions import Instant, Number, TransactionElement
 from application.recording.decide import Status
 from application.recording.registration import RegistrationResult
 from application.recording.sync import StockTake, Synced, SyncResult
@@ -92,9 +92,9 @@ Warnings = Annotated[
 class StockTakeResult(Wire):
     """The result of a COUNT: the counted quantity and the expected quantity at its moment."""
 
-    expected: WholeNumber
-    counted: WholeNumber
-    delta: WholeNumber
+    expected: Number
+    counted: Number
+    delta: Number
 
     @classmethod
     def of(cls, count: StockTake | None) -> "StockTakeResult | None":
@@ -108,7 +108,7 @@ class SyncedTransaction(Wire):
     local_id: UUID
     item_id: UUID
     status: Status
-    on_hand: Annotated[WholeNumber, Field(description="Quantity on hand after the transaction.")]
+    on_hand: Annotated[Number, Field(description="Quantity on hand after the transaction.")]
     version: Annotated[
         int, Field(description="The number of the item's events, including this one.")
     ]

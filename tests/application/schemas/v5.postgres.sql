@@ -21,7 +21,8 @@ CREATE TABLE public.api_keys (
     created_by text NOT NULL COLLATE pg_catalog."C",
     expires_at timestamp with time zone,
     revoked_at timestamp with time zone,
-    extra_list text COLLATE pg_catalog."C"
+    extra_list text COLLATE pg_catalog."C",
+    replaces text COLLATE pg_catalog."C"
 );
 CREATE TABLE public.audit_log (
     entry_id uuid NOT NULL,
@@ -43,6 +44,8 @@ CREATE TABLE public.item_changes (
     name text COLLATE pg_catalog."C",
     unit text COLLATE pg_catalog."C",
     safety_stock bigint,
+    scale bigint NOT NULL,
+    floor bigint NOT NULL,
     on_hand bigint NOT NULL,
     actor text NOT NULL COLLATE pg_catalog."C",
     key_id text COLLATE pg_catalog."C",
@@ -73,7 +76,8 @@ CREATE TABLE public.movements (
     occurred_at timestamp with time zone,
     device_time text COLLATE pg_catalog."C",
     recorded_at timestamp with time zone NOT NULL,
-    info_object text COLLATE pg_catalog."C"
+    refused_at timestamp with time zone,
+    extra_object text COLLATE pg_catalog."C"
 );
 CREATE TABLE public.stored_events (
     notification_id bigint NOT NULL,
@@ -123,7 +127,9 @@ CREATE TABLE public.stock_levels (
     active boolean NOT NULL,
     updated_at timestamp with time zone NOT NULL,
     "position" bigint NOT NULL,
-    search_text text NOT NULL COLLATE pg_catalog."C"
+    search_text text NOT NULL COLLATE pg_catalog."C",
+    scale bigint NOT NULL,
+    floor bigint NOT NULL
 )
 WITH (fillfactor='45');
 CREATE SEQUENCE public.stored_events_notification_id_seq
@@ -134,46 +140,46 @@ CREATE SEQUENCE public.stored_events_notification_id_seq
     CACHE 1;
 ALTER SEQUENCE public.stored_events_notification_id_seq OWNED BY public.stored_events.notification_id;
 ALTER TABLE ONLY public.stored_events ALTER COLUMN notification_id SET DEFAULT nextval('public.stored_events_notification_id_seq'::regclass);
-INSERT INTO public.api_keys VALUES ('du5x2GOEEl', '105f72a231084bdcfb617dbc3d8f00b332347c9575a34e958a44f7bce57f2af7', 'scanner', 'device', '["main"]', '2026-11-25 10:35:31.433+00', 'the boss', NULL, NULL, NULL);
-INSERT INTO public.api_keys VALUES ('9Zwk1cN3Zm', '43d83ba29237f7d8e353174811d2f4e3a97a3418cab5500eae3700ad1c4beb60', 'lost', 'clerk', '["main"]', '2026-11-25 10:35:31.435+00', 'the boss', NULL, '2026-11-25 10:35:31.437+00', NULL);
-INSERT INTO public.audit_log VALUES ('01a21246-5ee9-7d3e-a135-9309a3f37af2', '2026-11-25 10:35:31.433+00', 'KEY_CREATED', 'the boss', NULL, NULL, NULL, 'du5x2GOEEl (scanner, device at main)');
-INSERT INTO public.audit_log VALUES ('01a21246-5eeb-771a-9c2d-de7d670ccfec', '2026-11-25 10:35:31.435+00', 'KEY_CREATED', 'the boss', NULL, NULL, NULL, '9Zwk1cN3Zm (lost, clerk at main)');
-INSERT INTO public.audit_log VALUES ('01a21246-5eed-7ed2-ba8a-415afb2c17e0', '2026-11-25 10:35:31.437+00', 'KEY_REVOKED', 'the boss', NULL, NULL, NULL, '9Zwk1cN3Zm (lost, clerk at main)');
-INSERT INTO public.item_changes VALUES (1, '25611397-d162-5417-9427-6c759c4ceb9c', 'main', 'TEA-250', 1, 'ItemRegistered', 'Name of TEA-250', 'piece', 5, 0, 'the boss', NULL, '2026-11-25 10:35:31.405+00');
-INSERT INTO public.item_changes VALUES (2, 'b8d1c9cc-f5a9-58df-b659-664721128b64', 'main', 'CUP', 1, 'ItemRegistered', 'Name of CUP', 'piece', 5, 0, 'the boss', NULL, '2026-11-25 10:35:31.412+00');
-INSERT INTO public.item_changes VALUES (3, '7925b724-47c6-5ee5-881c-291fe2f2d03e', 'main', 'OLD', 1, 'ItemRegistered', 'Name of OLD', 'piece', 5, 0, 'the boss', NULL, '2026-11-25 10:35:31.415+00');
-INSERT INTO public.item_changes VALUES (4, 'b8d1c9cc-f5a9-58df-b659-664721128b64', 'main', 'CUP', 2, 'ItemDetailsChanged', 'Big cup', 'piece', 0, 0, 'the boss', NULL, '2026-11-25 10:35:31.418+00');
-INSERT INTO public.item_changes VALUES (5, '7925b724-47c6-5ee5-881c-291fe2f2d03e', 'main', 'OLD', 2, 'ItemDiscontinued', NULL, NULL, NULL, 0, 'the boss', NULL, '2026-11-25 10:35:31.42+00');
-INSERT INTO public.ledger_properties VALUES ('read_model:stock_levels', 'd19b5a6ca6d8c582');
-INSERT INTO public.ledger_properties VALUES ('read_model:movements', 'ec1842d0905175b6');
-INSERT INTO public.ledger_properties VALUES ('read_model:item_changes', '20af0bf757a5b11d');
+INSERT INTO public.api_keys VALUES ('LBs252UsOB', '6d5570e00b7f4d2d9451b25b19296a663a2de561a7ec054791fca27d79dbf275', 'scanner', 'device', '["main"]', '2026-11-29 23:48:34.096+00', 'the boss', NULL, NULL, NULL, NULL);
+INSERT INTO public.api_keys VALUES ('ncFTdaGaYS', '6ebc0d95b313de8f1ae34da60aa9968093d771db191bbd21b61ea3598b551983', 'lost', 'clerk', '["main"]', '2026-11-29 23:48:34.098+00', 'the boss', NULL, '2026-11-29 23:48:34.101+00', NULL, NULL);
+INSERT INTO public.audit_log VALUES ('01a229b5-dcb0-723f-902b-befd5d1d1f43', '2026-11-29 23:48:34.096+00', 'KEY_CREATED', 'the boss', NULL, NULL, NULL, 'LBs252UsOB (scanner, device at main)');
+INSERT INTO public.audit_log VALUES ('01a229b5-dcb2-7c62-81eb-3b7ae7f9888e', '2026-11-29 23:48:34.098+00', 'KEY_CREATED', 'the boss', NULL, NULL, NULL, 'ncFTdaGaYS (lost, clerk at main)');
+INSERT INTO public.audit_log VALUES ('01a229b5-dcb5-7843-9725-9089158be781', '2026-11-29 23:48:34.101+00', 'KEY_REVOKED', 'the boss', NULL, NULL, NULL, 'ncFTdaGaYS (lost, clerk at main)');
+INSERT INTO public.item_changes VALUES (1, '25611397-d162-5417-9427-6c759c4ceb9c', 'main', 'TEA-250', 1, 'ItemRegistered', 'Name of TEA-250', 'piece', 5, 0, 0, 0, 'the boss', NULL, '2026-11-29 23:48:34.056+00');
+INSERT INTO public.item_changes VALUES (2, 'b8d1c9cc-f5a9-58df-b659-664721128b64', 'main', 'CUP', 1, 'ItemRegistered', 'Name of CUP', 'piece', 5, 0, 0, 0, 'the boss', NULL, '2026-11-29 23:48:34.064+00');
+INSERT INTO public.item_changes VALUES (3, '7925b724-47c6-5ee5-881c-291fe2f2d03e', 'main', 'OLD', 1, 'ItemRegistered', 'Name of OLD', 'piece', 5, 0, 0, 0, 'the boss', NULL, '2026-11-29 23:48:34.069+00');
+INSERT INTO public.item_changes VALUES (4, 'b8d1c9cc-f5a9-58df-b659-664721128b64', 'main', 'CUP', 2, 'ItemDetailsChanged', 'Big cup', 'piece', 0, 0, 0, 0, 'the boss', NULL, '2026-11-29 23:48:34.073+00');
+INSERT INTO public.item_changes VALUES (5, '7925b724-47c6-5ee5-881c-291fe2f2d03e', 'main', 'OLD', 2, 'ItemDiscontinued', NULL, NULL, NULL, 0, 0, 0, 'the boss', NULL, '2026-11-29 23:48:34.077+00');
+INSERT INTO public.ledger_properties VALUES ('read_model:stock_levels', '589da6a00c39a604');
+INSERT INTO public.ledger_properties VALUES ('read_model:movements', '6f5bfab478dfc7d6');
+INSERT INTO public.ledger_properties VALUES ('read_model:item_changes', '316c91693d943470');
 INSERT INTO public.ledger_properties VALUES ('schema_version', '5');
-INSERT INTO public.ledger_properties VALUES ('bookmark_key', '07f4de8c9e4025ff5a888257ce703fc4ab38ac45949da6af569227599dcf4f1c');
-INSERT INTO public.movements VALUES (6, '25611397-d162-5417-9427-6c759c4ceb9c', 'main', 'TEA-250', 2, '019b0000-0000-7000-8000-000000000001', 'INBOUND', 24, 24, 24, NULL, NULL, 'Tee ☕', NULL, 'the boss', NULL, NULL, '2026-01-08 00:14:03+00', NULL, '2026-11-25 10:35:31.423+00', NULL);
-INSERT INTO public.movements VALUES (7, '25611397-d162-5417-9427-6c759c4ceb9c', 'main', 'TEA-250', 3, '019b0000-0000-7000-8000-000000000002', 'OUTBOUND', 3, -3, 21, NULL, NULL, NULL, 'till-1', 'the boss', NULL, 'till-1', NULL, NULL, '2026-11-25 10:35:31.423+00', NULL);
-INSERT INTO public.movements VALUES (8, 'b8d1c9cc-f5a9-58df-b659-664721128b64', 'main', 'CUP', 3, '019b0000-0000-7000-8000-000000000003', 'ADJUST', 7, 7, 7, NULL, 'found', NULL, NULL, 'the boss', NULL, NULL, NULL, NULL, '2026-11-25 10:35:31.423+00', NULL);
-INSERT INTO public.movements VALUES (9, '25611397-d162-5417-9427-6c759c4ceb9c', 'main', 'TEA-250', 4, '019b0000-0000-7000-8000-000000000004', 'COUNT', 20, -1, 20, NULL, NULL, NULL, NULL, 'the boss', NULL, NULL, NULL, NULL, '2026-11-25 10:35:31.423+00', NULL);
-INSERT INTO public.rejected_transactions VALUES ('30ac4967-fbb3-ab4c-7dc7-ac2f6c4884f3', '019b0000-0000-7000-8000-000000000007', '25611397-d162-5417-9427-6c759c4ceb9c', 'main', '{"localId":"019b0000-0000-7000-8000-000000000007","type":"INBOUND","itemId":"25611397-d162-5417-9427-6c759c4ceb9c","quantity":0}', true, 'INVALID', 'quantity: must be a whole number from 1 to 9007199254740991', '{"field": "quantity", "problem": "must be a whole number from 1 to 9007199254740991"}', 'the boss', NULL, NULL, '2026-11-25 10:35:31.423+00', '2026-11-25 10:35:31.423+00', 'open', NULL, NULL, NULL, NULL);
-INSERT INTO public.rejected_transactions VALUES ('0ac348e4-2128-9c43-1a52-51ebd9190126', '019b0000-0000-7000-8000-00000000000a', 'b8d1c9cc-f5a9-58df-b659-664721128b64', 'main', '{"localId": "019b0000-0000-7000-8000-00000000000a", "type": "OUTBOUND", "itemId": "b8d1c9cc-f5a9-58df-b659-664721128b64", "quantity": 98, "occurredAt": "2026-01-08T10:00:00+00:00", "reference": "t:2"}', false, 'INSUFFICIENT_STOCK', '98 requested, 7 on hand', '{"on_hand": 7, "requested": 98}', 'the boss', NULL, NULL, '2026-11-25 10:35:31.423+00', '2026-11-25 10:35:31.423+00', 'open', NULL, NULL, NULL, NULL);
-INSERT INTO public.rejected_transactions VALUES ('1c6016a2-6cb6-9f9a-8dd1-34959bc7a54a', '019b0000-0000-7000-8000-000000000005', 'b8d1c9cc-f5a9-58df-b659-664721128b64', 'main', '{"localId": "019b0000-0000-7000-8000-000000000005", "type": "OUTBOUND", "itemId": "b8d1c9cc-f5a9-58df-b659-664721128b64", "quantity": 99}', false, 'INSUFFICIENT_STOCK', '99 requested, 7 on hand', '{"on_hand": 7, "requested": 99}', 'the boss', NULL, NULL, '2026-11-25 10:35:31.423+00', '2026-11-25 10:35:31.423+00', 'open', NULL, NULL, NULL, NULL);
-INSERT INTO public.rejected_transactions VALUES ('5315201c-0403-b028-b3b4-bfd858500312', '019b0000-0000-7000-8000-000000000006', '7925b724-47c6-5ee5-881c-291fe2f2d03e', 'main', '{"localId": "019b0000-0000-7000-8000-000000000006", "type": "INBOUND", "itemId": "7925b724-47c6-5ee5-881c-291fe2f2d03e", "quantity": 1}', false, 'ITEM_DISCONTINUED', 'item 7925b724-47c6-5ee5-881c-291fe2f2d03e is discontinued', '{"item_id": "7925b724-47c6-5ee5-881c-291fe2f2d03e"}', 'the boss', NULL, NULL, '2026-11-25 10:35:31.423+00', '2026-11-25 10:35:31.423+00', 'open', NULL, NULL, NULL, NULL);
-INSERT INTO public.rejected_transactions VALUES ('0d283d4d-11ad-f06b-28f7-be2f76cdba51', '019b0000-0000-7000-8000-000000000008', '00000000-0000-0000-0000-000000000008', NULL, '{"localId": "019b0000-0000-7000-8000-000000000008", "type": "INBOUND", "itemId": "00000000-0000-0000-0000-000000000008", "quantity": 1}', false, 'UNKNOWN_ITEM', 'item 00000000-0000-0000-0000-000000000008 is not registered, or not at a location of yours', '{"item_id": "00000000-0000-0000-0000-000000000008"}', 'the boss', NULL, NULL, '2026-11-25 10:35:31.423+00', '2026-11-25 10:35:31.423+00', 'open', NULL, NULL, NULL, NULL);
-INSERT INTO public.rejected_transactions VALUES ('37bb135f-2e54-821a-4c2d-5b24ec42453b', '019b0000-0000-7000-8000-000000000009', '25611397-d162-5417-9427-6c759c4ceb9c', 'main', '{"localId": "019b0000-0000-7000-8000-000000000009", "type": "COUNT", "itemId": "25611397-d162-5417-9427-6c759c4ceb9c", "quantity": 1, "device": "scanner"}', false, 'FORBIDDEN', 'the role device may not count', '{"role": "device"}', 'scanner', 'k1', 'scanner', '2026-11-25 10:35:31.429+00', '2026-11-25 10:35:31.429+00', 'open', NULL, NULL, NULL, NULL);
-INSERT INTO public.stock_levels VALUES ('7925b724-47c6-5ee5-881c-291fe2f2d03e', 'main', 'OLD', 'Name of OLD', 'piece', 5, 0, 2, false, '2026-11-25 10:35:31.42+00', 5, 'old
-name of old');
-INSERT INTO public.stock_levels VALUES ('25611397-d162-5417-9427-6c759c4ceb9c', 'main', 'TEA-250', 'Name of TEA-250', 'piece', 5, 20, 4, true, '2026-11-25 10:35:31.423+00', 9, 'tea-250
-name of tea-250');
-INSERT INTO public.stock_levels VALUES ('b8d1c9cc-f5a9-58df-b659-664721128b64', 'main', 'CUP', 'Big cup', 'piece', 0, 7, 3, true, '2026-11-25 10:35:31.423+00', 8, 'cup
-big cup');
-INSERT INTO public.stored_events VALUES (1, '25611397-d162-5417-9427-6c759c4ceb9c', 1, 'ItemRegistered', '\x7b2274696d657374616d70223a22323032362d31312d32355431303a33353a33312e3430353030305a222c226f726967696e61746f725f746f706963223a2253746f636b4974656d222c226c6f636174696f6e223a226d61696e222c22736b75223a225445412d323530222c226f6e5f68616e64223a302c226163746f72223a2274686520626f7373222c226e616d65223a224e616d65206f66205445412d323530222c22756e6974223a227069656365222c227361666574795f73746f636b223a357d', NULL);
-INSERT INTO public.stored_events VALUES (2, 'b8d1c9cc-f5a9-58df-b659-664721128b64', 1, 'ItemRegistered', '\x7b2274696d657374616d70223a22323032362d31312d32355431303a33353a33312e3431323030305a222c226f726967696e61746f725f746f706963223a2253746f636b4974656d222c226c6f636174696f6e223a226d61696e222c22736b75223a22435550222c226f6e5f68616e64223a302c226163746f72223a2274686520626f7373222c226e616d65223a224e616d65206f6620435550222c22756e6974223a227069656365222c227361666574795f73746f636b223a357d', NULL);
-INSERT INTO public.stored_events VALUES (3, '7925b724-47c6-5ee5-881c-291fe2f2d03e', 1, 'ItemRegistered', '\x7b2274696d657374616d70223a22323032362d31312d32355431303a33353a33312e3431353030305a222c226f726967696e61746f725f746f706963223a2253746f636b4974656d222c226c6f636174696f6e223a226d61696e222c22736b75223a224f4c44222c226f6e5f68616e64223a302c226163746f72223a2274686520626f7373222c226e616d65223a224e616d65206f66204f4c44222c22756e6974223a227069656365222c227361666574795f73746f636b223a357d', NULL);
-INSERT INTO public.stored_events VALUES (4, 'b8d1c9cc-f5a9-58df-b659-664721128b64', 2, 'ItemDetailsChanged', '\x7b2274696d657374616d70223a22323032362d31312d32355431303a33353a33312e3431383030305a222c226c6f636174696f6e223a226d61696e222c22736b75223a22435550222c226f6e5f68616e64223a302c226163746f72223a2274686520626f7373222c226e616d65223a2242696720637570222c22756e6974223a227069656365222c227361666574795f73746f636b223a307d', NULL);
-INSERT INTO public.stored_events VALUES (5, '7925b724-47c6-5ee5-881c-291fe2f2d03e', 2, 'ItemDiscontinued', '\x7b2274696d657374616d70223a22323032362d31312d32355431303a33353a33312e3432303030305a222c226c6f636174696f6e223a226d61696e222c22736b75223a224f4c44222c226f6e5f68616e64223a302c226163746f72223a2274686520626f7373227d', NULL);
-INSERT INTO public.stored_events VALUES (6, '25611397-d162-5417-9427-6c759c4ceb9c', 2, 'InboundRecorded', '\x7b2274696d657374616d70223a22323032362d31312d32355431303a33353a33312e3432333030305a222c226c6f636174696f6e223a226d61696e222c22736b75223a225445412d323530222c226f6e5f68616e64223a32342c226163746f72223a2274686520626f7373222c226c6f63616c5f6964223a2230313962303030302d303030302d373030302d383030302d303030303030303030303031222c226f636375727265645f6174223a22323032362d30312d30385430303a31343a30335a222c226e6f7465223a2254656520e29895222c227175616e74697479223a32347d', '019b0000-0000-7000-8000-000000000001');
-INSERT INTO public.stored_events VALUES (7, '25611397-d162-5417-9427-6c759c4ceb9c', 3, 'OutboundRecorded', '\x7b2274696d657374616d70223a22323032362d31312d32355431303a33353a33312e3432333030305a222c226c6f636174696f6e223a226d61696e222c22736b75223a225445412d323530222c226f6e5f68616e64223a32312c226163746f72223a2274686520626f7373222c226c6f63616c5f6964223a2230313962303030302d303030302d373030302d383030302d303030303030303030303032222c22646576696365223a2274696c6c2d31222c227265666572656e6365223a2274696c6c2d31222c227175616e74697479223a337d', '019b0000-0000-7000-8000-000000000002');
-INSERT INTO public.stored_events VALUES (8, 'b8d1c9cc-f5a9-58df-b659-664721128b64', 3, 'Adjusted', '\x7b2274696d657374616d70223a22323032362d31312d32355431303a33353a33312e3432333030305a222c226c6f636174696f6e223a226d61696e222c22736b75223a22435550222c226f6e5f68616e64223a372c226163746f72223a2274686520626f7373222c226c6f63616c5f6964223a2230313962303030302d303030302d373030302d383030302d303030303030303030303033222c22726561736f6e223a22666f756e64222c2264656c7461223a377d', '019b0000-0000-7000-8000-000000000003');
-INSERT INTO public.stored_events VALUES (9, '25611397-d162-5417-9427-6c759c4ceb9c', 4, 'Adjusted', '\x7b2274696d657374616d70223a22323032362d31312d32355431303a33353a33312e3432333030305a222c226c6f636174696f6e223a226d61696e222c22736b75223a225445412d323530222c226f6e5f68616e64223a32302c226163746f72223a2274686520626f7373222c22636f756e7465645f6174223a22323032362d31312d32355431303a33353a33312e3432333030305a222c226c6f63616c5f6964223a2230313962303030302d303030302d373030302d383030302d303030303030303030303034222c2264656c7461223a2d312c22636f756e746564223a32307d', '019b0000-0000-7000-8000-000000000004');
+INSERT INTO public.ledger_properties VALUES ('bookmark_key', '76de45f1baebde73d4e43d68413846acb99ddbd5acc890a678ab1fe8629a5859');
+INSERT INTO public.movements VALUES (6, '25611397-d162-5417-9427-6c759c4ceb9c', 'main', 'TEA-250', 2, '019b0000-0000-7000-8000-000000000001', 'INBOUND', 24, 24, 24, NULL, NULL, 'Tee ☕', NULL, 'the boss', NULL, NULL, '2026-01-08 00:14:03+00', NULL, '2026-11-29 23:48:34.082+00', NULL, NULL);
+INSERT INTO public.movements VALUES (7, '25611397-d162-5417-9427-6c759c4ceb9c', 'main', 'TEA-250', 3, '019b0000-0000-7000-8000-000000000002', 'OUTBOUND', 3, -3, 21, NULL, NULL, NULL, 'till-1', 'the boss', NULL, 'till-1', NULL, NULL, '2026-11-29 23:48:34.082+00', NULL, NULL);
+INSERT INTO public.movements VALUES (8, 'b8d1c9cc-f5a9-58df-b659-664721128b64', 'main', 'CUP', 3, '019b0000-0000-7000-8000-000000000003', 'ADJUST', 7, 7, 7, NULL, 'found', NULL, NULL, 'the boss', NULL, NULL, NULL, NULL, '2026-11-29 23:48:34.082+00', NULL, NULL);
+INSERT INTO public.movements VALUES (9, '25611397-d162-5417-9427-6c759c4ceb9c', 'main', 'TEA-250', 4, '019b0000-0000-7000-8000-000000000004', 'COUNT', 20, -1, 20, NULL, NULL, NULL, NULL, 'the boss', NULL, NULL, NULL, NULL, '2026-11-29 23:48:34.082+00', NULL, NULL);
+INSERT INTO public.rejected_transactions VALUES ('30ac4967-fbb3-ab4c-7dc7-ac2f6c4884f3', '019b0000-0000-7000-8000-000000000007', '25611397-d162-5417-9427-6c759c4ceb9c', 'main', '{"localId":"019b0000-0000-7000-8000-000000000007","type":"INBOUND","itemId":"25611397-d162-5417-9427-6c759c4ceb9c","quantity":0}', true, 'INVALID', 'quantity: must not be 0', '{"field": "quantity", "problem": "must not be 0"}', 'the boss', NULL, NULL, '2026-11-29 23:48:34.082+00', '2026-11-29 23:48:34.082+00', 'open', NULL, NULL, NULL, NULL);
+INSERT INTO public.rejected_transactions VALUES ('0ac348e4-2128-9c43-1a52-51ebd9190126', '019b0000-0000-7000-8000-00000000000a', 'b8d1c9cc-f5a9-58df-b659-664721128b64', 'main', '{"localId": "019b0000-0000-7000-8000-00000000000a", "type": "OUTBOUND", "itemId": "b8d1c9cc-f5a9-58df-b659-664721128b64", "quantity": 98, "occurredAt": "2026-01-08T10:00:00+00:00", "reference": "t:2"}', false, 'INSUFFICIENT_STOCK', '98 requested, 7 on hand', '{"on_hand": 7, "requested": 98}', 'the boss', NULL, NULL, '2026-11-29 23:48:34.082+00', '2026-11-29 23:48:34.082+00', 'open', NULL, NULL, NULL, NULL);
+INSERT INTO public.rejected_transactions VALUES ('1c6016a2-6cb6-9f9a-8dd1-34959bc7a54a', '019b0000-0000-7000-8000-000000000005', 'b8d1c9cc-f5a9-58df-b659-664721128b64', 'main', '{"localId": "019b0000-0000-7000-8000-000000000005", "type": "OUTBOUND", "itemId": "b8d1c9cc-f5a9-58df-b659-664721128b64", "quantity": 99}', false, 'INSUFFICIENT_STOCK', '99 requested, 7 on hand', '{"on_hand": 7, "requested": 99}', 'the boss', NULL, NULL, '2026-11-29 23:48:34.082+00', '2026-11-29 23:48:34.082+00', 'open', NULL, NULL, NULL, NULL);
+INSERT INTO public.rejected_transactions VALUES ('5315201c-0403-b028-b3b4-bfd858500312', '019b0000-0000-7000-8000-000000000006', '7925b724-47c6-5ee5-881c-291fe2f2d03e', 'main', '{"localId": "019b0000-0000-7000-8000-000000000006", "type": "INBOUND", "itemId": "7925b724-47c6-5ee5-881c-291fe2f2d03e", "quantity": 1}', false, 'ITEM_DISCONTINUED', 'item 7925b724-47c6-5ee5-881c-291fe2f2d03e is discontinued', '{"item_id": "7925b724-47c6-5ee5-881c-291fe2f2d03e"}', 'the boss', NULL, NULL, '2026-11-29 23:48:34.082+00', '2026-11-29 23:48:34.082+00', 'open', NULL, NULL, NULL, NULL);
+INSERT INTO public.rejected_transactions VALUES ('0d283d4d-11ad-f06b-28f7-be2f76cdba51', '019b0000-0000-7000-8000-000000000008', '00000000-0000-0000-0000-000000000008', NULL, '{"localId": "019b0000-0000-7000-8000-000000000008", "type": "INBOUND", "itemId": "00000000-0000-0000-0000-000000000008", "quantity": 1}', false, 'UNKNOWN_ITEM', 'item 00000000-0000-0000-0000-000000000008 is not registered, or not at a location of yours', '{"item_id": "00000000-0000-0000-0000-000000000008"}', 'the boss', NULL, NULL, '2026-11-29 23:48:34.082+00', '2026-11-29 23:48:34.082+00', 'open', NULL, NULL, NULL, NULL);
+INSERT INTO public.rejected_transactions VALUES ('37bb135f-2e54-821a-4c2d-5b24ec42453b', '019b0000-0000-7000-8000-000000000009', '25611397-d162-5417-9427-6c759c4ceb9c', 'main', '{"localId": "019b0000-0000-7000-8000-000000000009", "type": "COUNT", "itemId": "25611397-d162-5417-9427-6c759c4ceb9c", "quantity": 1, "device": "scanner"}', false, 'FORBIDDEN', 'the role device may not count', '{"role": "device"}', 'scanner', 'k1', 'scanner', '2026-11-29 23:48:34.09+00', '2026-11-29 23:48:34.09+00', 'open', NULL, NULL, NULL, NULL);
+INSERT INTO public.stock_levels VALUES ('7925b724-47c6-5ee5-881c-291fe2f2d03e', 'main', 'OLD', 'Name of OLD', 'piece', 5, 0, 2, false, '2026-11-29 23:48:34.077+00', 5, 'old
+name of old', 0, 0);
+INSERT INTO public.stock_levels VALUES ('25611397-d162-5417-9427-6c759c4ceb9c', 'main', 'TEA-250', 'Name of TEA-250', 'piece', 5, 20, 4, true, '2026-11-29 23:48:34.082+00', 9, 'tea-250
+name of tea-250', 0, 0);
+INSERT INTO public.stock_levels VALUES ('b8d1c9cc-f5a9-58df-b659-664721128b64', 'main', 'CUP', 'Big cup', 'piece', 0, 7, 3, true, '2026-11-29 23:48:34.082+00', 8, 'cup
+big cup', 0, 0);
+INSERT INTO public.stored_events VALUES (1, '25611397-d162-5417-9427-6c759c4ceb9c', 1, 'ItemRegistered', '\x7b2274696d657374616d70223a22323032362d31312d32395432333a34383a33342e3035363030305a222c226f726967696e61746f725f746f706963223a2253746f636b4974656d222c226c6f636174696f6e223a226d61696e222c22736b75223a225445412d323530222c226f6e5f68616e64223a302c226163746f72223a2274686520626f7373222c226e616d65223a224e616d65206f66205445412d323530222c22756e6974223a227069656365222c227361666574795f73746f636b223a357d', NULL);
+INSERT INTO public.stored_events VALUES (2, 'b8d1c9cc-f5a9-58df-b659-664721128b64', 1, 'ItemRegistered', '\x7b2274696d657374616d70223a22323032362d31312d32395432333a34383a33342e3036343030305a222c226f726967696e61746f725f746f706963223a2253746f636b4974656d222c226c6f636174696f6e223a226d61696e222c22736b75223a22435550222c226f6e5f68616e64223a302c226163746f72223a2274686520626f7373222c226e616d65223a224e616d65206f6620435550222c22756e6974223a227069656365222c227361666574795f73746f636b223a357d', NULL);
+INSERT INTO public.stored_events VALUES (3, '7925b724-47c6-5ee5-881c-291fe2f2d03e', 1, 'ItemRegistered', '\x7b2274696d657374616d70223a22323032362d31312d32395432333a34383a33342e3036393030305a222c226f726967696e61746f725f746f706963223a2253746f636b4974656d222c226c6f636174696f6e223a226d61696e222c22736b75223a224f4c44222c226f6e5f68616e64223a302c226163746f72223a2274686520626f7373222c226e616d65223a224e616d65206f66204f4c44222c22756e6974223a227069656365222c227361666574795f73746f636b223a357d', NULL);
+INSERT INTO public.stored_events VALUES (4, 'b8d1c9cc-f5a9-58df-b659-664721128b64', 2, 'ItemDetailsChanged', '\x7b2274696d657374616d70223a22323032362d31312d32395432333a34383a33342e3037333030305a222c226c6f636174696f6e223a226d61696e222c22736b75223a22435550222c226f6e5f68616e64223a302c226163746f72223a2274686520626f7373222c226e616d65223a2242696720637570222c22756e6974223a227069656365222c227361666574795f73746f636b223a307d', NULL);
+INSERT INTO public.stored_events VALUES (5, '7925b724-47c6-5ee5-881c-291fe2f2d03e', 2, 'ItemDiscontinued', '\x7b2274696d657374616d70223a22323032362d31312d32395432333a34383a33342e3037373030305a222c226c6f636174696f6e223a226d61696e222c22736b75223a224f4c44222c226f6e5f68616e64223a302c226163746f72223a2274686520626f7373222c22646973636f6e74696e7565645f6174223a22323032362d31312d32395432333a34383a33342e3037373030305a227d', NULL);
+INSERT INTO public.stored_events VALUES (6, '25611397-d162-5417-9427-6c759c4ceb9c', 2, 'InboundRecorded', '\x7b2274696d657374616d70223a22323032362d31312d32395432333a34383a33342e3038323030305a222c226c6f636174696f6e223a226d61696e222c22736b75223a225445412d323530222c226f6e5f68616e64223a32342c226163746f72223a2274686520626f7373222c226c6f63616c5f6964223a2230313962303030302d303030302d373030302d383030302d303030303030303030303031222c226f636375727265645f6174223a22323032362d30312d30385430303a31343a30335a222c226e6f7465223a2254656520e29895222c227175616e74697479223a32347d', '019b0000-0000-7000-8000-000000000001');
+INSERT INTO public.stored_events VALUES (7, '25611397-d162-5417-9427-6c759c4ceb9c', 3, 'OutboundRecorded', '\x7b2274696d657374616d70223a22323032362d31312d32395432333a34383a33342e3038323030305a222c226c6f636174696f6e223a226d61696e222c22736b75223a225445412d323530222c226f6e5f68616e64223a32312c226163746f72223a2274686520626f7373222c226c6f63616c5f6964223a2230313962303030302d303030302d373030302d383030302d303030303030303030303032222c22646576696365223a2274696c6c2d31222c227265666572656e6365223a2274696c6c2d31222c227175616e74697479223a337d', '019b0000-0000-7000-8000-000000000002');
+INSERT INTO public.stored_events VALUES (8, 'b8d1c9cc-f5a9-58df-b659-664721128b64', 3, 'Adjusted', '\x7b2274696d657374616d70223a22323032362d31312d32395432333a34383a33342e3038323030305a222c226c6f636174696f6e223a226d61696e222c22736b75223a22435550222c226f6e5f68616e64223a372c226163746f72223a2274686520626f7373222c226c6f63616c5f6964223a2230313962303030302d303030302d373030302d383030302d303030303030303030303033222c22726561736f6e223a22666f756e64222c2264656c7461223a377d', '019b0000-0000-7000-8000-000000000003');
+INSERT INTO public.stored_events VALUES (9, '25611397-d162-5417-9427-6c759c4ceb9c', 4, 'Adjusted', '\x7b2274696d657374616d70223a22323032362d31312d32395432333a34383a33342e3038323030305a222c226c6f636174696f6e223a226d61696e222c22736b75223a225445412d323530222c226f6e5f68616e64223a32302c226163746f72223a2274686520626f7373222c22636f756e7465645f6174223a22323032362d31312d32395432333a34383a33342e3038323030305a222c226c6f63616c5f6964223a2230313962303030302d303030302d373030302d383030302d303030303030303030303034222c2264656c7461223a2d312c22636f756e746564223a32307d', '019b0000-0000-7000-8000-000000000004');
 SELECT pg_catalog.setval('public.stored_events_notification_id_seq', 9, true);
 ALTER TABLE ONLY public.api_keys
     ADD CONSTRAINT api_keys_pkey PRIMARY KEY (key_id);
@@ -195,19 +201,20 @@ ALTER TABLE ONLY public.stored_events
     ADD CONSTRAINT stored_events_originator_id_originator_version_key UNIQUE (originator_id, originator_version);
 ALTER TABLE ONLY public.stored_events
     ADD CONSTRAINT stored_events_pkey PRIMARY KEY (notification_id);
-CREATE INDEX item_changes_item_id_kind_version_20ba0ce0 ON public.item_changes USING btree (item_id, kind, version);
-CREATE INDEX item_changes_location_position_20ba0ce0 ON public.item_changes USING btree (location, "position");
-CREATE INDEX movements_actor_position_f7ae3b5b ON public.movements USING btree (actor, "position");
-CREATE INDEX movements_device_position_f7ae3b5b ON public.movements USING btree (device, "position");
-CREATE INDEX movements_item_id_position_f7ae3b5b ON public.movements USING btree (item_id, "position");
-CREATE INDEX movements_location_position_f7ae3b5b ON public.movements USING btree (location, "position");
-CREATE INDEX movements_location_type_position_f7ae3b5b ON public.movements USING btree (location, type, "position");
-CREATE INDEX movements_reference_position_f7ae3b5b ON public.movements USING btree (reference, "position") WHERE (reference IS NOT NULL);
-CREATE INDEX movements_type_position_f7ae3b5b ON public.movements USING btree (type, "position");
-CREATE INDEX rejected_transactions_actor_status_3ec31253 ON public.rejected_transactions USING btree (actor, status);
-CREATE INDEX rejected_transactions_closed_at_3ec31253 ON public.rejected_transactions USING btree (closed_at);
-CREATE INDEX rejected_transactions_first_rejected_at_rejection_id_3ec31253 ON public.rejected_transactions USING btree (first_rejected_at, rejection_id);
-CREATE INDEX rejected_transactions_local_id_3ec31253 ON public.rejected_transactions USING btree (local_id);
-CREATE INDEX rejected_transactions_location_first_rejected_at_3ec31253 ON public.rejected_transactions USING btree (location, first_rejected_at);
-CREATE INDEX stock_levels_location_sku_item_id_04d008cf ON public.stock_levels USING btree (location, sku, item_id);
-CREATE INDEX stock_levels_sku_04d008cf ON public.stock_levels USING btree (sku);
+CREATE INDEX item_changes_item_id_kind_version_09682e4e ON public.item_changes USING btree (item_id, kind, version);
+CREATE INDEX item_changes_location_position_09682e4e ON public.item_changes USING btree (location, "position");
+CREATE INDEX movements_actor_position_096267e3 ON public.movements USING btree (actor, "position");
+CREATE INDEX movements_device_position_096267e3 ON public.movements USING btree (device, "position");
+CREATE INDEX movements_item_id_position_096267e3 ON public.movements USING btree (item_id, "position");
+CREATE INDEX movements_location_position_096267e3 ON public.movements USING btree (location, "position");
+CREATE INDEX movements_location_type_position_096267e3 ON public.movements USING btree (location, type, "position");
+CREATE INDEX movements_reference_position_096267e3 ON public.movements USING btree (reference, "position") WHERE (reference IS NOT NULL);
+CREATE INDEX movements_refused_at_position_096267e3 ON public.movements USING btree (refused_at, "position") WHERE (refused_at IS NOT NULL);
+CREATE INDEX movements_type_position_096267e3 ON public.movements USING btree (type, "position");
+CREATE INDEX rejected_transactions_actor_status_97ec2263 ON public.rejected_transactions USING btree (actor, status);
+CREATE INDEX rejected_transactions_closed_at_97ec2263 ON public.rejected_transactions USING btree (closed_at);
+CREATE INDEX rejected_transactions_first_rejected_at_rejection_id_97ec2263 ON public.rejected_transactions USING btree (first_rejected_at, rejection_id);
+CREATE INDEX rejected_transactions_local_id_97ec2263 ON public.rejected_transactions USING btree (local_id);
+CREATE INDEX rejected_transactions_location_first_rejected_at_97ec2263 ON public.rejected_transactions USING btree (location, first_rejected_at);
+CREATE INDEX stock_levels_location_sku_item_id_ce5f824d ON public.stock_levels USING btree (location, sku, item_id);
+CREATE INDEX stock_levels_sku_ce5f824d ON public.stock_levels USING btree (sku);
