@@ -4,17 +4,21 @@ from bisect import bisect_left
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import datetime
+from functools import partial
 from typing import Final, cast
 from uuid import UUID
 
 from eventsourcing.persistence import StoredEvent
 
 from application.access.principal import Principal
-from application.ledger.ledger import Ledger, replay, state_of
+from application.ledger.ledger import Known, Ledger, replay, state_of
 from application.ledger.retry import retry_on_conflict
 from application.persistence.unit_of_work import UnitOfWork
+from application.recording.judge import Judge
+from application.recording.reconsider import Reconsideration
+from application.recording.rejected_store import RejectedTransactionStore
 from application.server_clock import Clock, utc_now
-from domain.errors import Conflict, ItemDiffers, UnknownVersion
+from domain.errors import Conflict, ItemDiffers, LedgerDamaged, UnknownVersion
 from domain.events import (
     MOVEMENT_TOPICS,
     ItemDetailsChanged,
@@ -39,10 +43,26 @@ class ItemService:
     """
 
     def __init__(
-        self, ledger: Ledger, clock: Clock = utc_now, default_floor: Quantity | None = 0
+        self,
+        ledger: Ledger,
+        clock: Clock = utc_now,
+        default_floor: Quantity | None = 0,
+        store: RejectedTransactionStore | None = None,
+        follow_up: Callable[[], None] = lambda: None,
     ) -> None:
+        """Takes what it writes with.
+
+        Args:
+            ledger: the ledger.
+            clock: the server's clock.
+            default_floor: the floor of new items that do not name one.
+            store: the rejected transactions.
+            follow_up: judges the rejected transactions that a change left to later commits.
+        """
         self._ledger = ledger
         self._clock = clock
+        self._store = store or RejectedTransactionStore()
+        self._follow_up = follow_up
         self.default_floor = default_floor
         """The floor of new items that do not name one."""
 
@@ -172,9 +192,10 @@ class ItemService:
             location, sku, details, by=principal.actor, recorded_at=self._clock()
         )
         with self._locked(new.id, conflicting) as (unit_of_work, known):
-            if known is None:
-                self._append(unit_of_work, new)
-        return (new, True) if known is None else (known, False)
+            found = known.items.get(new.id)
+            if found is None:
+                self._append(unit_of_work, known, new)
+        return (new, True) if found is None else (found, False)
 
     def _change(
         self,
@@ -184,28 +205,43 @@ class ItemService:
     ) -> StockItem:
         def attempt(conflicting: set[UUID]) -> StockItem:
             with self._locked(item_id, conflicting) as (unit_of_work, known):
-                item = principal.require_item(item_id, known)
+                item = principal.require_item(item_id, known.items.get(item_id))
                 change(unit_of_work, item, self._clock())
-                self._append(unit_of_work, item)
+                self._append(unit_of_work, known, item)
             return item
 
         return retry_on_conflict(attempt)
 
     @contextmanager
-    def _locked(
-        self, item_id: UUID, conflicting: set[UUID]
-    ) -> Iterator[tuple[UnitOfWork, StockItem | None]]:
-        """Locks and loads the item in a unit of work. Raises Conflict: it must not be written."""
+    def _locked(self, item_id: UUID, conflicting: set[UUID]) -> Iterator[tuple[UnitOfWork, Known]]:
+        """Locks and looks up the item in a unit of work.
+
+        Raises:
+            Conflict: it must not be written.
+            LedgerDamaged: it can't be read.
+        """
         if item_id in conflicting:
             raise Conflict(item_id)
         with self._ledger.recorder.unit_of_work() as unit_of_work:
             unit_of_work.lock([item_id])
-            yield unit_of_work, self._ledger.load(unit_of_work, [item_id]).get(item_id)
+            known = self._ledger.look_up(unit_of_work, [], [item_id])
+            if item_id in known.damaged:
+                raise LedgerDamaged(item_id)
+            yield unit_of_work, known
 
-    def _append(self, unit_of_work: UnitOfWork, item: StockItem) -> None:
-        events = cast("list[StockItemEvent]", item.collect_events())
-        if events:
-            self._ledger.append(unit_of_work, events)
+    def _append(self, unit_of_work: UnitOfWork, known: Known, item: StockItem) -> None:
+        """Appends the item's new events, and judges what waits for them."""
+        if not item.pending_events:
+            return
+        known.items[item.id] = item
+        judge = Judge(known, set(), self._clock(), partial(self._ledger.history, unit_of_work))
+        judge.events += cast("list[StockItemEvent]", item.pending_events)
+        again = Reconsideration(self._ledger, unit_of_work, self._store, judge)
+        again.judge_changes()
+        self._ledger.append(unit_of_work, judge.events)
+        again.save()
+        if again.has_more:
+            self._follow_up()
 
     def _events(self, item_id: UUID, lte: int | None = None) -> Iterator[StockItemEvent]:
         last = 0

@@ -1,42 +1,57 @@
-"""Review of rejected transactions: people retry or dismiss them."""
+"""Review of rejected transactions: people retry or dismiss them, one by one or in bulk."""
 
-import json
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
-from uuid import UUID, uuid5
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
+from datetime import datetime
+from typing import Final, Literal, NamedTuple
+from uuid import UUID
 
 from application.access.audit import Action, AuditTrail, Origin
 from application.access.principal import Principal
+from application.access.roles import Permission
 from application.ledger.retry import retry_on_conflict
-from application.parsing.batch import moved_at
-from application.parsing.transactions import read_element
 from application.persistence.filters import RejectedFilter
 from application.persistence.recorder import LedgerRecorder
+from application.recording.decide import MAX_GROUP_SIZE
 from application.recording.rejected_store import RejectedTransactionStore
 from application.recording.rejection_errors import AlreadyRecorded, UnknownRejection
+from application.recording.retries import (
+    AS_SENT,
+    RetryOptions,
+    retried_transaction,
+    transactions_to_retry,
+)
 from application.recording.sync import SyncResult, SyncService
 from application.server_clock import Clock, utc_now
 from application.tables.rejected import RejectedTransaction, RejectionStatus
-from domain.errors import Invalid, LocalIdReused
+from domain.errors import Rejection
 from domain.labels import label
-from domain.transaction import Transaction, TransactionType
+from domain.transaction import Transaction
 
-MAX_DISMISSED_PER_CALL = 1_000
-"""Maximum number of rejected transactions that one call closes."""
+MAX_REVIEWED_PER_CALL: Final = 1_000
+"""Maximum number of rejected transactions that one call retries or closes."""
 
-MAX_REJECTIONS_PER_ID = 1_000
+MAX_REJECTIONS_PER_ID: Final = 1_000
 """Maximum number of rejected transactions with one `localId`, each with other content."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class Correction:
-    """An adjustment to record before a retry, under a `local_id` of its own."""
+class Reviewed(NamedTuple):
+    """The outcome of one rejected transaction in a bulk review."""
 
-    local_id: UUID
-    quantity: int
-    """The signed difference, in whole units."""
-    reason: str | None = None
-    note: str | None = None
+    rejection_id: UUID | None
+    """None if it is not known."""
+    local_id: UUID | None
+    status: Literal["recorded", "duplicate", "dismissed", "failed"]
+    rejection: Rejection | None = None
+    """Why it failed."""
+
+
+class BulkReview(NamedTuple):
+    """The outcome of a bulk review."""
+
+    rows: list[Reviewed]
+    last: RejectedTransaction | None = None
+    """The last row of this call, if more rows match the filter."""
 
 
 class ReviewService:
@@ -74,73 +89,155 @@ class ReviewService:
         reason = label("reason", reason)
         return retry_on_conflict(lambda _: self._dismiss(name, reason, principal, origin))
 
-    def dismiss_matching(
+    def dismiss_all(
         self,
-        wanted: RejectedFilter,
+        chosen: RejectedFilter | Sequence[UUID],
         location: str | None,
         reason: str,
         principal: Principal,
         origin: Origin,
-    ) -> tuple[int, bool]:
-        """Dismisses open rejections that match, at one location or at all of the caller's.
+        before: tuple[datetime, UUID] | None = None,
+    ) -> BulkReview:
+        """Dismisses open rejections, at one location or at all of the caller's.
 
-        Closes at most `MAX_DISMISSED_PER_CALL`. Returns their number, and whether there are more.
+        Args:
+            chosen: a filter, or names. At most `MAX_REVIEWED_PER_CALL` are dismissed.
+            location: limits a filter to one location.
+            reason: of all of them.
+            principal: the caller.
+            origin: of the request.
+            before: first rejection and id of the last row of the call before.
 
         Raises:
             Forbidden: the location is not one of the caller's.
             Invalid: the reason is blank or too long.
         """
         reason = label("reason", reason)
-        opened = replace(
-            wanted, status=RejectionStatus.OPEN.value, locations=principal.scope(location)
-        )
-        found = self._recorder.select_rejected(
-            opened, before=None, limit=MAX_DISMISSED_PER_CALL + 1
-        )
-        chosen = found[:MAX_DISMISSED_PER_CALL]
-        number = retry_on_conflict(lambda _: self._dismiss_all(chosen, reason, principal, origin))
-        return number, len(found) > len(chosen)
+        rows, failed, last = self._chosen(chosen, location, principal, before)
+        dismissed = retry_on_conflict(lambda _: self._dismiss_all(rows, reason, principal, origin))
+        return BulkReview([*dismissed, *failed], last)
 
     def retry(
-        self,
-        name: UUID,
-        principal: Principal,
-        correction: Correction | None = None,
-        local_id: UUID | None = None,
+        self, name: UUID, principal: Principal, options: RetryOptions = AS_SENT
     ) -> SyncResult:
-        """Retries a rejected transaction as it was sent. With a correction, it is atomic: both are
-        recorded, or neither.
+        """Retries a rejected transaction, and all of its group. It keeps its first arrival.
 
-        Args:
-            name: the transaction's `local_id`, or the rejection's own id.
-            principal: the caller.
-            correction: an adjustment to record before the transaction.
-            local_id: a new one, for a transaction with the `local_id` of another transaction. The
-                default is the UUIDv5 of the old one and the rejection's id.
+        It is atomic: everything is recorded, an adjustment included, or nothing.
 
         Raises:
             UnknownRejection: the caller can see no rejection under this name.
             AlreadyRecorded: the transaction is recorded already.
+            Forbidden: the caller may not override the floor.
             Invalid: this version can't read the transaction either; or a `local_id` must be new,
                 or must not be given.
             Unsupported: only a newer version can read the transaction.
         """
-        wanted = RejectedFilter(name=name, locations=principal.scope(None))
-        found = self._recorder.select_rejected(wanted, before=None, limit=MAX_REJECTIONS_PER_ID)
-        row = _latest(name, found)
+        self._require_allowed(options, principal)
+        row = _latest(name, self._find([name], principal))
         if row.status == RejectionStatus.RESOLVED:
             raise AlreadyRecorded(name)
-        transaction = _with_own_id(_parsed(row), row, local_id)
-        if correction is None:
-            return self._sync.retry(row, [transaction], principal)
-        if correction.local_id in {row.local_id, transaction.local_id}:
-            raise Invalid("adjustment.localId", "must differ from that of the transaction")
-        try:
-            adjustment = _adjustment(correction, transaction.item_id)
-        except Invalid as error:
-            details = error.details
-            raise Invalid(f"adjustment.{details['field']}", str(details["problem"])) from None
-        return self._sync.retry(row, [adjustment, transaction], principal)
+        group = self._group_of(row, principal)
+        transactions, rows = transactions_to_retry(row, group, options)
+        return self._sync.retry(transactions, rows, principal)
+
+    def retry_all(
+        self,
+        chosen: RejectedFilter | Sequence[UUID],
+        location: str | None,
+        principal: Principal,
+        override: str | None = None,
+        before: tuple[datetime, UUID] | None = None,
+    ) -> BulkReview:
+        """Retries open rejections as they were sent, in one commit, each on its own, or with its
+        group.
+
+        Args:
+            chosen: a filter, or names. At most `MAX_REVIEWED_PER_CALL` are retried.
+            location: limits a filter to one location.
+            principal: the caller.
+            override: the reason why quantities on hand may end below their floors.
+            before: first rejection and id of the last row of the call before.
+
+        Raises:
+            Forbidden: the location is not one of the caller's, or the caller may not override.
+        """
+        options = RetryOptions(override=override)
+        self._require_allowed(options, principal)
+        rows, failed, last = self._chosen(chosen, location, principal, before)
+        transactions: list[Transaction] = []
+        retried: list[RejectedTransaction] = []
+        for unit in self._units(rows, principal):
+            try:
+                transactions += [retried_transaction(row, options) for row in unit]
+            except Rejection as rejection:
+                failed += [_failed(row, rejection) for row in unit]
+            else:
+                retried += unit
+        result = self._sync.retry(transactions, dict(enumerate(retried)), principal, atomic=False)
+        return BulkReview([*_reviewed(retried, result), *failed], last)
+
+    def _chosen(
+        self,
+        chosen: RejectedFilter | Sequence[UUID],
+        location: str | None,
+        principal: Principal,
+        before: tuple[datetime, UUID] | None,
+    ) -> tuple[list[RejectedTransaction], list[Reviewed], RejectedTransaction | None]:
+        """Returns the open rejections that are chosen, oldest first, the names without one, and the
+        last row if more match."""
+        if isinstance(chosen, RejectedFilter):
+            wanted = replace(
+                chosen, status=RejectionStatus.OPEN.value, locations=principal.scope(location)
+            )
+            found = self._recorder.select_rejected(
+                wanted, before=before, limit=MAX_REVIEWED_PER_CALL + 1
+            )
+            rows = list(found[:MAX_REVIEWED_PER_CALL])
+            return rows[::-1], [], rows[-1] if len(found) > len(rows) else None
+        names = list(dict.fromkeys(chosen))
+        found = self._find(names, principal)
+        named = [(name, [row for row in found if name in _names(row)]) for name in names]
+        opened = [row for row in found if row.status == RejectionStatus.OPEN]
+        has_open = {name for row in opened for name in _names(row)}
+        others = [_not_open(name, rows) for name, rows in named if name not in has_open]
+        return opened[::-1], others, None
+
+    def _units(
+        self, rows: Sequence[RejectedTransaction], principal: Principal
+    ) -> Iterator[list[RejectedTransaction]]:
+        """Yields single rows, and whole groups, each once."""
+        taken: set[UUID] = set()
+        for row in rows:
+            if row.rejection_id not in taken:
+                unit = self._group_of(row, principal) or [row]
+                taken.update(one.rejection_id for one in unit)
+                yield unit
+
+    def _group_of(
+        self, row: RejectedTransaction, principal: Principal
+    ) -> list[RejectedTransaction]:
+        """Returns the open rejections of the row's group; none if it has no group."""
+        if row.group_id is None:
+            return []
+        wanted = RejectedFilter(
+            group_id=row.group_id,
+            status=RejectionStatus.OPEN.value,
+            actor=row.actor,
+            locations=principal.scope(None),
+        )
+        found = self._recorder.select_rejected(wanted, before=None, limit=MAX_GROUP_SIZE)
+        return [one for one in found if one.key_id == row.key_id]
+
+    def _find(self, names: Sequence[UUID], principal: Principal) -> list[RejectedTransaction]:
+        wanted = RejectedFilter(names=tuple(names), locations=principal.scope(None))
+        limit = MAX_REJECTIONS_PER_ID + len(names)
+        return list(self._recorder.select_rejected(wanted, before=None, limit=limit))
+
+    def _require_allowed(self, options: RetryOptions, principal: Principal) -> None:
+        """Raises Forbidden: the caller may not override; Invalid: the reason is no label."""
+        if options.override is not None:
+            principal.require(Permission.OVERRIDE)
+            label("reason", options.override)
 
     def _dismiss(
         self, name: UUID, reason: str, principal: Principal, origin: Origin
@@ -164,21 +261,19 @@ class ReviewService:
         reason: str,
         principal: Principal,
         origin: Origin,
-    ) -> int:
-        """Dismisses the chosen rejections that are still open; returns their number."""
+    ) -> list[Reviewed]:
+        """Dismisses the chosen rejections that are still open."""
         now = self._clock()
         with self._recorder.unit_of_work() as unit_of_work:
+            statuses = unit_of_work.rejection_statuses(sorted(one.rejection_id for one in chosen))
             opened = [
-                row
-                for rejection_id in sorted(one.rejection_id for one in chosen)
-                for row in unit_of_work.rejected(rejection_id)
-                if row.rejection_id == rejection_id and row.status == RejectionStatus.OPEN
+                row for row in chosen if statuses.get(row.rejection_id) == RejectionStatus.OPEN
             ]
             if opened:
                 detail = f"{len(opened)} at once, {opened[0].rejection_id} the first: {reason}"
                 self._store.dismiss(unit_of_work, opened, reason, principal.actor, now)
                 self._audit.append(unit_of_work, Action.REJECTION_DISMISSED, origin, detail)
-        return len(opened)
+        return [Reviewed(row.rejection_id, row.local_id, "dismissed") for row in opened]
 
 
 def _visible(
@@ -194,37 +289,30 @@ def _latest(name: UUID, found: Sequence[RejectedTransaction]) -> RejectedTransac
     return max(found, key=lambda row: (row.status == RejectionStatus.OPEN, row.rejected_at))
 
 
-def _parsed(row: RejectedTransaction) -> Transaction:
-    """Parses the stored element with this version. Raises Invalid, Unsupported."""
-    try:
-        transaction = read_element(json.loads(row.element)).transaction
-    except (ValueError, Invalid) as error:
-        problem = f" ({error})" if isinstance(error, Invalid) else ""
-        raise Invalid("transaction", f"is malformed{problem}: it can only be dismissed") from None
-    return transaction if row.moved_at is None else moved_at(transaction, row.moved_at)
+def _names(row: RejectedTransaction) -> set[UUID | None]:
+    return {row.local_id, row.rejection_id}
 
 
-def _with_own_id(
-    transaction: Transaction, row: RejectedTransaction, local_id: UUID | None
-) -> Transaction:
-    """Gives the transaction a new `local_id` if its own is that of another transaction. The default
-    is the same for every retry. Raises Invalid: the id is not new, or must not be given."""
-    if row.code == LocalIdReused.code:
-        new = local_id or uuid5(transaction.local_id, str(row.rejection_id))
-        if new == transaction.local_id:
-            raise Invalid("localId", "is recorded with other content: give a new one")
-        return replace(transaction, local_id=new)
-    if local_id is not None:
-        raise Invalid("localId", f"can only be changed after the rejection {LocalIdReused.code}")
-    return transaction
+def _not_open(name: UUID, rows: Sequence[RejectedTransaction]) -> Reviewed:
+    """Returns the outcome of a name without an open rejection."""
+    if not rows:
+        return Reviewed(None, name, "failed", UnknownRejection(name))
+    latest = _latest(name, rows)
+    if latest.status == RejectionStatus.RESOLVED:
+        return _failed(latest, AlreadyRecorded(name))
+    return Reviewed(latest.rejection_id, latest.local_id, "dismissed")
 
 
-def _adjustment(correction: Correction, item_id: UUID) -> Transaction:
-    return Transaction(
-        local_id=correction.local_id,
-        type=TransactionType.ADJUST,
-        item_id=item_id,
-        quantity=correction.quantity,
-        reason=correction.reason,
-        note=correction.note,
-    )
+def _failed(row: RejectedTransaction, rejection: Rejection) -> Reviewed:
+    return Reviewed(row.rejection_id, row.local_id, "failed", rejection)
+
+
+def _reviewed(rows: Sequence[RejectedTransaction], result: SyncResult) -> Iterator[Reviewed]:
+    """Yields the outcome of each retried row."""
+    synced = {one.index: one.status for one in result.synced}
+    failed = {one.index: one.rejection for one in result.failed}
+    for index, row in enumerate(rows):
+        if index in synced:
+            yield Reviewed(row.rejection_id, row.local_id, synced[index])
+        else:
+            yield _failed(row, failed[index])

@@ -58,9 +58,12 @@ class FirstArrival(NamedTuple):
 
     received_at: datetime
     """The server's clock."""
-    rank: int
+    rank: int | None
     """Its rank among movements of the item with the same moment: twice the item's version after
-    it, if it was recorded at once, and otherwise one more than twice the item's version then."""
+    it, if it was recorded at once, and otherwise one more than twice the item's version then. None
+    if the item was not registered then: its rank follows when it is recorded."""
+    sequence: int = 0
+    """Its place among the transactions that were refused at that time."""
 
 
 def happened_at(occurred_at: datetime | None, received_at: datetime) -> datetime:

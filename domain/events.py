@@ -162,10 +162,12 @@ class MovementRecorded(StockItemEvent):
     @property
     def first_arrival(self) -> FirstArrival:
         """When it first arrived, and its rank."""
-        return FirstArrival(
-            self.received_at or self.timestamp,
-            2 * self.originator_version if self.rank is None else self.rank,
-        )
+        return FirstArrival(self.received_at or self.timestamp, self.place_rank)
+
+    @property
+    def place_rank(self) -> int:
+        """Its rank among movements of the same moment."""
+        return 2 * self.originator_version if self.rank is None else self.rank
 
     @property
     def happened_at(self) -> datetime:

@@ -112,7 +112,7 @@ class History:
 
 def place_of(movement: MovementRecorded) -> Place:
     """Returns the place of a recorded movement."""
-    return Place(movement.happened_at, movement.first_arrival.rank, movement.originator_version)
+    return Place(movement.happened_at, movement.place_rank, movement.originator_version)
 
 
 def _is_count(movement: MovementRecorded) -> bool:

@@ -282,15 +282,18 @@ class StockItem(Aggregate, created_event_name="ItemRegistered"):
         moment = self.moment_of(transaction, recorded_at, arrival)
         if self.discontinued_at is not None:
             self._require_in_service(transaction, moment)
-        rank = 2 * (self.version + 1) if arrival is None else arrival.rank
+        rank = 2 * (self.version + 1)
+        if arrival is not None and arrival.rank is not None:
+            rank = arrival.rank
         place = Place(moment, rank, self.version + 1)
         event_class, delta, facts = self._movement(transaction, place, history, voided)
         covered_at = None if history is None else history.next_count_after(place)
         change = delta if covered_at is None else 0
         self._require_room(change, transaction)
         if arrival is not None:
+            is_earlier = arrival.received_at != self._in_order(recorded_at)
             facts |= {
-                "received_at": arrival.received_at,
+                "received_at": arrival.received_at if is_earlier else None,
                 "rank": arrival.rank,
                 "refused_at": refused_at,
             }

@@ -90,7 +90,9 @@ def compose(
             sync=sync,
             status=StatusService(ledger),
             review=ReviewService(ledger.recorder, sync, store, audit, clock),
-            items=ItemService(ledger, clock, settings.default_floor),
+            items=ItemService(
+                ledger, clock, settings.default_floor, store, follow_up=sync.follow_up
+            ),
             keys=KeyService(ledger.recorder, audit, clock),
             audit=audit,
             authenticator=Authenticator(

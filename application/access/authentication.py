@@ -10,13 +10,11 @@ from cachetools import TTLCache
 
 from application.access.errors import Unauthenticated
 from application.access.key_format import PREFIX, digest, read_id
-from application.access.principal import Principal
-from application.access.roles import ExtraPermission, Role
+from application.access.principal import Principal, principal_of
 from application.access.tokens import TokenVerifier
 from application.persistence.recorder import LedgerRecorder
 from application.server_clock import Clock, utc_now
 from application.tables.access import ApiKey
-from domain.actor import Actor
 
 MAX_CACHED_CREDENTIALS: Final = 10_000
 """Maximum number of credentials in a process's cache."""
@@ -87,25 +85,13 @@ class Authenticator:
         if not hmac.compare_digest(digest(credential), expected) or key is None:
             raise Unauthenticated("unknown", "there is no such API key")
         self._require_active(key)
-        return Authenticated(_principal(key), key.expires_at)
+        return Authenticated(principal_of(key), key.expires_at)
 
     def _require_active(self, key: ApiKey) -> None:
         if key.revoked_at is not None:
             raise Unauthenticated("revoked", "this API key was revoked")
         if not key.is_active(self._clock()):
             raise Unauthenticated("expired", "this API key has expired")
-
-
-def _principal(key: ApiKey) -> Principal:
-    actor = Actor(key.name, key.key_id)
-    return Principal(
-        actor,
-        Role(key.role),
-        frozenset(key.locations),
-        device=key.name,
-        extra=frozenset(ExtraPermission(one).permission for one in key.extra),
-        former_key_id=key.replaces,
-    )
 
 
 def _fingerprint(credential: str) -> bytes:

@@ -5,7 +5,8 @@ from typing import Protocol, TypeVar
 from uuid import UUID
 
 from application.access.errors import Forbidden, ItemElsewhere
-from application.access.roles import GRANTS, Permission, Role
+from application.access.roles import GRANTS, ExtraPermission, Permission, Role
+from application.tables.access import ApiKey
 from domain.actor import Actor
 from domain.errors import UnknownItem
 from domain.events import MovementRecorded
@@ -93,14 +94,30 @@ class Principal:
 
     def has_recorded(self, movement: MovementRecorded) -> bool:
         """Whether the movement was recorded with the caller's key, or with the one before it."""
-        if movement.key_id is None:
-            return self.actor.key_id is None and movement.actor == self.actor.name
-        return movement.key_id in {self.actor.key_id, self.former_key_id}
+        return self.has_sent(movement.key_id, movement.actor)
+
+    def has_sent(self, key_id: str | None, actor: str) -> bool:
+        """Whether this key, or the one before it, is the caller's; without a key, the name."""
+        if key_id is None:
+            return self.actor.key_id is None and actor == self.actor.name
+        return key_id in {self.actor.key_id, self.former_key_id}
 
     def device_for(self, named: str | None) -> str | None:
         """Returns the device of a transaction: `named`, if the caller may relay for other devices,
         otherwise the caller's own."""
         return named if named is not None and self.may(Permission.RELAY) else self.device
+
+
+def principal_of(key: ApiKey) -> Principal:
+    """Returns the principal of an API key."""
+    return Principal(
+        Actor(key.name, key.key_id),
+        Role(key.role),
+        frozenset(key.locations),
+        device=key.name,
+        extra=frozenset(ExtraPermission(one).permission for one in key.extra),
+        former_key_id=key.replaces,
+    )
 
 
 ANONYMOUS = Principal(Actor("anonymous"), Role.ADMIN)

@@ -24,15 +24,39 @@ from application.persistence.unit_of_work import Latest, LevelState, UnitOfWork
 from application.projections import PROJECTIONS
 from application.projections.projection import AnyEvent_co, Recorded
 from application.tables.properties import BOOKMARK_KEY
+from application.tables.rejected import RejectedTransaction
 from domain.events import MovementRecorded, StockItemEvent
 from domain.history import History
 from domain.stock_item import StockItem
+
+MAX_KNOWN_WAITS: Final = 100
+"""Limit of the rejected transactions that a look-up reads to learn what they wait for."""
 
 EVENTS_PER_HISTORY_READ: Final = 200
 """Maximum number of events in one read of an item's history."""
 
 
 _LOG = logging.getLogger("stockledger")
+
+
+class Waits(NamedTuple):
+    """What the ledger's rejected transactions wait for."""
+
+    keys: frozenset[UUID] | None
+    """Items, and `local_id`s of originals; None if they are many."""
+    has_due: bool
+    """Whether some must be judged again in a commit of their own."""
+
+    @classmethod
+    def read(cls, found: Iterable[tuple[UUID, bool]]) -> "Waits":
+        """Makes it from the answer of `UnitOfWork.waiting`."""
+        rows = list(found)
+        keys = frozenset(key for key, _ in rows) if len(rows) <= MAX_KNOWN_WAITS else None
+        return cls(keys, has_due=bool(rows) and rows[0][1])
+
+    def among(self, keys: set[UUID]) -> set[UUID]:
+        """Returns those of the keys that something may wait for."""
+        return keys if self.keys is None else keys & self.keys
 
 
 class Known(NamedTuple):
@@ -42,10 +66,16 @@ class Known(NamedTuple):
     """Recorded movements by `local_id`."""
     items: dict[UUID, StockItem]
     """Existing items by id, as of the last commit."""
-    rejected: set[UUID]
-    """`local_id`s with a rejected transaction."""
+    rejected: dict[UUID, list[RejectedTransaction]]
+    """Rejected transactions by `local_id`."""
     damaged: set[UUID]
     """`local_id`s and item ids whose events can't be read."""
+    waits: Waits
+
+    @classmethod
+    def of(cls, items: Iterable[StockItem] = ()) -> "Known":
+        """Returns what is known if only these items were looked up."""
+        return cls({}, {item.id: item for item in items}, {}, set(), Waits(None, has_due=False))
 
 
 class Ledger(Application[UUID]):
@@ -107,23 +137,34 @@ class Ledger(Application[UUID]):
         """
         recorded = unit_of_work.recorded(local_ids)
         rejected = unit_of_work.rejected_among(local_ids)
+        waiting = unit_of_work.waiting(MAX_KNOWN_WAITS + 1)
         latest = unit_of_work.latest(item_ids)
-        known = Known({}, {}, set(), set())
+        known = Known.of()
         try:
             known.recorded.update(self._by_local_id(recorded))
         except MapperDeserialisationError:
             found, damaged = self._skip_damaged(unit_of_work.recorded, local_ids)
             known.recorded.update(found)
             known.damaged.update(damaged)
-        for one in list(latest):
+        self._rehydrate_all(unit_of_work, list(latest), known)
+        missing = set(item_ids) - known.items.keys() - known.damaged
+        if missing and unit_of_work.lock_unregistered(sorted(missing)):
+            self._rehydrate_all(unit_of_work, list(unit_of_work.latest(list(missing))), known)
+            waiting = unit_of_work.waiting(MAX_KNOWN_WAITS + 1)
+        for row in rejected:
+            known.rejected.setdefault(cast("UUID", row.local_id), []).append(row)
+        return known._replace(waits=Waits.read(waiting))
+
+    def _rehydrate_all(
+        self, unit_of_work: UnitOfWork, latest: Iterable[Latest], known: Known
+    ) -> None:
+        for one in latest:
             item_id = cast("UUID", one.event.originator_id)
             try:
                 known.items[item_id] = self._rehydrate(unit_of_work, one)
             except MapperDeserialisationError as error:
                 _LOG.error("%s", error)
                 known.damaged.add(item_id)
-        known.rejected.update(rejected)
-        return known
 
     def recorded_under(self, local_ids: Sequence[UUID]) -> dict[UUID, Recorded[MovementRecorded]]:
         """Recorded movements by `local_id`, without those that can't be read.
@@ -132,6 +173,14 @@ class Ledger(Application[UUID]):
         """
         found, _ = self._skip_damaged(self.recorder.select_recorded, local_ids)
         return found
+
+    def recorded_in(
+        self, unit_of_work: UnitOfWork, local_ids: Sequence[UUID]
+    ) -> tuple[dict[UUID, MovementRecorded], set[UUID]]:
+        """Recorded movements by `local_id`, in a unit of work, and the `local_id`s of those that
+        can't be read."""
+        found, damaged = self._skip_damaged(unit_of_work.recorded, local_ids)
+        return {local_id: one.event for local_id, one in found.items()}, damaged
 
     def _skip_damaged(
         self, find: Callable[[Sequence[UUID]], Iterable[Notification]], local_ids: Sequence[UUID]

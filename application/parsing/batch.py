@@ -3,7 +3,8 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from typing import NamedTuple
+from operator import itemgetter
+from typing import Final, NamedTuple
 from uuid import UUID
 
 from application.parsing.fields import FieldWarning, readable
@@ -15,7 +16,7 @@ from application.parsing.transactions import (
     read_plain_elements,
 )
 from application.parsing.values import read_instant, read_text, read_uuid
-from domain.device_clock import CLOCK_TRUST, goods_time
+from domain.device_clock import CLOCK_TRUST, FirstArrival, goods_time
 from domain.errors import Rejection
 from domain.labels import kept_form
 from domain.transaction import NOTHING_SENT, Transaction
@@ -29,6 +30,12 @@ class FailedElement:
     local_id: UUID | None
     item_id: UUID | None
     rejection: Rejection
+    transaction: Transaction | None = None
+    """None if it is malformed."""
+    arrival: FirstArrival | None = None
+    """Its first arrival; None if it is malformed."""
+    group: UUID | None = None
+    """The group of a malformed element."""
 
 
 class Arrival(NamedTuple):
@@ -38,6 +45,9 @@ class Arrival(NamedTuple):
     sent_at: datetime | None
     device: str | None
     """The sender. Its clock says nothing about transactions of other devices."""
+
+
+NO_GROUPS: Final[Mapping[UUID, Sequence[int]]] = {}
 
 
 class Batch(NamedTuple):
@@ -53,11 +63,22 @@ class Batch(NamedTuple):
     """Corrected times of malformed elements, by index. They differ from what was sent."""
     items: Sequence[ParsedItem] = ()
     """Items to register before the transactions."""
+    groups: Mapping[UUID, Sequence[int]] = NO_GROUPS
+    """The indices of each group's elements, in order, malformed ones included."""
 
     @property
     def malformed_ids(self) -> list[UUID]:
         """The `local_id`s of malformed elements, if they can be read."""
         return [one.local_id for one in self.malformed if one.local_id is not None]
+
+    def members(self, group: UUID) -> dict[int, Transaction]:
+        """Returns the group's well-formed transactions by index, in order."""
+        found = ((place, self.transactions.get(place)) for place in self.groups[group])
+        return {place: transaction for place, transaction in found if transaction is not None}
+
+    def is_first_of_group(self, place: int, group: UUID) -> bool:
+        """Whether the transaction at `place` is the first well-formed one of its group."""
+        return place == next(one for one in self.groups[group] if one in self.transactions)
 
     def corrected_time(self, index: int) -> datetime | None:
         """Returns the corrected time of an element; None if the time is as sent."""
@@ -95,7 +116,22 @@ def _parse_elements(elements: Sequence[object], arrival: Arrival | None) -> Batc
 
 def batch_of(transactions: Sequence[Transaction]) -> Batch:
     """Makes a batch of transactions that are parsed already."""
-    return Batch(transactions, dict(enumerate(transactions)), [], {}, {})
+    by_index = dict(enumerate(transactions))
+    return Batch(transactions, by_index, [], {}, {}, groups=_groups(by_index, []))
+
+
+def _groups(
+    transactions: Mapping[int, Transaction], malformed: Sequence[FailedElement]
+) -> Mapping[UUID, Sequence[int]]:
+    found = [
+        *((one.links.group, place) for place, one in transactions.items()),
+        *((one.group, one.index) for one in malformed),
+    ]
+    groups: dict[UUID, list[int]] = {}
+    for group, place in sorted(found, key=itemgetter(1)):
+        if group is not None:
+            groups.setdefault(group, []).append(place)
+    return groups
 
 
 def _parse_one_by_one(elements: Sequence[object], arrival: Arrival | None) -> Batch:
@@ -109,7 +145,8 @@ def _parse_one_by_one(elements: Sequence[object], arrival: Arrival | None) -> Ba
         except Rejection as rejection:
             local_id = readable(element, TRANSACTION, "local_id", read_uuid)
             item_id = readable(element, TRANSACTION, "item_id", read_uuid)
-            malformed.append(FailedElement(index, local_id, item_id, rejection))
+            group = readable(element, TRANSACTION, "group", read_uuid)
+            malformed.append(FailedElement(index, local_id, item_id, rejection, group=group))
             continue
         transactions[index] = read.transaction
         if read.age is not None:
@@ -118,7 +155,8 @@ def _parse_one_by_one(elements: Sequence[object], arrival: Arrival | None) -> Ba
             warnings[index] = read.warnings
     _correct_times(transactions, ages, arrival)
     moments = _corrected_moments(elements, malformed, arrival)
-    return Batch(elements, transactions, malformed, warnings, moments)
+    groups = _groups(transactions, malformed)
+    return Batch(elements, transactions, malformed, warnings, moments, groups=groups)
 
 
 def _correct_times(

@@ -27,7 +27,7 @@ class FieldWarning(NamedTuple):
     """A warning about a field that was ignored or cut. The element itself is decided."""
 
     code: str
-    """UNKNOWN_FIELD, UNREADABLE, CUT, or MOVED."""
+    """UNKNOWN_FIELD, UNREADABLE, CUT, MOVED, NOT_ALLOWED, or PART_OF_GROUP."""
     field: str
     message: str
 

@@ -240,6 +240,13 @@ class TransactionElement(MovementElement):
     """One element of a batch."""
 
     item_id: UUID
+    group: Annotated[
+        UUID | None,
+        Field(
+            description="The transactions of a group, all in one batch, are recorded together, or "
+            "none of them."
+        ),
+    ] = None
 
 
 class ReadElement(NamedTuple):
@@ -387,6 +394,7 @@ def _read_links(fields: ElementFields, kind: TransactionType) -> Links:
         voids=fields.decisive("voids", read_uuid),
         corrects=fields.decisive("corrects", read_uuid),
         returns=fields.descriptive("returns", returned),
+        group=fields.decisive("group", read_uuid),
     )
     return links if links.named() else NO_LINKS
 

@@ -76,15 +76,19 @@ def rejected_conditions(wanted: RejectedFilter, rejected: SQLTable[Any]) -> list
         rejected,
         ("status", "=", wanted.status),
         ("code", "=", wanted.code),
+        ("group_id", "=", wanted.group_id),
         ("item_id", "=", wanted.item_id),
         ("actor", "=", wanted.actor),
         ("device", "=", wanted.device),
         ("first_rejected_at", ">=", wanted.rejected_from),
         ("first_rejected_at", "<", wanted.rejected_to),
     )
-    if wanted.name is not None:
-        name = rejected.encode_value("local_id", wanted.name)
-        conditions.append(("(local_id = ? OR rejection_id = ?)", [name, name]))
+    if wanted.names is not None:
+        names = [rejected.encode_value("local_id", name) for name in wanted.names]
+        (by_local_id, first), (by_id, second) = (
+            rejected.among(column, names) for column in ("local_id", "rejection_id")
+        )
+        conditions.append((f"({by_local_id} OR {by_id})", [*first, *second]))
     return conditions
 
 

@@ -54,8 +54,9 @@ class AuditFilter:
 class RejectedFilter:
     """Filter of the rejected transactions."""
 
-    name: UUID | None = None
-    """The transaction's `local_id`, or the `rejection_id`."""
+    names: tuple[UUID, ...] | None = None
+    """`local_id`s of transactions, or `rejection_id`s."""
+    group_id: UUID | None = None
     locations: frozenset[str] | None = None
     status: str | None = None
     code: str | None = None

@@ -47,6 +47,13 @@ class UnitOfWork(Protocol):
         """
         ...
 
+    def lock_unregistered(self, item_ids: Sequence[UUID]) -> bool:
+        """Locks ids under which no item was found, so that no other unit of work registers one.
+
+        Returns whether they must be looked up again.
+        """
+        ...
+
     def exclude_writers(self) -> None:
         """Locks out all other writers until this unit of work ends. Waits for those at work."""
         ...
@@ -55,8 +62,35 @@ class UnitOfWork(Protocol):
         """The events with one of these `local_id`s, in one query."""
         ...
 
-    def rejected_among(self, local_ids: Sequence[UUID]) -> Iterable[UUID]:
-        """The subset of these `local_id`s that has a rejected transaction, in one query."""
+    def rejected_among(self, local_ids: Sequence[UUID]) -> Iterable[RejectedTransaction]:
+        """The rejected transactions under these `local_id`s, in one query. Does not lock them."""
+        ...
+
+    def waiting(self, limit: int) -> Iterable[tuple[UUID, bool]]:
+        """What at most `limit` rejected transactions wait for, each with whether any is due."""
+        ...
+
+    def waiting_for(self, keys: Sequence[UUID], limit: int) -> Sequence[RejectedTransaction]:
+        """At most `limit` rejected transactions that wait for one of these keys, oldest goods
+        first.
+
+        Locks them until this unit of work ends.
+        """
+        ...
+
+    def due(self, limit: int) -> Sequence[RejectedTransaction]:
+        """At most `limit` rejected transactions that are due, oldest goods first.
+
+        Locks them until this unit of work ends.
+        """
+        ...
+
+    def items_due(self, limit: int) -> Sequence[UUID]:
+        """The items of the rejected transactions that `due` returns. Locks nothing."""
+        ...
+
+    def mark_due(self, keys: Sequence[UUID], now: datetime) -> None:
+        """Marks all rejected transactions that wait for one of these keys as due."""
         ...
 
     def latest(self, item_ids: Sequence[UUID]) -> Iterable[Latest]:
@@ -118,8 +152,11 @@ class UnitOfWork(Protocol):
         """Number of this sender's open rejected transactions, counted up to `at_most`."""
         ...
 
-    def rejections_among(self, rejection_ids: Sequence[UUID]) -> set[UUID]:
-        """The subset of these `rejection_id`s that is stored."""
+    def rejection_statuses(self, rejection_ids: Sequence[UUID]) -> dict[UUID, str]:
+        """The status of each stored rejection among these.
+
+        Locks them until this unit of work ends.
+        """
         ...
 
     def open_malformed(self, local_ids: Sequence[UUID]) -> Sequence[RejectedTransaction]:

@@ -1,45 +1,29 @@
-"""The decider: decides each element of a commit's batches, in memory and in order."""
+"""The decider: decides a batch, element by element, group by group, or all or nothing."""
 
-from collections.abc import Callable, Iterable
-from dataclasses import replace
-from datetime import datetime
-from functools import cached_property
+from collections.abc import Iterator, Mapping, Sequence
 from operator import attrgetter
-from typing import Final, Literal, NamedTuple
+from typing import Final, NamedTuple
 from uuid import UUID
 
-from eventsourcing.persistence import MapperDeserialisationError
-
 from application.access.principal import Principal
-from application.access.roles import NEEDED_PERMISSION, Permission
-from application.ledger.ledger import Known
 from application.parsing.batch import Batch, FailedElement
 from application.parsing.fields import FieldWarning
+from application.recording.judge import Judge, Status, problem_of_override
 from application.recording.registration import Registrar, RegistrationResult, registrations
-from domain.device_clock import MAX_OFFLINE, FirstArrival, happened_at
-from domain.errors import (
-    Conflict,
-    Invalid,
-    LedgerDamaged,
-    LocalIdReused,
-    Rejection,
-    UnknownItem,
-    UnknownTransaction,
-)
-from domain.events import MovementRecorded, StockItemEvent
-from domain.history import History
-from domain.quantities import Quantity, to_number
-from domain.stock_item import StockItem, at_place_of
+from application.tables.rejection_ids import rejection_id
+from domain.device_clock import FirstArrival
+from domain.errors import GroupFailed, Invalid, Rejection
+from domain.events import MovementRecorded
+from domain.quantities import Quantity
 from domain.transaction import Transaction, TransactionType
 
-Status = Literal["recorded", "duplicate"]
+MAX_GROUP_SIZE: Final = 100
+"""Maximum number of transactions in a group."""
 
-MAX_PAST_EVENTS_PER_ITEM: Final = 5_000
-"""Read limit per item for a late transaction: events, newest first. A stock-take from further back
-cannot be compared, so it is refused."""
+NO_ARRIVALS: Final[Mapping[int, FirstArrival]] = {}
 
-MAX_PAST_EVENTS_PER_COMMIT: Final = 4 * MAX_PAST_EVENTS_PER_ITEM
-"""Read limit per commit, in events. Other callers wait for it: some 10 µs for each event."""
+_BY_INDEX: Final = attrgetter("index")
+_BY_PLACE: Final = attrgetter("place")
 
 
 class Outcome(NamedTuple):
@@ -57,249 +41,248 @@ class Decision(NamedTuple):
     outcomes: list[Outcome]
     failed: list[FailedElement]
     """Malformed elements included."""
-    events: list[StockItemEvent]
-    """The events to append."""
     warnings: dict[int, FieldWarning]
-    """Warnings about fields that the sender may not use, by the index of their element."""
+    """Warnings that only the decision can give, by the index of their element."""
 
     def records(self, place: int) -> bool:
         """Whether the transaction at `place` is recorded, by this commit or an earlier one."""
         return any(outcome.place == place for outcome in self.outcomes)
 
+    def revise(self, failed: Mapping[int, FailedElement], outcomes: Sequence[Outcome]) -> None:
+        """Replaces failed elements that were judged again.
 
-class _Loaded(NamedTuple):
-    """An item's history, as far as it is loaded."""
-
-    since: datetime
-    history: History
+        Args:
+            failed: those that were refused again, by their index.
+            outcomes: of those that were accepted.
+        """
+        accepted = {one.place for one in outcomes}
+        self.failed[:] = [
+            failed.get(one.index, one) for one in self.failed if one.index not in accepted
+        ]
+        self.outcomes.extend(outcomes)
+        self.outcomes.sort(key=_BY_PLACE)
 
 
 class Decider:
-    """Decides batches by the recorded events and the quantities on hand. Writes nothing.
-
-    One decider takes all batches of a commit in turn. Each batch sees the decisions before it.
-    """
+    """Decides the batches of a commit, in turn."""
 
     def __init__(
-        self,
-        batches: Iterable[Batch],
-        known: Known,
-        conflicting: set[UUID],
-        now: datetime,
-        history: Callable[[StockItem, datetime, int], History],
-        default_floor: Quantity | None = 0,
+        self, judge: Judge, conflicting: set[UUID], default_floor: Quantity | None = 0
     ) -> None:
-        """Takes what was read for the commit.
+        """Takes the judge of the commit.
 
         Args:
-            batches: all batches of the commit.
-            known: the recorded events and the items of these batches.
+            judge: decides each transaction.
             conflicting: items that this commit must not write.
-            now: the server's clock.
-            history: loads an item's movements since a moment, up to a number of events.
             default_floor: the floor of new items that do not name one.
         """
-        self._batches = batches
-        self._events = {local_id: found.event for local_id, found in known.recorded.items()}
-        self._items = known.items
-        self._damaged = known.damaged
-        self._damaged_pasts: set[UUID] = set()
-        self._conflicting = conflicting
-        self._now = now
-        self._registrar = Registrar(known.items, known.damaged, conflicting, now, default_floor)
-        self._history = history
-        self._histories: dict[UUID, _Loaded] = {}
-        self._events_left = MAX_PAST_EVENTS_PER_COMMIT
+        self._judge = judge
+        self._known = judge.known
+        self._refused: dict[UUID, FirstArrival] = {}
+        """First arrivals of what this commit refused, by rejection id."""
+        self._registrar = Registrar(judge.known, conflicting, judge.now, default_floor)
 
-    def decide(self, batch: Batch, principal: Principal, *, atomic: bool = False) -> Decision:
+    def decide(
+        self,
+        batch: Batch,
+        principal: Principal,
+        *,
+        atomic: bool = False,
+        arrivals: Mapping[int, FirstArrival] = NO_ARRIVALS,
+    ) -> Decision:
         """Decides one batch: its items, then its transactions.
 
         Args:
             batch: the batch.
             principal: its sender.
             atomic: whether to record all transactions, or none if one fails or is a duplicate.
+            arrivals: first arrivals by index, of rejected transactions that a person retries.
         """
         items = self._registrar.register(batch.items, principal)
-        outcomes, failed, movements = self._decide_transactions(batch, principal)
-        if atomic and (failed or batch.malformed or len(movements) < len(outcomes)):
-            outcomes = [outcome for outcome in outcomes if outcome.status == "duplicate"]
-            movements = []
-        if batch.malformed:
-            failed = sorted([*batch.malformed, *failed], key=attrgetter("index"))
-        warnings = {
-            place: FieldWarning("NOT_ALLOWED", "override", f"override: {problem}; ignored")
-            for place, transaction in batch.transactions.items()
-            if transaction.override and (problem := _problem_of_override(transaction, principal))
-        }
-        return Decision(items, outcomes, failed, [*registrations(items), *movements], warnings)
+        self._judge.events += registrations(items)
+        decision = Decision(items, [], [], {})
+        if atomic:
+            self._decide_all_or_none(decision, batch, principal, arrivals)
+        else:
+            self._decide_each(decision, batch, principal, arrivals)
+        if batch.malformed or batch.groups:
+            decision.failed[:] = sorted([*batch.malformed, *decision.failed], key=_BY_INDEX)
+            decision.outcomes.sort(key=_BY_PLACE)
+        decision.warnings.update(self._warnings(batch, principal))
+        return decision
 
-    def _decide_transactions(
-        self, batch: Batch, principal: Principal
-    ) -> tuple[list[Outcome], list[FailedElement], list[MovementRecorded]]:
-        outcomes: list[Outcome] = []
-        failed: list[FailedElement] = []
-        movements: list[MovementRecorded] = []
+    def _decide_each(
+        self,
+        decision: Decision,
+        batch: Batch,
+        principal: Principal,
+        arrivals: Mapping[int, FirstArrival],
+    ) -> None:
+        outcomes, judge = decision.outcomes, self._judge.judge
+        may_be_known = bool(arrivals or self._known.rejected or self._refused)
         for place, transaction in batch.transactions.items():
+            if transaction.links.group is not None:
+                if batch.is_first_of_group(place, transaction.links.group):
+                    self._decide_group(
+                        decision, batch, transaction.links.group, principal, arrivals
+                    )
+                continue
+            arrival = self._arrival(transaction, arrivals.get(place)) if may_be_known else None
             try:
-                item = self._items.get(transaction.item_id)
-                if self._damaged:
-                    self._require_sound(transaction)
-                principal.authorize(transaction.item_id, item)
-                event = self._find_duplicate(transaction, principal)
-                if event is not None:
-                    outcomes.append(Outcome(place, "duplicate", event))
-                    continue
-                event = self._accept(transaction, item, principal)
+                status, event = judge(transaction, principal, arrival=arrival)
             except Rejection as rejection:
-                failed.append(
-                    FailedElement(place, transaction.local_id, transaction.item_id, rejection)
-                )
+                decision.failed.append(self._failed(place, transaction, rejection, arrival))
+                may_be_known = True
             else:
-                self._events[transaction.local_id] = event
-                movements.append(event)
-                outcomes.append(Outcome(place, "recorded", event))
-        return outcomes, failed, movements
+                outcomes.append(Outcome(place, status, event))
 
-    def recorded(self, local_id: UUID) -> MovementRecorded | None:
-        """Returns the event under this `local_id`, of an earlier commit or decided for this one."""
-        return self._events.get(local_id)
+    def _decide_all_or_none(
+        self,
+        decision: Decision,
+        batch: Batch,
+        principal: Principal,
+        arrivals: Mapping[int, FirstArrival],
+    ) -> None:
+        before = self._judge.checkpoint(batch.transactions.values())
+        self._decide_each(decision, batch, principal, arrivals)
+        are_new = all(outcome.status == "recorded" for outcome in decision.outcomes)
+        if decision.failed or batch.malformed or not are_new:
+            self._judge.roll_back(before)
+            duplicates = [one for one in decision.outcomes if one.status == "duplicate"]
+            decision.outcomes[:] = duplicates
 
-    def _require_sound(self, transaction: Transaction) -> None:
-        """Raises LedgerDamaged: the item, or the event under the `local_id`, cannot be read."""
-        if not self._damaged.isdisjoint({transaction.local_id, transaction.item_id}):
-            raise LedgerDamaged(transaction.item_id)
+    def _decide_group(
+        self,
+        decision: Decision,
+        batch: Batch,
+        group: UUID,
+        principal: Principal,
+        arrivals: Mapping[int, FirstArrival],
+    ) -> None:
+        """Records all transactions of the group that are not recorded yet, or none of them."""
+        members = batch.members(group)
+        before = self._judge.checkpoint(members.values())
+        outcomes: list[Outcome] = []
+        failure = _failure_before(batch, group)
+        for place in sorted(members, key=lambda one: _order_in_group(members[one])):
+            if failure is not None:
+                break
+            try:
+                arrival = self._arrival(members[place], arrivals.get(place))
+                result = self._judge.judge(members[place], principal, arrival=arrival)
+            except Rejection as rejection:
+                failure = _Failure(GroupFailed(group, place), {place: rejection})
+            else:
+                outcomes.append(Outcome(place, *result))
+        if failure is None:
+            decision.outcomes.extend(outcomes)
+        else:
+            self._judge.roll_back(before)
+            self._fail(decision, members, failure, principal, arrivals)
 
-    def _find_duplicate(
-        self, transaction: Transaction, principal: Principal
-    ) -> MovementRecorded | None:
-        """Raises LocalIdReused: the event under this `local_id` has other content."""
-        event = self._events.get(transaction.local_id)
-        if event is not None and event.content != transaction.content:
-            if not principal.can_access(event.location):
-                raise LocalIdReused.undisclosed()
-            raise _reused(event)
-        return event
+    def _fail(
+        self,
+        decision: Decision,
+        members: Mapping[int, Transaction],
+        failure: "_Failure",
+        principal: Principal,
+        arrivals: Mapping[int, FirstArrival],
+    ) -> None:
+        """Fails a group. A transaction that is recorded already counts as recorded."""
+        for place, transaction in members.items():
+            rejection = failure.own.get(place)
+            try:
+                event = self._judge.find_duplicate(transaction, principal)
+            except Rejection as own:
+                event, rejection = None, own
+            if event is not None:
+                decision.outcomes.append(Outcome(place, "duplicate", event))
+            else:
+                rejection = rejection or failure.of_others
+                arrival = self._arrival(transaction, arrivals.get(place))
+                decision.failed.append(self._failed(place, transaction, rejection, arrival))
 
-    def _accept(
-        self, transaction: Transaction, item: StockItem | None, principal: Principal
-    ) -> MovementRecorded:
-        permission = NEEDED_PERMISSION[transaction.type]
-        if permission is not None:
-            principal.require(permission)
-        if item is None:
-            raise UnknownItem(transaction.item_id)
-        if self._conflicting and item.id in self._conflicting:
-            raise Conflict(item.id)
-        device = principal.device_for(transaction.device)
-        if device != transaction.device:
-            transaction = replace(transaction, device=device)
-        if transaction.override and _problem_of_override(transaction, principal):
-            transaction = replace(transaction, override=False)
-        original, arrival = None, None
-        if transaction.links.original is not None:
-            original = self._original(transaction, transaction.links.original, item, principal)
-            transaction, arrival = at_place_of(transaction, original), original.first_arrival
-        history = self._history_for(transaction, item, arrival)
-        event = item.record(
-            transaction,
-            by=principal.actor,
-            recorded_at=self._now,
-            history=history,
-            arrival=arrival,
-            voided=original,
+    def _failed(
+        self,
+        place: int,
+        transaction: Transaction,
+        rejection: Rejection,
+        arrival: FirstArrival | None,
+    ) -> FailedElement:
+        if arrival is None:
+            item = self._known.items.get(transaction.item_id)
+            now = self._judge.now
+            arrival = FirstArrival(now, None) if item is None else item.first_arrival(now)
+            arrival = arrival._replace(sequence=len(self._refused) + 1)
+            self._refused[rejection_id(transaction.local_id, transaction.content)] = arrival
+        return FailedElement(
+            place, transaction.local_id, transaction.item_id, rejection, transaction, arrival
         )
-        if history is not None:
-            history.add(event)
-        return event
 
-    def _original(
-        self, transaction: Transaction, named: UUID, item: StockItem, principal: Principal
-    ) -> MovementRecorded:
-        """Returns the movement that a transaction voids or corrects.
-
-        Raises:
-            UnknownTransaction: it is not recorded.
-            LedgerDamaged: it can't be read.
-            Invalid: it is of another item, can't be corrected, or was recorded too long ago.
-            Forbidden: the caller may void only what the caller recorded.
-        """
-        if named in self._damaged:
-            raise LedgerDamaged(item.id)
-        original = self._events.get(named)
-        if original is None or not principal.can_access(original.location):
-            raise UnknownTransaction(named)
-        field = "voids" if transaction.links.voids else "corrects"
-        if original.originator_id != item.id:
-            raise Invalid(field, "names a transaction of another item")
-        if self._now - original.timestamp > MAX_OFFLINE:
-            raise Invalid(field, f"was recorded more than {MAX_OFFLINE.days} days ago")
-        if transaction.links.corrects and original.type is not TransactionType.COUNT:
-            raise Invalid(field, f"names a transaction that is not a {TransactionType.COUNT}")
-        if transaction.links.voids and not principal.has_recorded(original):
-            principal.require(Permission.VOID_ANY)
-        return original
-
-    def _history_for(
-        self, transaction: Transaction, item: StockItem, arrival: FirstArrival | None
-    ) -> History | None:
-        """Returns the item's history, or None if nothing needs it so far.
-
-        It is loaded from the earliest moment of the item in the batches, and again for an earlier
-        one.
-
-        Raises:
-            LedgerDamaged: a past event cannot be read.
-            Conflict: the commit's read limit is used up. The same request may succeed later.
-        """
-        loaded = self._histories.get(item.id) if self._histories else None
-        if loaded is None and not item.needs_history(transaction, self._now, arrival):
+    def _arrival(
+        self, transaction: Transaction, of_retried: FirstArrival | None
+    ) -> FirstArrival | None:
+        """Returns the first arrival of a transaction that was rejected before; None for another."""
+        if of_retried is not None:
+            return of_retried
+        rows = self._known.rejected.get(transaction.local_id, ())
+        if not rows and not self._refused:
             return None
-        moment = item.moment_of(transaction, self._now, arrival)
-        if loaded is not None and loaded.since <= moment:
-            return loaded.history
-        since = min(moment, self._earliest.get(item.id, moment))
-        loaded = _Loaded(since, self._load_history(item, since))
-        self._histories[item.id] = loaded
-        return loaded.history
+        own_id = rejection_id(transaction.local_id, transaction.content)
+        for row in rows:
+            if row.rejection_id == own_id:
+                return row.first_arrival
+        return self._refused.get(own_id)
 
-    def _load_history(self, item: StockItem, since: datetime) -> History:
-        if item.id in self._damaged_pasts:
-            raise LedgerDamaged(item.id)
-        if self._events_left < MAX_PAST_EVENTS_PER_ITEM:
-            raise Conflict(item.id)
-        try:
-            history = self._history(item, since, MAX_PAST_EVENTS_PER_ITEM)
-        except MapperDeserialisationError:
-            self._damaged_pasts.add(item.id)
-            self._events_left -= MAX_PAST_EVENTS_PER_ITEM
-            raise LedgerDamaged(item.id) from None
-        self._events_left -= len(history)
-        return history
-
-    @cached_property
-    def _earliest(self) -> dict[UUID, datetime]:
-        """The earliest moment of each item in the batches."""
-        earliest: dict[UUID, datetime] = {}
-        for batch in self._batches:
-            for transaction in batch.transactions.values():
-                moment = happened_at(transaction.occurred_at, self._now)
-                earliest[transaction.item_id] = min(
-                    moment, earliest.get(transaction.item_id, moment)
-                )
-        return earliest
+    def _warnings(self, batch: Batch, principal: Principal) -> Iterator[tuple[int, FieldWarning]]:
+        for place, transaction in batch.transactions.items():
+            if transaction.override:
+                problem = problem_of_override(transaction, principal)
+                if problem is not None:
+                    yield (
+                        place,
+                        FieldWarning("NOT_ALLOWED", "override", f"override: {problem}; ignored"),
+                    )
+            elif transaction.links.voids is not None:
+                original = self._judge.recorded(transaction.links.voids)
+                if original is not None and original.group is not None:
+                    yield (
+                        place,
+                        FieldWarning(
+                            "PART_OF_GROUP",
+                            "voids",
+                            f"voids: is of the group {original.group}; the others stay recorded",
+                        ),
+                    )
 
 
-def _problem_of_override(transaction: Transaction, principal: Principal) -> str | None:
-    """Returns why the transaction's `override` does not count; None if it counts."""
-    if not principal.may(Permission.OVERRIDE):
-        return "needs the permission to override"
-    return None if transaction.reason or transaction.note else "needs a reason"
+class _Failure(NamedTuple):
+    """Why a group failed."""
+
+    of_others: Rejection
+    own: Mapping[int, Rejection]
+    """The rejection of the transaction that broke the group, by its index."""
 
 
-def _reused(event: MovementRecorded) -> LocalIdReused:
-    """Returns the rejection with the content of the recorded transaction."""
-    fields = event.content._asdict()
-    links = fields.pop("links").named()
-    if fields["quantity"] is not None:
-        fields["quantity"] = to_number(event.quantity, event.scale)
-    return LocalIdReused(**fields, links={name: str(value) for name, value in links.items()})
+def _failure_before(batch: Batch, group: UUID) -> _Failure | None:
+    """Returns why a group fails before any of its transactions is decided."""
+    places = batch.groups[group]
+    if len(places) > MAX_GROUP_SIZE:
+        return _Failure(Invalid("group", f"has more than {MAX_GROUP_SIZE} transactions"), {})
+    for place in places:
+        if place not in batch.transactions:
+            return _Failure(GroupFailed(group, place), {})
+    return None
+
+
+def _order_in_group(transaction: Transaction) -> int:
+    """What raises an item comes before what lowers it, so that a group needs no order."""
+    match transaction.type:
+        case TransactionType.INBOUND:
+            return 0
+        case TransactionType.ADJUST:
+            return 0 if transaction.quantity > 0 else 2
+        case TransactionType.COUNT | TransactionType.VOID:
+            return 1
+        case TransactionType.OUTBOUND:
+            return 2

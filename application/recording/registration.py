@@ -7,6 +7,7 @@ from uuid import UUID
 
 from application.access.principal import Principal
 from application.access.roles import Permission
+from application.ledger.ledger import Known
 from application.parsing.fields import FieldWarning
 from application.parsing.items import ParsedItem, Registration
 from domain.errors import Conflict, ItemDiffers, LedgerDamaged, Rejection
@@ -28,19 +29,18 @@ class RegistrationResult(NamedTuple):
 
 
 class Registrar:
-    """Decides the items of a commit's batches. Adds new ones to `items`, where the transactions
-    after them find them."""
+    """Decides the items of a commit's batches. Adds new ones to the known items, where the
+    transactions after them find them."""
 
     def __init__(
         self,
-        items: dict[UUID, StockItem],
-        damaged: Container[UUID],
+        known: Known,
         conflicting: Container[UUID],
         now: datetime,
         default_floor: Quantity | None = 0,
     ) -> None:
-        self._items = items
-        self._damaged = damaged
+        self._items = known.items
+        self._damaged = known.damaged
         self._conflicting = conflicting
         self._now = now
         self._default_floor = default_floor

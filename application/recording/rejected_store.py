@@ -2,13 +2,19 @@
 
 import json
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Container, Iterable, Mapping
 from datetime import datetime, timedelta
 from typing import Final, NamedTuple, cast
 from uuid import UUID
 
 from application.persistence.unit_of_work import UnitOfWork
-from application.tables.rejected import CLOSING, REJECTED, RejectedTransaction, RejectionStatus
+from application.tables.rejected import (
+    CLOSING,
+    REJECTED,
+    WAITING,
+    RejectedTransaction,
+    RejectionStatus,
+)
 from application.tables.table import Update, Upsert
 from domain.actor import Actor
 from domain.errors import Unsupported
@@ -66,12 +72,15 @@ class RejectedTransactionStore:
             The ids of rejections that are not stored, because the sender has too many open ones.
         """
         by_id = {new.row.rejection_id: new for new in rejections}
-        left_out = self._beyond_limit(unit_of_work, list(by_id), sender)
+        statuses = unit_of_work.rejection_statuses(sorted(by_id)) if by_id else {}
+        left_out = self._beyond_limit(unit_of_work, list(by_id), statuses, sender)
         rows: defaultdict[tuple[str, ...], list[RejectedTransaction]] = defaultdict(list)
         # Sorted, so that two units of work seldom deadlock. If they do, the database rolls one
         # back, and it is retried.
         for key in sorted(by_id.keys() - left_out):
-            rows[by_id[key].kept].append(by_id[key].row)
+            row, kept = by_id[key]
+            is_closed = statuses.get(key, RejectionStatus.OPEN) != RejectionStatus.OPEN
+            rows[(*kept, *WAITING) if is_closed and CLOSING[0] in kept else kept].append(row)
         for kept, found in sorted(rows.items()):
             unit_of_work.write(REJECTED, [Upsert(found, kept)])
         if rows:
@@ -79,7 +88,11 @@ class RejectedTransactionStore:
         return left_out
 
     def _beyond_limit(
-        self, unit_of_work: UnitOfWork, wanted: list[UUID], sender: Actor
+        self,
+        unit_of_work: UnitOfWork,
+        wanted: list[UUID],
+        known: Container[UUID],
+        sender: Actor,
     ) -> set[UUID]:
         """Returns the ids beyond the sender's limit. A row that exists already is always stored."""
         if not wanted:
@@ -87,7 +100,6 @@ class RejectedTransactionStore:
         room = self.max_open - unit_of_work.open_rejections(sender, self.max_open)
         if room >= len(wanted):
             return set()
-        known = unit_of_work.rejections_among(wanted)
         new = [rejection_id for rejection_id in wanted if rejection_id not in known]
         return set(new[max(room, 0) :])
 
@@ -100,11 +112,11 @@ class RejectedTransactionStore:
     ) -> None:
         """Closes rejections as resolved: their transactions are recorded. Ignores unknown ids."""
         values = [
-            (RejectionStatus.RESOLVED.value, now, by.name, None, rejection_id)
+            (RejectionStatus.RESOLVED.value, now, by.name, None, None, None, rejection_id)
             for rejection_id in rejection_ids
         ]
         if values:
-            unit_of_work.write(REJECTED, [Update(CLOSING, values)])
+            unit_of_work.write(REJECTED, [Update((*CLOSING, *WAITING), values)])
 
     def resolve_malformed(
         self,
@@ -125,8 +137,25 @@ class RejectedTransactionStore:
     def rename(self, unit_of_work: UnitOfWork, before: UUID, now_called: UUID) -> None:
         """Gives a row the id of its transaction, because its malformed element has become readable.
         Does nothing if a row with the new id exists."""
-        if not unit_of_work.rejections_among([now_called]):
+        if not unit_of_work.rejection_statuses([now_called]):
             unit_of_work.write(REJECTED, [Update(("rejection_id",), [(now_called, before)])])
+
+    def update(self, unit_of_work: UnitOfWork, rows: Iterable[RejectedTransaction]) -> None:
+        """Stores the latest judgement of rows, and what they wait for."""
+        columns = ("code", "message", "detail_object", "rejected_at", "rank", *WAITING)
+        values = [
+            tuple(getattr(row, column) for column in (*columns, "rejection_id")) for row in rows
+        ]
+        if values:
+            unit_of_work.write(REJECTED, [Update(columns, values)])
+
+    def mark_due(
+        self, unit_of_work: UnitOfWork, rejection_ids: Iterable[UUID], now: datetime
+    ) -> None:
+        """Marks rows that must be judged again in a commit of their own."""
+        values = [(now, rejection_id) for rejection_id in rejection_ids]
+        if values:
+            unit_of_work.write(REJECTED, [Update(("due_at",), values)])
 
     def dismiss(
         self,
@@ -137,10 +166,16 @@ class RejectedTransactionStore:
         now: datetime,
     ) -> None:
         """Closes rows as dismissed, for a reason that a person gave."""
-        closing = (RejectionStatus.DISMISSED.value, now, by.name, reason)
-        unit_of_work.write(
-            REJECTED, [Update(CLOSING, [(*closing, row.rejection_id) for row in rows])]
-        )
+        closing = (RejectionStatus.DISMISSED.value, now, by.name, reason, None, None)
+        values = [(*closing, row.rejection_id) for row in rows]
+        unit_of_work.write(REJECTED, [Update((*CLOSING, *WAITING), values)])
+
+    def close_waiting(
+        self, unit_of_work: UnitOfWork, rejection_id: UUID, reason: str, by: Actor, now: datetime
+    ) -> None:
+        """Closes a row that needs no person, but goes on waiting."""
+        values = [(RejectionStatus.DISMISSED.value, now, by.name, reason, rejection_id)]
+        unit_of_work.write(REJECTED, [Update(CLOSING, values)])
 
 
 def _is_corrected(row: RejectedTransaction, recorded: Mapping[UUID, MovementRecorded]) -> bool:

@@ -4,31 +4,47 @@ import json
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
-from typing import Any, Final
+from typing import Final
 from uuid import UUID
 
-from pydantic.alias_generators import to_camel
-
 from application.access.principal import Located
-from application.ledger.ledger import Known
 from application.parsing.batch import FailedElement
 from application.persistence.unit_of_work import UnitOfWork
-from application.recording.decide import Decider, Decision
+from application.recording.decide import Decision
+from application.recording.judge import Judge
+from application.recording.rejected_element import element_of, excerpt_of
 from application.recording.rejected_store import NewRejection, RejectedTransactionStore
 from application.recording.rejection_errors import TooManyRejections
 from application.recording.request import Request
 from application.tables.rejected import CLOSING, REJECTED, RejectedTransaction, RejectionStatus
-from application.tables.rejection_ids import as_json, malformed_id, rejection_id
-from domain.errors import LocalIdReused
-from domain.transaction import Transaction, plain
+from application.tables.rejection_ids import malformed_id, rejection_id
+from domain.device_clock import FirstArrival, happened_at
+from domain.errors import (
+    InsufficientStock,
+    ItemDiscontinued,
+    LocalIdReused,
+    Rejection,
+    UnknownItem,
+    UnknownTransaction,
+)
+from domain.transaction import Transaction
 
-_FROM_FIRST: Final = ("first_rejected_at", "moved_at")
+_FROM_FIRST: Final = ("first_rejected_at", "moved_at", "moment", "rank", "sequence")
 """Columns that keep the values of the first rejection."""
 
-_NEVER_KEPT: Final = frozenset({"rejection_id", "rejected_at"})
+_OF_THE_SENDER: Final = (
+    "actor",
+    "key_id",
+    "device",
+    "role",
+    "location_list",
+    "waits_for",
+    "due_at",
+    "group_id",
+)
+"""Columns that a retry by another person does not change."""
 
-MAX_EXCERPT_BYTES: Final = 16_384
-"""Bytes stored of a malformed element. A longer one is cut, and cannot be retried."""
+_NEVER_KEPT: Final = frozenset({"rejection_id", "rejected_at"})
 
 
 class Rejections:
@@ -38,17 +54,15 @@ class Rejections:
         self,
         store: RejectedTransactionStore,
         unit_of_work: UnitOfWork,
-        known: Known,
-        decider: Decider,
-        now: datetime,
+        judge: Judge,
         newest: datetime,
     ) -> None:
         """`newest`: the timestamp of the ledger's last event before this commit."""
         self._store = store
         self._unit_of_work = unit_of_work
-        self._known = known
-        self._decider = decider
-        self._now = now
+        self._known = judge.known
+        self._judge = judge
+        self._now = judge.now
         self._newest = newest
 
     def settle(self, request: Request, decision: Decision) -> list[FailedElement]:
@@ -58,14 +72,17 @@ class Rejections:
             The failed elements for the answer. One that is not stored, because too many are open,
             has the rejection TooManyRejections.
         """
-        retried, known = request.retried, self._known
-        if retried is not None and retried.malformed:
-            # It has become readable, so its row takes the id of the transaction.
-            self._store.rename(self._unit_of_work, retried.rejection_id, request.retried_id)
+        known = self._known
+        for place, row in request.retried.items():
+            if row.malformed:
+                # It has become readable, so its row takes the id of the transaction.
+                self._store.rename(self._unit_of_work, row.rejection_id, request.retried_id(place))
         answered = self._keep(request, decision.failed)
         # Later batches of this commit must find these rejections.
-        known.rejected.update(one.local_id for one in decision.failed if one.local_id is not None)
-        if known.rejected or retried is not None:
+        for one in decision.failed:
+            if one.local_id is not None:
+                known.rejected.setdefault(one.local_id, [])
+        if known.rejected or request.retried:
             self._close(request, decision)
         return answered
 
@@ -89,25 +106,24 @@ class Rejections:
             for outcome in decision.outcomes
             if outcome.status == "recorded" and outcome.event.local_id in rejected
         ]
-        if request.retried is not None and decision.records(request.retried_place):
-            recorded += [request.retried.rejection_id, request.retried_id]
+        for place, row in request.retried.items():
+            if decision.records(place):
+                recorded += [row.rejection_id, request.retried_id(place)]
         self._store.resolve(self._unit_of_work, recorded, actor, self._now)
         local_ids = [
             *(outcome.event.local_id for outcome in decision.outcomes),
             *request.batch.malformed_ids,
         ]
-        found = {key: self._decider.recorded(key) for key in local_ids if key in rejected}
+        found = {key: self._judge.recorded(key) for key in local_ids if key in rejected}
         events = {key: event for key, event in found.items() if event is not None}
         self._store.resolve_malformed(self._unit_of_work, events, actor, self._now)
 
     def _rejection(self, request: Request, failed: FailedElement) -> NewRejection:
         item = None if failed.item_id is None else self._known.items.get(failed.item_id)
-        transaction = request.batch.transactions.get(failed.index)
         location = _disclosed_location(request, item)
-        return NewRejection(
-            _row(request, failed, transaction, location, self._now),
-            _kept_columns(transaction, location),
-        )
+        row = _row(request, failed, location, self._now)
+        kept = _kept_columns(failed.transaction, location)
+        return NewRejection(row, (*kept, *_OF_THE_SENDER) if request.retried else kept)
 
 
 def _disclosed_location(request: Request, item: Located | None) -> str | None:
@@ -132,14 +148,15 @@ def _kept_columns(transaction: Transaction | None, location: str | None) -> tupl
 def _row(
     request: Request,
     failed: FailedElement,
-    transaction: Transaction | None,
     location: str | None,
     now: datetime,
 ) -> RejectedTransaction:
-    principal, rejection = request.principal, failed.rejection
+    principal, rejection, transaction = request.principal, failed.rejection, failed.transaction
     if isinstance(rejection, LocalIdReused):  # The other transaction may have another location.
         rejection = LocalIdReused.undisclosed()
     identity, element, device = _identified(request, failed, transaction)
+    arrival = failed.arrival or FirstArrival(now, None)
+    is_fact = transaction is not None and not request.is_answered
     return RejectedTransaction(
         rejection_id=identity,
         local_id=failed.local_id,
@@ -160,7 +177,44 @@ def _row(
         closed_by=None,
         closing_reason=None,
         moved_at=request.batch.corrected_time(failed.index),
+        moment=None
+        if transaction is None
+        else happened_at(transaction.occurred_at, arrival.received_at),
+        rank=arrival.rank,
+        sequence=arrival.sequence,
+        role=principal.role.value,
+        location_list=json.dumps(sorted(principal.locations)),
+        waits_for=waits_for(failed.rejection, transaction) if is_fact and transaction else None,
+        group_id=failed.group if transaction is None else transaction.links.group,
     )
+
+
+def with_rejection(
+    row: RejectedTransaction, rejection: Rejection, now: datetime
+) -> RejectedTransaction:
+    """Returns the row with another rejection. The same one changes nothing."""
+    if isinstance(rejection, LocalIdReused):  # The other transaction may have another location.
+        rejection = LocalIdReused.undisclosed()
+    details = json.dumps(rejection.details)
+    if (row.code, row.message, row.detail_object) == (rejection.code, rejection.message, details):
+        return row
+    return row._replace(
+        code=rejection.code,
+        message=rejection.message,
+        detail_object=details,
+        rejected_at=now,
+    )
+
+
+def waits_for(rejection: Rejection, transaction: Transaction) -> UUID | None:
+    """Returns the item, or the `local_id`, whose next change may let the transaction be accepted.
+    None: it waits for a person."""
+    if transaction.links.group is not None:
+        return None
+    if isinstance(rejection, UnknownTransaction):
+        return transaction.links.original
+    is_of_item = type(rejection) in {InsufficientStock, ItemDiscontinued, UnknownItem}
+    return transaction.item_id if is_of_item else None
 
 
 def _identified(
@@ -169,35 +223,7 @@ def _identified(
     """Returns the rejection's id, the element as stored, and the device that it names."""
     if transaction is None:
         element = request.batch.elements[failed.index]
-        return malformed_id(element, request.principal.actor), _excerpt(element), None
+        return malformed_id(element, request.principal.actor), excerpt_of(element), None
     device = request.principal.device_for(transaction.device)
     identity = rejection_id(transaction.local_id, transaction.content)
     return identity, json.dumps(element_of(transaction, device)), device
-
-
-def element_of(transaction: Transaction, device: str | None) -> dict[str, Any]:
-    """Returns the transaction as an element of a batch, with the values as sent."""
-    fields = {
-        "localId": str(transaction.local_id),
-        "type": transaction.type.value,
-        "itemId": str(transaction.item_id),
-        "quantity": None if transaction.links.voids else plain(transaction.quantity),
-        "occurredAt": transaction.content.occurred_at,
-        "reason": transaction.reason,
-        "note": transaction.note,
-        "reference": transaction.reference,
-        "device": device,
-        "override": transaction.override or None,
-        **{to_camel(name): value for name, value in (transaction.info or {}).items()},
-        **{name: str(value) for name, value in transaction.links.named().items()},
-    }
-    return {name: value for name, value in fields.items() if value is not None}
-
-
-def _excerpt(element: object) -> str:
-    """Returns compact JSON, cut to MAX_EXCERPT_BYTES; in ASCII if it has no UTF-8 form."""
-    text = as_json(element, ensure_ascii=False, separators=(",", ":"))
-    try:
-        return text.encode()[:MAX_EXCERPT_BYTES].decode(errors="ignore")
-    except UnicodeEncodeError:
-        return as_json(element, separators=(",", ":"))[:MAX_EXCERPT_BYTES]

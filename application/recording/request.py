@@ -1,13 +1,16 @@
 """A request to record one batch."""
 
-from typing import NamedTuple
+from collections.abc import Mapping
+from typing import Final, NamedTuple
 from uuid import UUID
 
-from application.access.principal import Principal
-from application.parsing.batch import Batch, FailedElement
+from application.access.principal import ANONYMOUS, Principal
+from application.parsing.batch import Batch, FailedElement, batch_of
 from application.tables.rejected import RejectedTransaction
 from application.tables.rejection_ids import rejection_id
-from domain.transaction import Transaction
+from domain.device_clock import FirstArrival
+
+NOTHING_RETRIED: Final[Mapping[int, RejectedTransaction]] = {}
 
 
 class Request(NamedTuple):
@@ -17,8 +20,13 @@ class Request(NamedTuple):
     principal: Principal
     atomic: bool = False
     """All of its transactions are recorded, or none."""
-    retried: RejectedTransaction | None = None
-    """The rejected transaction that the last transaction of this request retries."""
+    retried: Mapping[int, RejectedTransaction] = NOTHING_RETRIED
+    """The rejected transactions that this request retries, by the index of the transaction."""
+    is_answered: bool = False
+    """Whether a person waits for the answer. A refusal is final then: the ledger does not judge it
+    again by itself."""
+    is_follow_up: bool = False
+    """Whether to judge the rejected transactions that are due."""
 
     @property
     def weight(self) -> int:
@@ -26,24 +34,23 @@ class Request(NamedTuple):
         return len(self.batch.elements) + len(self.batch.items)
 
     @property
-    def retried_place(self) -> int:
-        """The place of the retried transaction."""
-        return len(self.batch.transactions) - 1
+    def arrivals(self) -> dict[int, FirstArrival]:
+        """The first arrivals of the retried transactions, by index."""
+        return {place: row.first_arrival for place, row in self.retried.items()}
 
-    @property
-    def retried_id(self) -> UUID:
-        """The rejection id that follows from the retried transaction's content."""
-        transaction = self._retried_transaction
+    def retried_id(self, place: int) -> UUID:
+        """The rejection id that follows from a retried transaction's content."""
+        transaction = self.batch.transactions[place]
         return rejection_id(transaction.local_id, transaction.content)
 
     def keeps(self, failed: FailedElement) -> bool:
         """Whether to store the failed element as a rejected transaction. A retry under a new
         `local_id` is not stored: it is open already, under the old one."""
-        if self.retried is None:
+        if not self.retried:
             return True
-        has_own_id = self.retried.local_id in {None, self._retried_transaction.local_id}
-        return has_own_id and failed.index == self.retried_place
+        row = self.retried.get(failed.index)
+        return row is not None and row.local_id in {None, failed.local_id}
 
-    @property
-    def _retried_transaction(self) -> Transaction:
-        return self.batch.transactions[self.retried_place]
+
+FOLLOW_UP: Final = Request(batch_of([]), ANONYMOUS, is_follow_up=True)
+"""The request to judge the rejected transactions that are due."""

@@ -5,8 +5,9 @@ in one commit, shared with other batches that arrived meanwhile. Every decision 
 first write, so nothing ever has to be undone.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from concurrent.futures import Future
+from contextlib import suppress
 from datetime import datetime
 from functools import partial
 from typing import Final, NamedTuple
@@ -22,13 +23,15 @@ from application.parsing.fields import FieldWarning
 from application.parsing.items import Registration
 from application.persistence.unit_of_work import UnitOfWork
 from application.projections.projection import Recorded
-from application.recording.decide import Decider, Outcome, Status
-from application.recording.group_commit import GroupCommit
+from application.recording.decide import Decider, Outcome
+from application.recording.group_commit import GroupCommit, Overloaded
+from application.recording.judge import Judge, Status
+from application.recording.reconsider import MAX_ROWS_PER_COMMIT, Reconsideration
 from application.recording.registration import RegistrationResult
 from application.recording.rejected_store import RejectedTransactionStore
 from application.recording.rejection_errors import AlreadyRecorded
 from application.recording.rejections import Rejections
-from application.recording.request import Request
+from application.recording.request import FOLLOW_UP, Request
 from application.server_clock import Clock, utc_now
 from application.tables.rejected import RejectedTransaction, RejectionStatus
 from domain.errors import Rejection
@@ -104,9 +107,18 @@ class SyncService:
         self._store = store or RejectedTransactionStore()
         self._default_floor = default_floor
         self._group_commit = GroupCommit(self._record, max_waiting)
+        self._is_following_up = False
 
-    def submit(self, batch: Batch, principal: Principal) -> Future[SyncResult]:
+    def submit(
+        self, batch: Batch, principal: Principal, *, is_answered: bool = False
+    ) -> Future[SyncResult]:
         """Queues the batch for the next commit.
+
+        Args:
+            batch: the batch.
+            principal: its sender.
+            is_answered: whether a person waits for the answer. A refusal is final then: the ledger
+                does not judge it again by itself.
 
         Returns:
             A future of the outcome of each element. It raises StoreUnavailable if the database
@@ -117,7 +129,21 @@ class SyncService:
         Raises:
             Overloaded: too many transactions are waiting to be recorded.
         """
-        return self._group_commit.submit(Request(batch, principal))
+        return self._group_commit.submit(Request(batch, principal, is_answered=is_answered))
+
+    def follow_up(self) -> None:
+        """Queues a commit that judges the rejected transactions that are due. Call it at the start,
+        and when a commit left some of them."""
+        if self._is_following_up:
+            return
+        self._is_following_up = True
+        with suppress(Overloaded):
+            self._group_commit.submit(FOLLOW_UP).add_done_callback(self._end_follow_up)
+            return
+        self._is_following_up = False
+
+    def _end_follow_up(self, _: Future[SyncResult]) -> None:
+        self._is_following_up = False
 
     def sync(self, elements: Sequence[object], principal: Principal) -> SyncResult:
         """Records a batch, and waits for the outcome of each element.
@@ -134,24 +160,27 @@ class SyncService:
 
     def retry(
         self,
-        row: RejectedTransaction,
         transactions: Sequence[Transaction],
+        rows: Mapping[int, RejectedTransaction],
         principal: Principal,
+        *,
+        atomic: bool = True,
     ) -> SyncResult:
-        """Records all transactions and closes the rejection, or records none of them.
+        """Records transactions that were rejected, and closes their rejections.
 
         Args:
-            row: the rejected transaction.
-            transactions: the ones to record; the rejected one is the last.
+            transactions: the ones to record.
+            rows: the rejections that they retry, by index.
             principal: the caller.
+            atomic: whether to record all of them or none; otherwise each is decided on its own.
 
         Raises:
-            AlreadyRecorded: the transaction was recorded meanwhile.
+            AlreadyRecorded: one of the transactions was recorded meanwhile.
             StoreUnavailable, ClockStepped: as the future of `submit`.
         """
         # A commit of its own: no other batch may depend on movements that are not recorded in the
         # end, because another one failed.
-        request = Request(batch_of(transactions), principal, atomic=True, retried=row)
+        request = Request(batch_of(transactions), principal, atomic=atomic, retried=rows)
         return self._record([request])[0]
 
     def _record(self, requests: Sequence[Request]) -> list[SyncResult]:
@@ -162,31 +191,40 @@ class SyncService:
         ledger = self._ledger
         batches = [request.batch for request in requests]
         local_ids, item_ids = _local_ids(batches), _item_ids(batches)
+        is_follow_up = any(request.is_follow_up for request in requests)
         with ledger.recorder.unit_of_work() as unit_of_work:
+            if is_follow_up:
+                item_ids = list({*item_ids, *unit_of_work.items_due(MAX_ROWS_PER_COMMIT)})
             unit_of_work.lock(item_ids)
             for request in requests:
-                _require_open(unit_of_work, request.retried)
+                _require_open(unit_of_work, request.retried.values())
             known = ledger.look_up(unit_of_work, local_ids, item_ids)
             now = self._clock()
-            decider = Decider(
-                batches,
-                known,
-                conflicting,
-                now,
-                partial(ledger.history, unit_of_work),
-                self._default_floor,
-            )
-            decisions = [
-                decider.decide(request.batch, request.principal, atomic=request.atomic)
-                for request in requests
-            ]
+            judge = Judge(known, conflicting, now, partial(ledger.history, unit_of_work), batches)
+            decider = Decider(judge, conflicting, self._default_floor)
+            again = Reconsideration(ledger, unit_of_work, self._store, judge)
+            if is_follow_up:
+                again.judge_due(_due(unit_of_work, item_ids))
+            decisions = []
+            for request in requests:
+                decision = decider.decide(
+                    request.batch,
+                    request.principal,
+                    atomic=request.atomic,
+                    arrivals=request.arrivals,
+                )
+                again.judge_after(request, decision)
+                decisions.append(decision)
+            again.revise(decisions)
             # Read before this commit adds its own events, whose timestamps may be wrong.
             has_failed = any(decision.failed for decision in decisions)
             newest = ledger.newest_timestamp(unit_of_work) if has_failed else None
-            events = [event for decision in decisions for event in decision.events]
-            appended = ledger.append(unit_of_work, events) if events else []
-            rejections = Rejections(self._store, unit_of_work, known, decider, now, newest or now)
+            appended = ledger.append(unit_of_work, judge.events) if judge.events else []
+            rejections = Rejections(self._store, unit_of_work, judge, newest or now)
             failed = list(map(rejections.settle, requests, decisions))
+            again.save(requests, decisions)
+        if again.has_more:
+            self.follow_up()
         position = appended[-1].position if appended else ledger.recorder.head()
         positions = _positions(known, appended)
         return [
@@ -250,13 +288,19 @@ def _merged(
     return both
 
 
-def _require_open(unit_of_work: UnitOfWork, retried: RejectedTransaction | None) -> None:
-    """Raises AlreadyRecorded: the retried transaction is recorded. Locks its row, so no other
-    caller can close it before the commit."""
-    if retried is not None:
-        found = unit_of_work.rejected(retried.rejection_id)
+def _require_open(unit_of_work: UnitOfWork, retried: Iterable[RejectedTransaction]) -> None:
+    """Raises AlreadyRecorded: a retried transaction is recorded. Locks the rows, so no other caller
+    can close them before the commit."""
+    for wanted in retried:
+        found = unit_of_work.rejected(wanted.rejection_id)
         if any(row.status == RejectionStatus.RESOLVED for row in found):
-            raise AlreadyRecorded(retried.local_id or retried.rejection_id)
+            raise AlreadyRecorded(wanted.local_id or wanted.rejection_id)
+
+
+def _due(unit_of_work: UnitOfWork, item_ids: Collection[UUID]) -> list[RejectedTransaction]:
+    """Returns rows that are due. Those of items that are not locked follow later."""
+    found = unit_of_work.due(MAX_ROWS_PER_COMMIT)
+    return [row for row in found if row.item_id in item_ids]
 
 
 def _synced(outcome: Outcome, positions: Mapping[UUID, int]) -> Synced:

@@ -7,6 +7,7 @@ from typing import Any, Final, NamedTuple
 from uuid import UUID
 
 from application.tables.table import Table
+from domain.device_clock import FirstArrival
 
 
 class RejectionStatus(StrEnum):
@@ -51,12 +52,33 @@ class RejectedTransaction(NamedTuple):
     moved_at: datetime | None
     """When the goods moved, if the device's clock was corrected. The element has the `occurredAt`
     that was sent."""
+    moment: datetime | None = None
+    """When the goods moved, as far as is known. None for an older row."""
+    rank: int | None = None
+    sequence: int | None = None
+    """Rank and sequence of its first arrival (see `FirstArrival`). None for an older row."""
+    role: str | None = None
+    """The sender's role when it was sent."""
+    location_list: str | None = None
+    """The sender's locations when it was sent, as a JSON list."""
+    waits_for: UUID | None = None
+    """The item, or the `local_id` of the original, whose next change lets the ledger judge it
+    again. None: it waits for a person, or is closed."""
+    due_at: datetime | None = None
+    """Since when it must be judged again, in a commit of its own; None if it need not."""
+    group_id: UUID | None = None
+    """The group of transactions to which it belongs."""
 
     @property
     def details(self) -> dict[str, Any]:
         """The rejection's details, by name."""
         found: dict[str, Any] = json.loads(self.detail_object)
         return found
+
+    @property
+    def first_arrival(self) -> FirstArrival:
+        """The place that it keeps if it is recorded later."""
+        return FirstArrival(self.first_rejected_at, self.rank, self.sequence or 0)
 
 
 REJECTED: Final = Table(
@@ -70,8 +92,12 @@ REJECTED: Final = Table(
         ("closed_at",),
         ("actor", "status"),
     ),
+    sparse_indexes=(("waits_for", "moment"), ("due_at",), ("group_id",)),
 )
 
 CLOSING: Final = ("status", "closed_at", "closed_by", "closing_reason")
 """Columns that closing a rejection writes. Another rejection of the same
 transaction does not change them."""
+
+WAITING: Final = ("waits_for", "due_at")
+"""Columns that say what an open rejection waits for."""

@@ -67,7 +67,7 @@ OF_REQUESTS: Final = (
 )
 """Codes of requests that were refused before their content was processed."""
 
-WARNINGS: Final = ("UNKNOWN_FIELD", "UNREADABLE", "CUT", "MOVED", "NOT_ALLOWED")
+WARNINGS: Final = ("UNKNOWN_FIELD", "UNREADABLE", "CUT", "MOVED", "NOT_ALLOWED", "PART_OF_GROUP")
 
 
 def _open(*codes: str) -> dict[str, Any]:

@@ -16,8 +16,9 @@ from application.persistence.filters import MovementFilter, RejectedFilter
 from application.projections.movements import Movement
 from application.recording.rejected_store import RejectedTransactionStore
 from application.recording.rejection_errors import AlreadyRecorded
+from application.recording.retries import Correction, RetryOptions
 from application.recording.sync import SyncResult, SyncService
-from application.review import Correction, ReviewService
+from application.review import ReviewService
 from application.tables.rejected import RejectedTransaction
 from domain.errors import Invalid, LocalIdReused, Unsupported
 from tests.support.access import caller
@@ -103,21 +104,25 @@ class TestIdempotency:
         assert codes(result) == ["LOCAL_ID_REUSED"]
         assert on_hand(ledger, tea) == 5
 
-    def test_key_that_failed_is_decided_afresh(self, sync: SyncService, items: ItemService) -> None:
+    def test_key_that_failed_is_judged_again(self, sync: SyncService, items: ItemService) -> None:
         tea = register(items)
         sale = element("OUTBOUND", tea, 5)
         assert codes(sync.sync([sale], CLERK)) == ["INSUFFICIENT_STOCK"]
         sync.sync([element("INBOUND", tea, 5)], CLERK)
-        assert sync.sync([sale], CLERK).synced[0].status == "recorded"
+        assert sync.sync([sale], CLERK).synced[0].status == "duplicate"
 
-    def test_key_that_failed_earlier_in_the_batch_is_decided_afresh(
+    def test_key_that_failed_earlier_in_the_batch_is_judged_again(
         self, sync: SyncService, items: ItemService
     ) -> None:
         tea = register(items)
         sale = element("OUTBOUND", tea, 5)
         result = sync.sync([sale, element("INBOUND", tea, 5), sale], CLERK)
-        assert [(s.index, s.status) for s in result.synced] == [(1, "recorded"), (2, "recorded")]
-        assert [f.index for f in result.failed] == [0]
+        assert [(s.index, s.status) for s in result.synced] == [
+            (0, "duplicate"),
+            (1, "recorded"),
+            (2, "recorded"),
+        ]
+        assert result.failed == []
 
     def test_duplicate_of_a_discontinued_item_is_still_a_duplicate(
         self, sync: SyncService, items: ItemService
@@ -296,11 +301,11 @@ class TestReusedId:
     ) -> None:
         name, new = UUID(reused["localId"]), uuid4()
         with pytest.raises(Invalid, match="localId"):
-            review.retry(name, MANAGER, local_id=name)
-        (synced,) = review.retry(name, MANAGER, local_id=new).synced
+            review.retry(name, MANAGER, RetryOptions(local_id=name))
+        (synced,) = review.retry(name, MANAGER, RetryOptions(local_id=new)).synced
         assert synced.local_id == new
         with pytest.raises(AlreadyRecorded):
-            review.retry(name, MANAGER, local_id=uuid4())
+            review.retry(name, MANAGER, RetryOptions(local_id=uuid4()))
         assert len(journal(ledger)) == 3
 
     def test_retry_that_fails_leaves_one_row_open(
@@ -313,7 +318,7 @@ class TestReusedId:
         (row,) = rejections(ledger)
         assert (row.status, row.code, row.local_id) == ("open", "LOCAL_ID_REUSED", name)
         found = Correction(local_id=uuid4(), quantity=50)
-        assert len(review.retry(name, MANAGER, found).synced) == 2
+        assert len(review.retry(name, MANAGER, RetryOptions(correction=found)).synced) == 2
         assert [one.status for one in rejections(ledger)] == ["resolved"]
 
     def test_others_keep_their_id(
@@ -322,7 +327,7 @@ class TestReusedId:
         sale = element("OUTBOUND", tea, 50)
         sync.sync([sale], DEVICE)
         with pytest.raises(Invalid, match="localId"):
-            review.retry(UUID(sale["localId"]), MANAGER, local_id=uuid4())
+            review.retry(UUID(sale["localId"]), MANAGER, RetryOptions(local_id=uuid4()))
 
 
 class TestPutRight:

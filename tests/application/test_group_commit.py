@@ -18,10 +18,11 @@ from application.items import ItemService
 from application.ledger.ledger import Ledger
 from application.parsing.batch import parse_batch
 from application.persistence.errors import StoreUnavailable
-from application.persistence.filters import ItemFilter, MovementFilter
+from application.persistence.filters import ItemFilter, MovementFilter, RejectedFilter
 from application.persistence.unit_of_work import UnitOfWork
 from application.recording.group_commit import MAX_GROUP_WEIGHT, GroupCommit, Overloaded
 from application.recording.sync import SyncResult, SyncService
+from application.tables.rejected import RejectionStatus
 from domain.actor import Actor
 from tests.support.builders import CLERK, Clock, element, register
 from tests.support.ledger_checks import EVERYTHING, assert_read_models_equal_replay, on_hand
@@ -256,7 +257,11 @@ def _element(draw: Callable[..., Any]) -> dict[str, Any]:
 def test_batches_of_one_commit_are_decided_as_if_one_came_after_the_other(
     ledger: Ledger, drawn: list[tuple[list[dict[str, Any]], Principal]]
 ) -> None:
-    """Each example uses a new location, so that all share one ledger."""
+    """What is recorded is the same, and in the same order. Only the answers may differ: in one
+    commit, a batch learns that a later one let its transaction be accepted.
+
+    Each example uses a new location, so that all share one ledger.
+    """
     alone, together = (_play(ledger, drawn, in_one_commit=flag) for flag in (False, True))
     assert alone == together
 
@@ -273,11 +278,13 @@ def _play(
         for elements, principal in drawn
     ]
     if in_one_commit:
-        results = [future.result(10) for future in sync_behind_another(ledger, sent)]
+        for future in sync_behind_another(ledger, sent):
+            future.result(10)
     else:
         sync = SyncService(ledger, Clock())
-        results = [sync.sync(elements, principal) for elements, principal in sent]
-    return [_told(result) for result in results] + [on_hand(ledger, one) for one in ids.values()]
+        for elements, principal in sent:
+            sync.sync(elements, principal)
+    return [_recorded(ledger, shop), _rejected(ledger, shop)]
 
 
 def _in_shop(drawn: dict[str, Any], number: int, ids: dict[str, UUID]) -> dict[str, Any]:
@@ -290,10 +297,25 @@ def _in(shop: str, principal: Principal) -> Principal:
     return Principal(principal.actor, principal.role, frozenset({shop}), principal.device)
 
 
-def _told(result: SyncResult) -> Any:
-    synced = [(s.index, s.status, s.on_hand, s.version, s.count) for s in result.synced]
-    failed = [(f.index, f.rejection.code) for f in result.failed]
-    return synced, failed
+def _recorded(ledger: Ledger, shop: str) -> list[Any]:
+    wanted = MovementFilter(locations=frozenset({shop}))
+    found = ledger.recorder.select_movements(wanted, before=None, limit=EVERYTHING)
+    return [
+        (one.sku, one.version, one.local_id.int % 2**32, one.type, one.delta, one.on_hand)
+        for one in sorted(found, key=lambda one: (one.sku, one.version))
+    ]
+
+
+def _rejected(ledger: Ledger, shop: str) -> list[Any]:
+    wanted = RejectedFilter(locations=frozenset({shop}))
+    found = ledger.recorder.select_rejected(wanted, before=None, limit=EVERYTHING)
+    return sorted(
+        (one.local_id.int % 2**32, one.malformed, one.code, one.status)
+        for one in found
+        if one.local_id is not None
+        # In one commit, what is accepted later was never rejected.
+        if one.status != RejectionStatus.RESOLVED
+    )
 
 
 def _journal(ledger: Ledger) -> Sequence[Any]:

@@ -135,13 +135,32 @@ def test_ledger_of_an_earlier_version_opens_with_all_that_it_knows(
             keys.authenticate(known["revokedKey"])
         cup = UUID(known["elements"][4]["itemId"])
         more = {**known["elements"][4], "quantity": 100, "localId": str(UUID(int=99, version=4))}
-        SyncService(ledger).sync([element("INBOUND", cup, 200)], ADMIN)
+        SyncService(ledger).sync([element("INBOUND", cup, 400)], ADMIN)
         closed = SyncService(ledger).sync([known["elements"][4], more], ADMIN)
-        assert [one.status for one in closed.synced] == ["recorded", "recorded"]
+        assert [one.status for one in closed.synced] == ["duplicate", "recorded"]
         rows = ledger.recorder.select_rejected(RejectedFilter(), before=None, limit=100)
         statuses = {str(row.local_id)[-1]: row.status for row in rows}
         assert statuses["5"] == "resolved"
         assert statuses["6"] == "open"
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_rejection_without_the_rights_of_its_sender_waits_for_a_person(
+    load: Load, version: int
+) -> None:
+    url = load(version)
+    known = json.loads((FOLDER / f"v{version}.json").read_text())[kind_of(url)]
+    upgrade(url)
+    sale = known["elements"][4]
+    with opened(url) as ledger:
+        sync = SyncService(ledger)
+        sync.sync([element("INBOUND", UUID(sale["itemId"]), 400)], ADMIN)
+        (row,) = ledger.recorder.select_rejected(
+            RejectedFilter(names=(UUID(sale["localId"]),)), before=None, limit=2
+        )
+        assert row.status == ("open" if version < 5 else "resolved")
+        (synced,) = sync.sync([sale], ADMIN).synced
+        assert synced.status == ("recorded" if version < 5 else "duplicate")
 
 
 @pytest.mark.parametrize("version", VERSIONS[:-1])
@@ -295,7 +314,7 @@ def test_changed_table_takes_the_next_schema_number() -> None:
         make(table).describe() for table in tables for make in (sqlite_table, postgres_table)
     ]
     digest = sha256("\n".join([*revisions, *descriptions]).encode()).hexdigest()[:16]
-    assert (VERSION, digest) == (5, "496c7953aeb2ba39")
+    assert (VERSION, digest) == (5, "55de84bd70d88a7e")
 
 
 def test_every_schema_number_has_its_fixture() -> None:

@@ -132,8 +132,8 @@ def test_what_is_in_the_end_does_not_depend_on_who_syncs_first(
 
 @pytest.fixture
 def short_memory(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("application.recording.decide.MAX_PAST_EVENTS_PER_ITEM", 10)
-    monkeypatch.setattr("application.recording.decide.MAX_PAST_EVENTS_PER_COMMIT", 25)
+    monkeypatch.setattr("application.recording.histories.MAX_PAST_EVENTS_PER_ITEM", 10)
+    monkeypatch.setattr("application.recording.histories.MAX_PAST_EVENTS_PER_COMMIT", 25)
 
 
 @pytest.mark.usefixtures("short_memory")

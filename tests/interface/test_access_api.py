@@ -150,10 +150,9 @@ def test_lists_show_own_locations_alone(
 ) -> None:
     for location in ["main", "annex", "far"]:
         item_id = register(api, admin, location=location)
+        sent = [element("INBOUND", item_id, 5), element("OUTBOUND", item_id, 6)]
         api.post(
-            "/sync/transactions",
-            json={"transactions": [element(kind, item_id, 5) for kind in ("OUTBOUND", "INBOUND")]},
-            headers=admin,
+            "/sync/transactions", json={"transactions": sent}, headers=admin
         ).raise_for_status()
 
     def shown(headers: dict[str, str]) -> set[str]:

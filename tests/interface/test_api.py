@@ -89,6 +89,7 @@ def test_openapi_document_is_whole(api: TestClient) -> None:
         "POST /sync/status",
         "GET /sync/rejections",
         "POST /sync/rejections/dismiss",
+        "POST /sync/rejections/retry",
         "POST /sync/rejections/{localId}/dismiss",
         "POST /sync/rejections/{localId}/retry",
         "POST /items",

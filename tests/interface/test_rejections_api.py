@@ -119,14 +119,20 @@ def test_status_of_what_can_not_be_asked_for_is_a_problem(api: TestClient, ids: 
 def test_many_are_dismissed_by_a_filter(
     api: TestClient, tea: UUID, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("application.review.MAX_DISMISSED_PER_CALL", 3)
+    monkeypatch.setattr("application.review.MAX_REVIEWED_PER_CALL", 3)
     broken = [element("OUTBOUND", tea, n, device="broken") for n in range(1, 6)]
     sync(api, *broken, element("OUTBOUND", tea, 9, device="good"))
     dismissal = {"reason": "the scanner was broken", "filter": {"device": "broken"}}
     url = "/sync/rejections/dismiss"
-    assert api.post(url, json=dismissal).json() == {"dismissed": 3, "hasMore": True}
-    assert api.post(url, json=dismissal).json() == {"dismissed": 2, "hasMore": False}
-    assert api.post(url, json=dismissal).json() == {"dismissed": 0, "hasMore": False}
+    pages = [api.post(url, json=dismissal).json()]
+    while pages[-1]["nextCursor"]:
+        cursor = pages[-1]["nextCursor"]
+        pages.append(api.post(url, json={**dismissal, "cursor": cursor}).json())
+    assert [[row["status"] for row in page["items"]] for page in pages] == [
+        ["dismissed"] * 3,
+        ["dismissed"] * 2,
+    ]
+    assert api.post(url, json=dismissal).json() == {"items": [], "nextCursor": None}
     assert [row["device"] for row in rejected(api, status="open")] == ["good"]
     assert {row["reason"] for row in rejected(api, status="dismissed")} == {
         "the scanner was broken"

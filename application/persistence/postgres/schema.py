@@ -91,5 +91,25 @@ STEPS: Final = {
     5: (
         'ALTER TABLE api_keys ADD COLUMN extra_list text COLLATE "C"',
         'ALTER TABLE api_keys ADD COLUMN replaces text COLLATE "C"',
+        """
+        ALTER TABLE rejected_transactions
+            ADD COLUMN moment timestamptz,
+            ADD COLUMN rank bigint,
+            ADD COLUMN sequence bigint,
+            ADD COLUMN role text COLLATE "C",
+            ADD COLUMN location_list text COLLATE "C",
+            ADD COLUMN waits_for uuid,
+            ADD COLUMN due_at timestamptz,
+            ADD COLUMN group_id uuid
+        """,
+        """
+        CREATE INDEX rejected_by_wait ON rejected_transactions (waits_for, moment)
+        WHERE waits_for IS NOT NULL
+        """,
+        "CREATE INDEX rejected_due ON rejected_transactions (due_at) WHERE due_at IS NOT NULL",
+        """
+        CREATE INDEX rejected_by_group ON rejected_transactions (group_id)
+        WHERE group_id IS NOT NULL
+        """,
     ),
 }

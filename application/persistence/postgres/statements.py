@@ -15,9 +15,26 @@ SELECT originator_id, originator_version, topic, state, notification_id
 FROM stored_events WHERE local_id = ANY(%b)
 """
 
-REJECTED_AMONG = """
-SELECT DISTINCT local_id FROM rejected_transactions WHERE local_id = ANY(%b)
+# Sorted, so that two units of work can't deadlock.
+LOCK_UNREGISTERED = """
+SELECT pg_advisory_xact_lock(hashtextextended(item_id::text, 0))
+FROM (SELECT unnest(%b::uuid[]) AS item_id ORDER BY 1) AS wanted
 """
+
+REJECTED_AMONG = "local_id = ANY(%b)"
+
+_OLDEST_FIRST = "ORDER BY moment, first_rejected_at, sequence LIMIT %s"
+
+WAITING = """
+SELECT waits_for, EXISTS (SELECT FROM rejected_transactions WHERE due_at IS NOT NULL)
+FROM rejected_transactions WHERE waits_for IS NOT NULL LIMIT %s
+"""
+
+WAITING_FOR = f"waits_for = ANY(%b) {_OLDEST_FIRST} FOR UPDATE"
+
+DUE = f"due_at IS NOT NULL {_OLDEST_FIRST}"
+
+MARK_DUE = "UPDATE rejected_transactions SET due_at = %s WHERE waits_for = ANY(%b)"
 
 OPEN_REJECTIONS = f"""
 SELECT count(*) FROM (
@@ -27,8 +44,9 @@ SELECT count(*) FROM (
 ) AS found
 """  # noqa: S608
 
-REJECTIONS_AMONG = """
-SELECT rejection_id FROM rejected_transactions WHERE rejection_id = ANY(%b)
+REJECTION_STATUSES = """
+SELECT rejection_id, status FROM rejected_transactions WHERE rejection_id = ANY(%b)
+ORDER BY rejection_id FOR UPDATE
 """
 
 OPEN_MALFORMED = f"""

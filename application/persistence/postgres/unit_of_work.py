@@ -45,6 +45,10 @@ class PostgresUnitOfWork:
     def lock(self, item_ids: Sequence[UUID]) -> None:
         self._execute(sql.LOCK, [list(item_ids)])
 
+    def lock_unregistered(self, item_ids: Sequence[UUID]) -> bool:
+        self._execute(sql.LOCK_UNREGISTERED, [list(item_ids)])
+        return True
+
     def exclude_writers(self) -> None:
         self._execute(sql.EXCLUDE_WRITERS)
         self._await_answers()
@@ -52,8 +56,25 @@ class PostgresUnitOfWork:
     def recorded(self, local_ids: Sequence[UUID]) -> Iterable[Notification]:
         return starmap(Notification, self._execute(sql.RECORDED, [list(local_ids)]))
 
-    def rejected_among(self, local_ids: Sequence[UUID]) -> Iterable[UUID]:
-        return (local_id for (local_id,) in self._execute(sql.REJECTED_AMONG, [list(local_ids)]))
+    def rejected_among(self, local_ids: Sequence[UUID]) -> Iterable[RejectedTransaction]:
+        return self._rejected(sql.REJECTED_AMONG, [list(local_ids)])
+
+    def waiting(self, limit: int) -> Iterable[tuple[UUID, bool]]:
+        found: Iterable[tuple[UUID, bool]] = self._execute(sql.WAITING, [limit])
+        return found
+
+    def waiting_for(self, keys: Sequence[UUID], limit: int) -> list[RejectedTransaction]:
+        return list(self._rejected(sql.WAITING_FOR, [list(keys), limit]))
+
+    def due(self, limit: int) -> list[RejectedTransaction]:
+        return list(self._rejected(f"{sql.DUE} FOR UPDATE", [limit]))
+
+    def items_due(self, limit: int) -> list[UUID]:
+        found = self._rejected(sql.DUE, [limit])
+        return [row.item_id for row in found if row.item_id is not None]
+
+    def mark_due(self, keys: Sequence[UUID], now: datetime) -> None:
+        self._execute(sql.MARK_DUE, [now, list(keys)])
 
     def latest(self, item_ids: Sequence[UUID]) -> Iterable[Latest]:
         return map(_latest, self._execute(sql.LATEST, [list(item_ids)]))
@@ -97,23 +118,18 @@ class PostgresUnitOfWork:
                 self._execute(statement, parameters)
 
     def rejected(self, name: UUID) -> list[RejectedTransaction]:
-        target = postgres_table(REJECTED)
         condition = "local_id = %s OR rejection_id = %s ORDER BY rejection_id FOR UPDATE"
-        rows = self._execute(target.select(condition), [name, name])
-        return [target.decode(row) for row in rows]
+        return list(self._rejected(condition, [name, name]))
 
     def open_rejections(self, actor: Actor, at_most: int) -> int:
         ((number,),) = self._execute(sql.OPEN_REJECTIONS, [actor.name, actor.key_id, at_most])
         return int(number)
 
-    def rejections_among(self, rejection_ids: Sequence[UUID]) -> set[UUID]:
-        rows = self._execute(sql.REJECTIONS_AMONG, [list(rejection_ids)])
-        return {rejection_id for (rejection_id,) in rows}
+    def rejection_statuses(self, rejection_ids: Sequence[UUID]) -> dict[UUID, str]:
+        return dict(self._execute(sql.REJECTION_STATUSES, [list(rejection_ids)]))
 
     def open_malformed(self, local_ids: Sequence[UUID]) -> list[RejectedTransaction]:
-        target = postgres_table(REJECTED)
-        rows = self._execute(target.select(sql.OPEN_MALFORMED), [list(local_ids)])
-        return [target.decode(row) for row in rows]
+        return list(self._rejected(sql.OPEN_MALFORMED, [list(local_ids)]))
 
     def delete(self, table: Table[Any], keys: Sequence[Any]) -> None:
         self._execute(f"DELETE FROM {table.name} WHERE {table.key} = ANY(%b)", [list(keys)])  # noqa: S608
@@ -158,6 +174,10 @@ class PostgresUnitOfWork:
         self._execute(f"ALTER TABLE {shadow.name} RENAME TO {live.name}")
         self._await_answers()
         return old
+
+    def _rejected(self, condition: str, parameters: Sequence[Any]) -> Iterable[RejectedTransaction]:
+        target = postgres_table(REJECTED)
+        return map(target.decode, self._execute(target.select(condition), parameters))
 
     def _insert(
         self,

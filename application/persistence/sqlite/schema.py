@@ -87,5 +87,22 @@ STEPS: Final = {
     5: (
         "ALTER TABLE api_keys ADD COLUMN extra_list TEXT",
         "ALTER TABLE api_keys ADD COLUMN replaces TEXT",
+        "ALTER TABLE rejected_transactions ADD COLUMN moment TEXT",
+        "ALTER TABLE rejected_transactions ADD COLUMN rank INTEGER",
+        "ALTER TABLE rejected_transactions ADD COLUMN sequence INTEGER",
+        "ALTER TABLE rejected_transactions ADD COLUMN role TEXT",
+        "ALTER TABLE rejected_transactions ADD COLUMN location_list TEXT",
+        "ALTER TABLE rejected_transactions ADD COLUMN waits_for BLOB",
+        "ALTER TABLE rejected_transactions ADD COLUMN due_at TEXT",
+        "ALTER TABLE rejected_transactions ADD COLUMN group_id BLOB",
+        """
+        CREATE INDEX rejected_by_wait ON rejected_transactions (waits_for, moment)
+        WHERE waits_for IS NOT NULL
+        """,
+        "CREATE INDEX rejected_due ON rejected_transactions (due_at) WHERE due_at IS NOT NULL",
+        """
+        CREATE INDEX rejected_by_group ON rejected_transactions (group_id)
+        WHERE group_id IS NOT NULL
+        """,
     ),
 }

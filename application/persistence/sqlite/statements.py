@@ -13,11 +13,25 @@ FROM json_each(?2) AS place JOIN stored_events AS e ON e.local_id = substr(?1, p
 """
 RECORDED_COLUMNS = ("hex(e.originator_id)", "e.originator_version", "e.topic", STATE, "e.rowid")
 
-REJECTED_AMONG = """
-SELECT DISTINCT r.local_id
-FROM json_each(?2) AS place
-JOIN rejected_transactions AS r ON r.local_id = substr(?1, place.value, 16)
+_IDS = "SELECT substr(?1, place.value, 16) FROM json_each(?2) AS place"
+
+REJECTED_AMONG = f"local_id IN ({_IDS})"
+
+_OLDEST_FIRST = "ORDER BY moment, first_rejected_at, sequence LIMIT"
+
+WAITING = """
+SELECT waits_for, EXISTS (SELECT 1 FROM rejected_transactions WHERE due_at IS NOT NULL)
+FROM rejected_transactions WHERE waits_for IS NOT NULL LIMIT ?
 """
+
+WAITING_FOR = f"waits_for IS NOT NULL AND waits_for IN ({_IDS}) {_OLDEST_FIRST} ?3"
+
+DUE = f"due_at IS NOT NULL {_OLDEST_FIRST} ?"
+
+MARK_DUE = f"""
+UPDATE rejected_transactions SET due_at = ?3
+WHERE waits_for IS NOT NULL AND waits_for IN ({_IDS})
+"""  # noqa: S608
 
 OPEN_REJECTIONS = f"""
 SELECT count(*) FROM (
@@ -27,17 +41,15 @@ SELECT count(*) FROM (
 ) AS found
 """  # noqa: S608
 
-REJECTIONS_AMONG = """
-SELECT r.rejection_id
+REJECTION_STATUSES = """
+SELECT r.rejection_id, r.status
 FROM json_each(?2) AS place
 JOIN rejected_transactions AS r ON r.rejection_id = substr(?1, place.value, 16)
 """
 
 OPEN_MALFORMED = f"""
-malformed AND status = '{RejectionStatus.OPEN}' AND local_id IN (
-    SELECT substr(?1, place.value, 16) FROM json_each(?2) AS place
-)
-"""  # noqa: S608
+malformed AND status = '{RejectionStatus.OPEN}' AND local_id IN ({_IDS})
+"""
 
 LATEST = """
 SELECT {columns}

@@ -41,6 +41,10 @@ class SQLiteUnitOfWork:
     def lock(self, item_ids: Sequence[UUID]) -> None:
         """Nothing to do: the database is locked."""
 
+    def lock_unregistered(self, item_ids: Sequence[UUID]) -> bool:  # noqa: ARG002
+        """Nothing to do: the database is locked."""
+        return False
+
     def exclude_writers(self) -> None:
         """Nothing to do: the database is locked."""
 
@@ -48,8 +52,25 @@ class SQLiteUnitOfWork:
         rows = self._rows_as_json(sql.RECORDED, sql.RECORDED_COLUMNS, _ids(local_ids))
         return [Notification(read_id(bytes.fromhex(row[0])), *row[1:]) for row in rows]
 
-    def rejected_among(self, local_ids: Sequence[UUID]) -> list[UUID]:
-        return [UUID(bytes=row[0]) for row in self._rows(sql.REJECTED_AMONG, _ids(local_ids))]
+    def rejected_among(self, local_ids: Sequence[UUID]) -> list[RejectedTransaction]:
+        return self._rejected(sql.REJECTED_AMONG, _ids(local_ids))
+
+    def waiting(self, limit: int) -> list[tuple[UUID, bool]]:
+        rows = self._rows(sql.WAITING, [limit])
+        return [(UUID(bytes=key), bool(has_due)) for key, has_due in rows]
+
+    def waiting_for(self, keys: Sequence[UUID], limit: int) -> list[RejectedTransaction]:
+        return self._rejected(sql.WAITING_FOR, [*_ids(keys), limit])
+
+    def due(self, limit: int) -> list[RejectedTransaction]:
+        return self._rejected(sql.DUE, [limit])
+
+    def items_due(self, limit: int) -> list[UUID]:
+        return [row.item_id for row in self.due(limit) if row.item_id is not None]
+
+    def mark_due(self, keys: Sequence[UUID], now: datetime) -> None:
+        due_at = sqlite_table(REJECTED).encode_value("due_at", now)
+        self._cursor.execute(sql.MARK_DUE, [*_ids(keys), due_at])
 
     def latest(self, item_ids: Sequence[UUID]) -> list[Latest]:
         rows = self._rows_as_json(sql.LATEST, sql.LATEST_COLUMNS, _ids(item_ids))
@@ -104,23 +125,19 @@ class SQLiteUnitOfWork:
             self._execute_all(target.statements(write))
 
     def rejected(self, name: UUID) -> list[RejectedTransaction]:
-        target = sqlite_table(REJECTED)
-        key = target.encode_value("local_id", name)
-        rows = self._rows(target.select("local_id = ? OR rejection_id = ?"), (key, key))
-        return [target.decode(row) for row in rows]
+        key = name.bytes
+        return self._rejected("local_id = ? OR rejection_id = ?", [key, key])
 
     def open_rejections(self, actor: Actor, at_most: int) -> int:
         ((number,),) = self._rows(sql.OPEN_REJECTIONS, (actor.name, actor.key_id, at_most))
         return int(number)
 
-    def rejections_among(self, rejection_ids: Sequence[UUID]) -> set[UUID]:
-        rows = self._rows(sql.REJECTIONS_AMONG, _ids(rejection_ids))
-        return {UUID(bytes=row[0]) for row in rows}
+    def rejection_statuses(self, rejection_ids: Sequence[UUID]) -> dict[UUID, str]:
+        rows = self._rows(sql.REJECTION_STATUSES, _ids(rejection_ids))
+        return {UUID(bytes=key): status for key, status in rows}
 
     def open_malformed(self, local_ids: Sequence[UUID]) -> list[RejectedTransaction]:
-        target = sqlite_table(REJECTED)
-        rows = self._rows(target.select(sql.OPEN_MALFORMED), _ids(local_ids))
-        return [target.decode(row) for row in rows]
+        return self._rejected(sql.OPEN_MALFORMED, _ids(local_ids))
 
     def delete(self, table: Table[Any], keys: Sequence[Any]) -> None:
         target = sqlite_table(table)
@@ -166,6 +183,10 @@ class SQLiteUnitOfWork:
         self._cursor.execute(f"ALTER TABLE {live.name} RENAME TO {old.name}")
         self._cursor.execute(f"ALTER TABLE {shadow.name} RENAME TO {live.name}")
         return old
+
+    def _rejected(self, condition: str, parameters: Sequence[Any]) -> list[RejectedTransaction]:
+        target = sqlite_table(REJECTED)
+        return [target.decode(row) for row in self._rows(target.select(condition), parameters)]
 
     def _stored_events(self, query: str, parameters: Sequence[Any]) -> list[StoredEvent]:
         return [StoredEvent(read_id(row[0]), *row[1:]) for row in self._rows(query, parameters)]

@@ -73,7 +73,7 @@ async def record_movement(
         raise Invalid("transaction", "must be an object")
     fields = {name: value for name, value in body.items() if name not in {"itemId", "item_id"}}
     batch = parse_batch([{**fields, "itemId": str(item_id)}], arrival(request))
-    result = await asyncio.wrap_future(sync.submit(batch, caller))
+    result = await asyncio.wrap_future(sync.submit(batch, caller, is_answered=True))
     if result.failed:
         raise result.failed[0].rejection
     return synced_answer(result)

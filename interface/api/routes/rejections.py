@@ -12,23 +12,17 @@ from application.tables.rejected import RejectionStatus
 from interface.api.dependencies import Audit, CanRead, CanReview, From, Reads, Review
 from interface.api.problems import documented
 from interface.api.route_classes import strict_router
-from interface.api.schemas.paging import (
-    Milliseconds,
-    Timeline,
-    WantedLabel,
-    WantedText,
-    cursor_for,
-    from_milliseconds,
-    parse_cursor,
-    to_milliseconds,
-)
+from interface.api.schemas.paging import Timeline, WantedLabel, WantedText
 from interface.api.schemas.rejections import (
     BulkDismissal,
+    BulkRetry,
     Dismissal,
-    Dismissed,
     RejectedTransaction,
     RejectedTransactionPage,
     Retry,
+    ReviewedTransactions,
+    before_rejection,
+    rejection_cursor,
 )
 from interface.api.schemas.sync import SyncResponse, sync_answer
 
@@ -69,16 +63,11 @@ def list_rejections(
         rejected_from=query.recorded_from,
         rejected_to=query.recorded_to,
     )
-    cursor = parse_cursor(query.cursor, tuple[Milliseconds, UUID])
-    before = cursor and (from_milliseconds(cursor[0]), cursor[1])
+    before = before_rejection(query.cursor)
     rows = reads.rejected(wanted, caller, location=query.location, before=before, limit=query.limit)
     return RejectedTransactionPage(
         items=[RejectedTransaction.of(row) for row in rows],
-        next_cursor=cursor_for(
-            rows,
-            query.limit,
-            lambda row: (to_milliseconds(row.first_rejected_at), row.rejection_id),
-        ),
+        next_cursor=rejection_cursor(rows[-1]) if len(rows) == query.limit else None,
     )
 
 
@@ -87,25 +76,32 @@ def list_rejections(
 )
 def dismiss_rejections(
     dismissal: BulkDismissal, caller: CanReview, review: Review, origin: From
-) -> Dismissed:
-    """Closes all open rejected transactions that match the filter, with one reason.
+) -> ReviewedTransactions:
+    """Closes all open rejected transactions that match the filter, or these, with one reason.
 
-    Only those at the caller's locations, and at most 1,000 per call. Repeat it while `hasMore` is
-    true.
+    Only those at the caller's locations, and at most 1,000 per call. Repeat it with the
+    `nextCursor`.
     """
-    chosen = dismissal.filter
-    wanted = RejectedFilter(
-        code=chosen.code,
-        item_id=chosen.item_id,
-        actor=chosen.actor,
-        device=chosen.device,
-        rejected_from=chosen.recorded_from,
-        rejected_to=chosen.recorded_to,
+    found = review.dismiss_all(
+        dismissal.wanted, dismissal.location, dismissal.reason, caller, origin, dismissal.before
     )
-    number, has_more = review.dismiss_matching(
-        wanted, chosen.location, dismissal.reason, caller, origin
-    )
-    return Dismissed(dismissed=number, has_more=has_more)
+    return ReviewedTransactions.of(found)
+
+
+@router.post("/retry", summary="Retry rejected transactions in bulk", responses=_CLOSING_PROBLEMS)
+def retry_rejections(
+    request: Request, retry: BulkRetry, caller: CanReview, review: Review
+) -> ReviewedTransactions:
+    """Sends all open rejected transactions that match the filter, or these, again.
+
+    Each is decided on its own, or with its group. Only those at the caller's locations, and at most
+    1,000 per call. Repeat it with the `nextCursor`.
+    """
+    override = None if retry.override is None else retry.override.reason
+    found = review.retry_all(retry.wanted, retry.location, caller, override, retry.before)
+    failed = sum(one.status == "failed" for one in found.rows)
+    request.state.outcome = f"{len(found.rows) - failed} synced, {failed} failed"
+    return ReviewedTransactions.of(found)
 
 
 @router.post(
@@ -136,13 +132,13 @@ def retry_rejection(
     origin: From,
     retry: Retry | None = None,
 ) -> Response:
-    """Sends the original transaction again.
+    """Sends the original transaction again, with all of its group. It keeps the place of its first
+    arrival.
 
-    An adjustment, if there is one, is recorded first. The two are atomic: both are recorded, or
-    neither. Once recorded, the transaction is `resolved`.
+    An adjustment, if there is one, is recorded first. All of it is atomic: everything is recorded,
+    or nothing. Once recorded, the transaction is `resolved`.
     """
-    options = retry or Retry()
-    result = review.retry(local_id, caller, options.correction, options.local_id)
+    result = review.retry(local_id, caller, (retry or Retry()).options)
     request.state.outcome = f"{len(result.synced)} synced, {len(result.failed)} failed"
     if refused := refusals(result.rejections):
         audit.record_refusals(origin, refused)

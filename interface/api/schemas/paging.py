@@ -69,9 +69,12 @@ Key = TypeVar("Key")
 
 def cursor_for(rows: Sequence[Row], limit: int, key: Callable[[Row], Any]) -> str | None:
     """Returns the cursor of the next page, or None if this page is not full."""
-    if len(rows) < limit:
-        return None
-    return base64.urlsafe_b64encode(msgspec.json.encode(key(rows[-1]))).decode()
+    return None if len(rows) < limit else encode_cursor(key(rows[-1]))
+
+
+def encode_cursor(key: object) -> str:
+    """Returns the cursor of a key."""
+    return base64.urlsafe_b64encode(msgspec.json.encode(key)).decode()
 
 
 def parse_cursor(cursor: str | None, type: type[Key]) -> Key | None:

@@ -1,12 +1,15 @@
 """Schemas of rejected transactions."""
 
 import json
-from typing import Annotated, Any
+from datetime import datetime
+from typing import Annotated, Any, Literal, Self
 from uuid import UUID
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
-from application.review import Correction
+from application.persistence.filters import RejectedFilter
+from application.recording.retries import Correction, RetryOptions
+from application.review import MAX_REVIEWED_PER_CALL, BulkReview, Reviewed
 from application.tables import rejected
 from application.tables.rejected import RejectionStatus
 from interface.api.codes import RejectionCode
@@ -20,7 +23,15 @@ from interface.api.schemas.base import (
     Wire,
     example,
 )
-from interface.api.schemas.paging import WantedLabel, WantedText
+from interface.api.schemas.paging import (
+    Milliseconds,
+    WantedLabel,
+    WantedText,
+    encode_cursor,
+    from_milliseconds,
+    parse_cursor,
+    to_milliseconds,
+)
 
 
 class RejectedTransaction(Wire):
@@ -101,6 +112,17 @@ class RejectedTransaction(Wire):
         )
 
 
+def rejection_cursor(row: rejected.RejectedTransaction) -> str:
+    """Returns the cursor of what follows after this row."""
+    return encode_cursor((to_milliseconds(row.first_rejected_at), row.rejection_id))
+
+
+def before_rejection(cursor: str | None) -> tuple[datetime, UUID] | None:
+    """Returns the row of a cursor. Raises Invalid."""
+    parsed = parse_cursor(cursor, tuple[Milliseconds, UUID])
+    return parsed and (from_milliseconds(parsed[0]), parsed[1])
+
+
 class RejectedTransactionPage(Wire):
     """A page of rejected transactions."""
 
@@ -125,8 +147,17 @@ class Adjustment(RequestBody):
     note: str | None = None
 
 
+class Override(RequestBody):
+    """The permission to end below the floor of the item, with its reason."""
+
+    model_config = example(reason="the delivery note is still to come")
+
+    reason: Annotated[str, Field(description="It becomes the beginning of the note.")]
+
+
 class Retry(RequestBody):
-    """The options for retrying a rejected transaction: an adjustment, or a new `localId`."""
+    """The options for retrying a rejected transaction: an override of the floor, an adjustment, or
+    a new `localId`."""
 
     model_config = example(
         adjustment={
@@ -136,6 +167,10 @@ class Retry(RequestBody):
         }
     )
 
+    override: Annotated[
+        Override | None,
+        Field(description="Records it even if the quantity on hand ends below the floor."),
+    ] = None
     adjustment: Adjustment | None = None
     local_id: Annotated[
         SentId | None,
@@ -146,12 +181,17 @@ class Retry(RequestBody):
     ] = None
 
     @property
-    def correction(self) -> Correction | None:
-        return None if self.adjustment is None else Correction(**self.adjustment.model_dump())
+    def options(self) -> RetryOptions:
+        adjustment = self.adjustment
+        return RetryOptions(
+            correction=None if adjustment is None else Correction(**adjustment.model_dump()),
+            local_id=self.local_id,
+            override=None if self.override is None else self.override.reason,
+        )
 
 
 class RejectedTransactionFilter(RequestBody):
-    """The filter of a bulk dismissal. A field that is left out matches everything."""
+    """The filter of a bulk review. A field that is left out matches everything."""
 
     location: WantedLabel = None
     code: WantedText = None
@@ -167,17 +207,125 @@ class RejectedTransactionFilter(RequestBody):
     ] = None
 
 
-class BulkDismissal(RequestBody):
-    """The reason and the filter of a bulk dismissal."""
+class Chosen(RequestBody):
+    """The rejected transactions of a bulk review: a filter, or ids."""
+
+    filter: RejectedTransactionFilter | None = None
+    ids: Annotated[
+        list[SentId] | None,
+        Field(
+            max_length=MAX_REVIEWED_PER_CALL,
+            description="`localId`s or `rejectionId`s.",
+        ),
+    ] = None
+
+    cursor: Annotated[
+        str | None, Field(description="The `nextCursor` of the answer before, with a filter.")
+    ] = None
+
+    @model_validator(mode="after")
+    def _require_one(self) -> Self:
+        if (self.filter is None) == (self.ids is None):
+            raise ValueError("give either a filter or ids")
+        return self
+
+    @property
+    def before(self) -> tuple[datetime, UUID] | None:
+        """The row after which the filter goes on."""
+        return before_rejection(self.cursor)
+
+    @property
+    def location(self) -> str | None:
+        """The location of the filter."""
+        return None if self.filter is None else self.filter.location
+
+    @property
+    def wanted(self) -> RejectedFilter | list[UUID]:
+        """The filter, or the ids."""
+        chosen = self.filter
+        if chosen is None:
+            return self.ids or []
+        return RejectedFilter(
+            code=chosen.code,
+            item_id=chosen.item_id,
+            actor=chosen.actor,
+            device=chosen.device,
+            rejected_from=chosen.recorded_from,
+            rejected_to=chosen.recorded_to,
+        )
+
+
+class BulkDismissal(Chosen):
+    """The reason of a bulk dismissal, and what it dismisses."""
 
     model_config = example(reason="the scanner was broken", filter={"device": "scanner-7"})
 
     reason: str
-    filter: RejectedTransactionFilter
 
 
-class Dismissed(Wire):
-    """The result of a bulk dismissal."""
+class BulkRetry(Chosen):
+    """What a bulk retry retries."""
 
-    dismissed: int
-    has_more: Annotated[bool, Field(description="Whether more matches are still open.")]
+    model_config = example(filter={"code": "INSUFFICIENT_STOCK"})
+
+    override: Annotated[
+        Override | None,
+        Field(description="Records them even if quantities on hand end below their floors."),
+    ] = None
+
+
+class ReviewedTransaction(Wire):
+    """The outcome of one rejected transaction in a bulk review."""
+
+    rejection_id: Annotated[UUID | None, Field(description="Null if it is unknown.")]
+    local_id: Annotated[UUID | None, Field(description="Null if it is unreadable.")]
+    status: Annotated[
+        Literal["recorded", "duplicate", "dismissed", "failed"],
+        Field(description="`duplicate`: it was recorded already. `failed`: nothing has changed."),
+    ]
+    code: Annotated[RejectionCode | None, Field(description="Why it failed.")] = None
+    message: str | None = None
+    details: dict[str, Any] | None = None
+
+    @classmethod
+    def of(cls, reviewed: Reviewed) -> "ReviewedTransaction":
+        rejection = reviewed.rejection
+        return cls.model_construct(
+            rejection_id=reviewed.rejection_id,
+            local_id=reviewed.local_id,
+            status=reviewed.status,
+            code=None if rejection is None else rejection.code,
+            message=None if rejection is None else rejection.message,
+            details=None if rejection is None else wire_details(rejection.details),
+        )
+
+
+class ReviewedTransactions(Wire):
+    """The outcome of a bulk review."""
+
+    model_config = example(
+        items=[
+            {
+                "rejectionId": "0c9f5a52-3d3c-1b0a-6f0e-2f4f0a9f7c11",
+                "localId": "a0d2c1b4-57e9-4d19-8f53-1c7f7f6d1e02",
+                "status": "dismissed",
+                "code": None,
+                "message": None,
+                "details": None,
+            }
+        ],
+        nextCursor=None,
+    )
+
+    items: list[ReviewedTransaction]
+    next_cursor: Annotated[
+        str | None, Field(description="The `cursor` of the next call; null if nothing is left.")
+    ]
+
+    @classmethod
+    def of(cls, review: BulkReview) -> "ReviewedTransactions":
+        last = review.last
+        return cls.model_construct(
+            items=[ReviewedTransaction.of(one) for one in review.rows],
+            next_cursor=None if last is None else rejection_cursor(last),
+        )

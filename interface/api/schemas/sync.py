@@ -14,7 +14,7 @@ from application.parsing.batch import FailedElement
 from application.parsing.fields import FieldWarning
 from application.parsing.items import ItemElement
 from application.parsing.transactions import Instant, Number, TransactionElement
-from application.recording.decide import Status
+from application.recording.judge import Status
 from application.recording.registration import RegistrationResult
 from application.recording.sync import StockTake, Synced, SyncResult
 from domain.errors import Rejection

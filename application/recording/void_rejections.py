@@ -1,0 +1,66 @@
+"""Rejections that are voided: the VOID of a transaction that is not recorded closes both."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Final, NamedTuple
+from uuid import UUID
+
+from application.access.principal import Principal
+from application.access.roles import Permission
+from application.persistence.unit_of_work import UnitOfWork
+from application.recording.decide import Decision
+from application.recording.judge import Judge
+from application.recording.rejected_store import RejectedTransactionStore
+from application.recording.request import Request
+from application.tables.rejected import RejectedTransaction, RejectionStatus
+from application.tables.rejection_ids import rejection_id
+from domain.errors import UnknownTransaction
+from domain.transaction import Transaction
+
+VOIDED: Final = "voided"
+"""The closing reason of both."""
+
+
+class OpenVoid(NamedTuple):
+    """A VOID that waits for the transaction that it voids."""
+
+    transaction: Transaction
+    principal: Principal
+    rejection_id: UUID
+
+
+def open_voids(requests: Sequence[Request], decisions: Sequence[Decision]) -> Iterator[OpenVoid]:
+    """Yields the VOIDs of a commit that failed because they came before their originals."""
+    for request, decision in zip(requests, decisions, strict=True):
+        for one in decision.failed:
+            if isinstance(one.rejection, UnknownTransaction) and one.transaction is not None:
+                identity = rejection_id(one.transaction.local_id, one.transaction.content)
+                yield OpenVoid(one.transaction, request.principal, identity)
+
+
+def close_voided(
+    store: RejectedTransactionStore,
+    unit_of_work: UnitOfWork,
+    judge: Judge,
+    voids: Iterable[OpenVoid],
+) -> None:
+    """Closes open rejections that are voided, and their VOIDs. The VOID goes on waiting, in case
+    the transaction is recorded after all."""
+    for void in voids:
+        voided = void.transaction.links.voids
+        if voided is None or voided not in judge.known.rejected:
+            continue
+        rows = [row for row in unit_of_work.rejected(voided) if _may_void(void, row)]
+        if rows:
+            store.dismiss(unit_of_work, rows, VOIDED, void.principal.actor, judge.now)
+            store.close_waiting(
+                unit_of_work, void.rejection_id, VOIDED, void.principal.actor, judge.now
+            )
+
+
+def _may_void(void: OpenVoid, row: RejectedTransaction) -> bool:
+    if row.status != RejectionStatus.OPEN or row.local_id != void.transaction.links.voids:
+        return False
+    if row.item_id not in {None, void.transaction.item_id}:
+        return False
+    is_own = void.principal.has_sent(row.key_id, row.actor)
+    return is_own or void.principal.may(Permission.VOID_ANY)
