@@ -135,6 +135,9 @@ class MovementRecorded(StockItemEvent):
     stands at the place of another one has that of the other one."""
     rank: int | None = None
     """Its rank among movements of the same moment, if that is not twice its version."""
+    own_rank: int | None = None
+    """The rank of its own first arrival, if it stands at the place of another one and was recorded
+    later than it arrived."""
     refused_at: datetime | None = None
     """When it was refused, if the ledger judged it again by itself."""
     override: bool | None = None

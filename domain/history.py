@@ -28,9 +28,10 @@ class Place(NamedTuple):
     moment: datetime
     rank: int
     """The order of first arrival among movements with the same moment (see `FirstArrival`)."""
+    own_rank: int
+    """The rank of its own first arrival, if it stands at the place of another one; otherwise 0."""
     version: int
-    """The item's version after it. Decides between a transaction and the one at whose place it
-    stands."""
+    """The item's version after it."""
 
 
 _BEFORE_ALL: Final = -1
@@ -104,7 +105,7 @@ class History:
     def _cover(self, place: Place, movement: MovementRecorded) -> Place:
         """Returns the place of the stock-take that covers the movement: the first after it, of
         those that were recorded before it."""
-        at = Place(movement.covered_at or place.moment, _BEFORE_ALL, 0)
+        at = Place(movement.covered_at or place.moment, _BEFORE_ALL, 0, 0)
         after = islice(self._counts, bisect_right(self._counts, max(place, at)), None)
         found = next((count for count in after if count.version < place.version), at)
         return found if found.moment == at.moment else at
@@ -112,7 +113,11 @@ class History:
 
 def place_of(movement: MovementRecorded) -> Place:
     """Returns the place of a recorded movement."""
-    return Place(movement.happened_at, movement.place_rank, movement.originator_version)
+    version = movement.originator_version
+    own_rank = 0
+    if movement.voids is not None or movement.corrects is not None:
+        own_rank = movement.own_rank or 2 * version
+    return Place(movement.happened_at, movement.place_rank, own_rank, version)
 
 
 def _is_count(movement: MovementRecorded) -> bool:

@@ -252,6 +252,7 @@ class StockItem(Aggregate, created_event_name="ItemRegistered"):
         recorded_at: datetime,
         history: History | None = None,
         arrival: FirstArrival | None = None,
+        own_rank: int | None = None,
         voided: events.MovementRecorded | None = None,
         refused_at: datetime | None = None,
     ) -> events.MovementRecorded:
@@ -266,6 +267,8 @@ class StockItem(Aggregate, created_event_name="ItemRegistered"):
                 `needs_history` is true.
             arrival: its first arrival, if that was earlier; that of the other transaction, if it
                 voids or corrects one.
+            own_rank: the rank of its own first arrival, if that was earlier, and if it stands at
+                the place of another one.
             voided: the movement that a VOID voids.
             refused_at: when it was refused, if the ledger judges it again by itself.
 
@@ -285,7 +288,9 @@ class StockItem(Aggregate, created_event_name="ItemRegistered"):
         rank = 2 * (self.version + 1)
         if arrival is not None and arrival.rank is not None:
             rank = arrival.rank
-        place = Place(moment, rank, self.version + 1)
+        if transaction.links.original is not None:
+            own_rank = own_rank or 2 * (self.version + 1)
+        place = Place(moment, rank, own_rank or 0, self.version + 1)
         event_class, delta, facts = self._movement(transaction, place, history, voided)
         covered_at = None if history is None else history.next_count_after(place)
         change = delta if covered_at is None else 0
@@ -295,6 +300,7 @@ class StockItem(Aggregate, created_event_name="ItemRegistered"):
             facts |= {
                 "received_at": arrival.received_at if is_earlier else None,
                 "rank": arrival.rank,
+                "own_rank": own_rank,
                 "refused_at": refused_at,
             }
         if transaction.links is not NO_LINKS:

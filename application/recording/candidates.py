@@ -52,10 +52,9 @@ class Candidate:
         return rejection_id(self.transaction.local_id, self.transaction.content)
 
     @property
-    def order(self) -> tuple[datetime, datetime, int]:
-        """Its place in the order of judging: the oldest goods first, then the first arrival."""
-        received_at, _, sequence = self.arrival
-        return happened_at(self.transaction.occurred_at, received_at), received_at, sequence
+    def moment(self) -> datetime:
+        """When its goods moved, as far as is known."""
+        return happened_at(self.transaction.occurred_at, self.arrival.received_at)
 
 
 def candidates_of(request: Request, decision: Decision) -> Iterator[Candidate]:

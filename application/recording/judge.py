@@ -172,9 +172,10 @@ class Judge:
             transaction = replace(transaction, device=device)
         if transaction.override and problem_of_override(transaction, principal):
             transaction = replace(transaction, override=False)
-        original = None
+        original, own_rank = None, None
         if transaction.links.original is not None:
             original = self._original(transaction, transaction.links.original, item, principal)
+            own_rank = None if arrival is None else arrival.rank
             transaction, arrival = at_place_of(transaction, original), original.first_arrival
         history = self._histories.find(item, transaction, arrival)
         event = item.record(
@@ -183,6 +184,7 @@ class Judge:
             recorded_at=self.now,
             history=history,
             arrival=arrival,
+            own_rank=own_rank,
             voided=original,
             refused_at=refused_at,
         )

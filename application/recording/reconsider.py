@@ -5,7 +5,7 @@ may let it be accepted judges it again in the same commit, the oldest goods firs
 more is accepted. So every order of arrival ends the same (docs/stock-takes.md).
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import Final, cast
@@ -113,13 +113,14 @@ class Reconsideration:
         due = [one.rejection_id for one, _ in self._own if one.is_due and one.result is None]
         self._store.mark_due(unit_of_work, due, now)
         voids = [
-            OpenVoid(one.transaction, one.principal, one.rejection_id)
-            for one in refused
-            if one.waits_for is not None and one.waits_for == one.transaction.links.voids
+            *open_voids(requests, decisions, self._judge.known.rejected),
+            *(
+                OpenVoid(one.transaction, one.principal, one.rejection_id)
+                for one in refused
+                if one.waits_for is not None and one.waits_for == one.transaction.links.voids
+            ),
         ]
-        close_voided(
-            self._store, unit_of_work, self._judge, [*open_voids(requests, decisions), *voids]
-        )
+        close_voided(self._store, unit_of_work, voids, now)
 
     def _candidates(self) -> list[Candidate]:
         return [*(one for one, _ in self._own), *self._stored.values()]
@@ -127,8 +128,20 @@ class Reconsideration:
     def _judge_all(self, candidates: Iterable[Candidate]) -> None:
         """Judges each of them once, in order."""
         waiting = [one for one in candidates if one.result is None and not one.is_due]
-        for candidate in sorted(waiting, key=lambda one: one.order):
+        moments = {one.transaction.local_id: one.moment for one in waiting}
+        for candidate in sorted(waiting, key=lambda one: self._order(one, moments)):
             self._judge_one(candidate)
+
+    def _order(
+        self, candidate: Candidate, moments: Mapping[UUID, datetime]
+    ) -> tuple[datetime, datetime, int]:
+        """Returns its place in the order of judging: the oldest goods first, then the first
+        arrival. What voids or corrects another one stands at its place."""
+        moment, named = candidate.moment, candidate.transaction.links.original
+        if named is not None:
+            original = self._judge.recorded(named)
+            moment = moments.get(named, moment) if original is None else original.happened_at
+        return moment, candidate.arrival.received_at, candidate.arrival.sequence
 
     def _judge_one(self, candidate: Candidate) -> None:
         if self._decisions_left == 0:

@@ -1,14 +1,14 @@
 """Rejections that are voided: the VOID of a transaction that is not recorded closes both."""
 
-from collections.abc import Iterable, Iterator, Sequence
-from typing import Final, NamedTuple
+from collections.abc import Container, Iterable, Iterator, Sequence
+from datetime import datetime
+from typing import Final, NamedTuple, cast
 from uuid import UUID
 
 from application.access.principal import Principal
 from application.access.roles import Permission
 from application.persistence.unit_of_work import UnitOfWork
 from application.recording.decide import Decision
-from application.recording.judge import Judge
 from application.recording.rejected_store import RejectedTransactionStore
 from application.recording.request import Request
 from application.tables.rejected import RejectedTransaction, RejectionStatus
@@ -28,11 +28,15 @@ class OpenVoid(NamedTuple):
     rejection_id: UUID
 
 
-def open_voids(requests: Sequence[Request], decisions: Sequence[Decision]) -> Iterator[OpenVoid]:
-    """Yields the VOIDs of a commit that failed because they came before their originals."""
+def open_voids(
+    requests: Sequence[Request], decisions: Sequence[Decision], rejected: Container[UUID]
+) -> Iterator[OpenVoid]:
+    """Yields the VOIDs of a commit whose originals are not recorded, but rejected."""
     for request, decision in zip(requests, decisions, strict=True):
         for one in decision.failed:
-            if isinstance(one.rejection, UnknownTransaction) and one.transaction is not None:
+            if not isinstance(one.rejection, UnknownTransaction) or one.transaction is None:
+                continue
+            if one.transaction.links.voids in rejected:
                 identity = rejection_id(one.transaction.local_id, one.transaction.content)
                 yield OpenVoid(one.transaction, request.principal, identity)
 
@@ -40,21 +44,18 @@ def open_voids(requests: Sequence[Request], decisions: Sequence[Decision]) -> It
 def close_voided(
     store: RejectedTransactionStore,
     unit_of_work: UnitOfWork,
-    judge: Judge,
     voids: Iterable[OpenVoid],
+    now: datetime,
 ) -> None:
     """Closes open rejections that are voided, and their VOIDs. The VOID goes on waiting, in case
     the transaction is recorded after all."""
     for void in voids:
-        voided = void.transaction.links.voids
-        if voided is None or voided not in judge.known.rejected:
-            continue
+        voided = cast("UUID", void.transaction.links.voids)
         rows = [row for row in unit_of_work.rejected(voided) if _may_void(void, row)]
         if rows:
-            store.dismiss(unit_of_work, rows, VOIDED, void.principal.actor, judge.now)
-            store.close_waiting(
-                unit_of_work, void.rejection_id, VOIDED, void.principal.actor, judge.now
-            )
+            by = void.principal.actor
+            store.dismiss(unit_of_work, rows, VOIDED, by, now)
+            store.close_waiting(unit_of_work, void.rejection_id, VOIDED, by, now)
 
 
 def _may_void(void: OpenVoid, row: RejectedTransaction) -> bool:
