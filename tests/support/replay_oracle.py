@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import Any
 
 
@@ -23,10 +24,17 @@ class Sent:
         return str(self.element["type"])
 
     @property
-    def change(self) -> int:
+    def may_cross_floor(self) -> bool:
+        return self.type in {"COUNT", "VOID"} or bool(self.element.get("override"))
+
+    @property
+    def quantity(self) -> Decimal:
+        return Decimal(str(self.element["quantity"]))
+
+    @property
+    def change(self) -> Decimal:
         """The signed difference of goods that moved."""
-        quantity = int(self.element["quantity"])
-        return -quantity if self.type == "OUTBOUND" else quantity
+        return -self.quantity if self.type == "OUTBOUND" else self.quantity
 
 
 class Replay:
@@ -47,13 +55,13 @@ class Replay:
         first = one if mistaken is None else self.sent[mistaken]
         return first.moment, first.arrival, first is not one, one.arrival
 
-    def on_hand(self, before: Sent | None = None) -> int:
+    def on_hand(self, before: Sent | None = None) -> Decimal:
         """On hand after all of it, or right before one transaction."""
-        on_hand = 0
+        on_hand = Decimal(0)
         for one in self.order:
             if before is not None and self.place(one) >= self.place(before):
                 break
-            on_hand = int(one.element["quantity"]) if one.type == "COUNT" else on_hand + one.change
+            on_hand = one.quantity if one.type == "COUNT" else on_hand + one.change
         return on_hand
 
     def is_covered(self, one: Sent) -> bool:
