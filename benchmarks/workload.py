@@ -102,7 +102,7 @@ class Workload:
         """
         targets = self.items if items is None else items
         with self.ledger.recorder.unit_of_work() as unit_of_work:
-            loaded = self.ledger.load(unit_of_work, targets)
+            loaded = self.ledger.look_up(unit_of_work, [], targets).items
         turns = cycle(targets)
         while (missing := events - self.ledger.recorder.head()) > 0:
             now = utc_now()

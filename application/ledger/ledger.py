@@ -115,18 +115,6 @@ class Ledger(Application[UUID]):
     def construct_mapper(self) -> Mapper[UUID]:
         return EventMapper(self.construct_transcoder())
 
-    def load(self, unit_of_work: UnitOfWork, item_ids: Sequence[UUID]) -> dict[UUID, StockItem]:
-        """Loads the existing items, by id, as of the last commit.
-
-        Raises MapperDeserialisationError: an event can't be read.
-        """
-        return {
-            item.id: item
-            for item in (
-                self._rehydrate(unit_of_work, one) for one in unit_of_work.latest(item_ids)
-            )
-        }
-
     def look_up(
         self, unit_of_work: UnitOfWork, local_ids: Sequence[UUID], item_ids: Sequence[UUID]
     ) -> Known:

@@ -29,6 +29,7 @@ from application.tables.properties import BOOKMARK_KEY, PROPERTIES, Property
 from application.tables.rejected import RejectedTransaction
 from application.tables.table import Insert, Table, Update, Upsert
 from domain.events import StockItemEvent
+from domain.quantities import MAX_SCALE, Quantity, from_steps
 
 EVENTS_PER_CHUNK: Final = 2_000
 """Events read, and committed, at a time."""
@@ -53,8 +54,8 @@ class Copied(NamedTuple):
     position: int
     """The position of the last event."""
     items: int
-    on_hand: int
-    """Whole units, the sum over all items."""
+    on_hand: Quantity
+    """The sum over all items, whatever their units are."""
     digest: str
     """SHA-256 over the events in order, in hexadecimal. For each event: its position, item, version
     and topic, each followed by a space, then its state as stored, and a line feed."""
@@ -180,16 +181,19 @@ class _Copy:
         digest = sha256()
         events = position = 0
         on_hand: dict[UUID, int] = {}
+        scales: dict[UUID, int] = {}
         for chunk in self._equal_chunks("verify"):
             recorded = [self._target.to_recorded(notification) for notification in chunk]
             self._require_local_ids(recorded)
             for notification, (_, event) in zip(chunk, recorded, strict=True):
                 digest.update(_digested(notification))
                 on_hand[event.originator_id] = event.on_hand
+                scales[event.originator_id] = event.scale
             events += len(chunk)
             position = chunk[-1].id
         self._require_stock(on_hand)
-        total = sum(on_hand.values())
+        finest = (steps * 10 ** (MAX_SCALE - scales[one]) for one, steps in on_hand.items())
+        total = from_steps(sum(finest), MAX_SCALE)
         return Copied(new, events, position, len(on_hand), total, digest.hexdigest())
 
     def _equal_chunks(self, doing: str) -> Iterator[Sequence[Notification]]:

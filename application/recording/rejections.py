@@ -16,7 +16,13 @@ from application.recording.rejected_element import element_of, excerpt_of
 from application.recording.rejected_store import NewRejection, RejectedTransactionStore
 from application.recording.rejection_errors import TooManyRejections
 from application.recording.request import Request
-from application.tables.rejected import CLOSING, REJECTED, RejectedTransaction, RejectionStatus
+from application.tables.rejected import (
+    CLOSING,
+    REJECTED,
+    WAITING,
+    RejectedTransaction,
+    RejectionStatus,
+)
 from application.tables.rejection_ids import malformed_id, rejection_id
 from domain.device_clock import FirstArrival, happened_at
 from domain.errors import (
@@ -123,7 +129,11 @@ class Rejections:
         location = _disclosed_location(request, item)
         row = _row(request, failed, location, self._now)
         kept = _kept_columns(failed.transaction, location)
-        return NewRejection(row, (*kept, *_OF_THE_SENDER) if request.retried else kept)
+        if request.retried:
+            kept = (*kept, *_OF_THE_SENDER)
+        elif request.is_answered:  # What was sent as a fact before stays one.
+            kept = (*kept, *WAITING)
+        return NewRejection(row, kept)
 
 
 def _disclosed_location(request: Request, item: Located | None) -> str | None:

@@ -45,6 +45,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
             app.state.services = services
             app.state.upgrade = upgrade
             upgrade.start()
+            services.sync.follow_up()
             # Startup objects live until the end, so the garbage collector need not scan them.
             # Its scans doubled the latency of the slowest request in a hundred.
             gc.freeze()

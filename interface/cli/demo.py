@@ -29,8 +29,8 @@ def demo() -> None:
     """Simulate two handhelds that go offline, with a real server.
 
     Both use the reference client. The first handheld loses an answer and sends its backlog twice.
-    The second handheld sells more than the stock on hand, and its stock-take is older than a sale
-    of the first. All files are in a temporary folder, which is deleted at the end.
+    The second handheld sells more than the stock on hand: that sale is refused, and recorded after
+    all when goods come in. Its stock-take is older than a sale of the first. All files are in a temporary folder, which is deleted at the end.
     """
     with tempfile.TemporaryDirectory() as folder, ExitStack() as cleanup:
         settings = Settings(
@@ -104,7 +104,11 @@ def _play(
     _sync("handheld-1 sends its backlog, loses the answer and sends it again", first)
     _sync("handheld-2 counted the tea before the sale of handheld-1, which stays valid", second)
     _show_rejected(second)
-    _sync("handheld-1 fetches the changes since then", first)
+    counter.client.record("INBOUND", pot, 1)
+    _sync("counter unpacks one more pot, so the ledger judges that sale again", counter)
+    for handheld in handhelds:
+        _sync(f"{handheld.name} fetches the changes since then", handheld)
+    _show_rejected(second)
 
     console.rule("All devices agree, and each transaction is recorded once")
     for handheld in handhelds:
@@ -144,6 +148,9 @@ def _show_stock(device: Handheld) -> None:
 
 
 def _show_rejected(device: Handheld) -> None:
+    if not device.client.rejected():
+        console.print(f"Nothing is rejected on {device.name} any more: its sale is recorded")
+        return
     table = Table(
         "transaction", "quantity", "reason", title=f"Rejected on {device.name}", min_width=60
     )

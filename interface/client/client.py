@@ -1,8 +1,8 @@
 """Client of one device: records at any time, and syncs when there is a network."""
 
 import time
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -11,16 +11,16 @@ from secrets import randbits
 from threading import Lock
 from types import TracebackType
 from typing import Any, Final, Literal, Self
-from uuid import UUID, uuid5
+from uuid import UUID, uuid4, uuid5
 
 import httpx2
 
 from interface.client.answer_shapes import BATCH, CHANGES, ITEMS, STATUSES
 from interface.client.errors import RequestFailed
+from interface.client.groups import MAX_GROUP_SIZE, Outgoing, is_one_group
 from interface.client.input_checks import require_acceptable
 from interface.client.retrying_transport import Server
 from interface.client.store import (
-    Outgoing,
     PendingTransaction,
     Quantity,
     RejectedTransaction,
@@ -132,6 +132,7 @@ class StockClient:
         reference: str | None = None,
         returns: UUID | None = None,
         corrects: UUID | None = None,
+        group: UUID | None = None,
         **information: Any,
     ) -> UUID:
         """Records a transaction that happens now, and returns its `localId`.
@@ -147,6 +148,7 @@ class StockClient:
             reference: a document that it belongs to.
             returns: for INBOUND: the `localId` of the transaction whose goods came back.
             corrects: for COUNT: the `localId` of the mistaken stock-take that it replaces.
+            group: the group that it belongs to, from `group`.
             information: `scanned`, `metadata`, `unitCost` or `entered`, as in docs/api.md.
 
         Raises:
@@ -167,10 +169,32 @@ class StockClient:
             "reference": reference,
             "returns": returns and str(returns),
             "corrects": corrects and str(corrects),
+            "group": group and str(group),
+            "requires": group and ["group"],
             **information,
         }
         self._store.put({name: value for name, value in element.items() if value is not None})
         return local_id
+
+    @contextmanager
+    def group(self) -> Iterator[UUID]:
+        """Makes a group of what is recorded with it in the block: the ledger records all of it, or
+        nothing. Of a block that raises, nothing is recorded here, either.
+
+        Example: a transfer.
+
+            with device.group() as group:
+                device.record("OUTBOUND", shelf, 5, group=group)
+                device.record("INBOUND", store, 5, group=group)
+
+        Raises:
+            ValueError: the group has more than 100 transactions.
+        """
+        group = uuid4()
+        with self._store.transaction():
+            yield group
+            if self._store.size_of_group(str(group)) > MAX_GROUP_SIZE:
+                raise ValueError(f"a group has at most {MAX_GROUP_SIZE} transactions")
 
     def void(self, local_id: UUID, *, reason: str | None = None, note: str | None = None) -> UUID:
         """Records that a transaction of this device never happened, and returns the `localId` of
@@ -222,7 +246,8 @@ class StockClient:
             return is_rejected and self._store.forget(str(local_id))
 
     def retry(self, local_id: UUID) -> bool:
-        """Queues a rejected transaction for the next sync. False if there is no such one."""
+        """Queues a rejected transaction, with all of its group, for the next sync. False if there
+        is no such one."""
         with self._store.transaction():
             return self._store.reopen(str(local_id))
 
@@ -337,9 +362,10 @@ class StockClient:
         except RequestFailed as error:
             if error.code not in _TOO_LARGE:
                 raise
-            if len(outgoing) == 1:  # It would block all transactions after it.
-                self._reject(outgoing[0], error)
-                report.rejected += 1
+            if len(outgoing) == 1 or is_one_group(outgoing):
+                for one in outgoing:  # They would block all transactions after them.
+                    self._reject(one, error)
+                report.rejected += len(outgoing)
                 return None
             self._batch_size = len(outgoing) // 2
             return None

@@ -13,10 +13,11 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
 from threading import RLock
-from typing import Any, Final, Literal, NamedTuple, cast
+from typing import Any, Final, Literal, cast
 from uuid import UUID
 
 from interface.client.errors import ClientError
+from interface.client.groups import MAX_GROUP_SIZE, Outgoing, cut
 
 # Migrations by schema version. A file with version 0 is empty, or has schema 1.
 STEPS: Final = {
@@ -127,14 +128,6 @@ class RejectedTransaction(PendingTransaction):
     details: dict[str, Any]
 
 
-class Outgoing(NamedTuple):
-    """A transaction of the outbox, as it is sent."""
-
-    number: int
-    """Sequence number in the outbox."""
-    element: dict[str, Any]
-
-
 class Store:
     """Repository over the SQLite file. Thread-safe.
 
@@ -196,15 +189,23 @@ class Store:
         )
 
     def outgoing(self, after: int, limit: int) -> list[Outgoing]:
-        """Pending transactions with a number above `after`, in the order of recording."""
+        """About `limit` pending transactions with a number above `after`, in the order of
+        recording. Groups are whole."""
         rows = self._run(
             "SELECT number, element FROM outbox "
             "WHERE rejection IS NULL AND acknowledged_at IS NULL AND number > ? "
             "ORDER BY number LIMIT ?",
             after,
-            limit,
+            limit + MAX_GROUP_SIZE,
         )
-        return [Outgoing(row["number"], json.loads(row["element"])) for row in rows]
+        return cut([Outgoing(row["number"], json.loads(row["element"])) for row in rows], limit)
+
+    def size_of_group(self, group: str) -> int:
+        """Number of transactions in a group."""
+        ((number,),) = self._run(
+            "SELECT count(*) FROM outbox WHERE json_extract(element, '$.group') = ?", group
+        )
+        return int(number)
 
     def acknowledge(self, local_id: str, now: datetime) -> bool:
         """Marks a transaction as recorded by the ledger. False if it was marked before, or is
@@ -264,15 +265,20 @@ class Store:
         )
 
     def reopen(self, local_id: str) -> bool:
-        """Queues a rejected transaction again, at the end of the outbox. False if there is no such
-        one."""
+        """Queues a rejected transaction again, with all of its group, at the end of the outbox.
+        False if there is no such one."""
         found = self._run(
-            "DELETE FROM outbox WHERE local_id = ? AND rejection IS NOT NULL RETURNING element",
-            local_id,
+            "DELETE FROM outbox WHERE rejection IS NOT NULL AND (local_id = :local_id "
+            "OR json_extract(element, '$.group') = (SELECT json_extract(element, '$.group') "
+            "FROM outbox WHERE local_id = :local_id)) RETURNING number, element",
+            {"local_id": local_id},
         )
-        for row in found:
-            self.put(json.loads(row["element"]))
-        return bool(found)
+        elements = [
+            json.loads(row["element"]) for row in sorted(found, key=lambda row: row["number"])
+        ]
+        for element in elements:
+            self.put(element)
+        return any(element["localId"] == local_id for element in elements)
 
     def pending(self) -> list[PendingTransaction]:
         rows = self._run(

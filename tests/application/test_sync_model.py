@@ -56,7 +56,7 @@ HOURS = st.sampled_from(
 
 def _elements(skus: list[str], quantities: st.SearchStrategy[Any]) -> st.SearchStrategy[Element]:
     return st.builds(
-        lambda type, sku, quantity, more: element(type, IDS[sku], quantity, **more),
+        lambda kind, sku, quantity, more: element(kind, IDS[sku], quantity, **more),
         st.sampled_from(["INBOUND", "OUTBOUND", "ADJUST", "COUNT"]),
         st.sampled_from(skus),
         quantities,

@@ -422,3 +422,67 @@ def test_file_is_its_owner_s_alone(tmp_path: Path) -> None:
     with StockClient(tmp_path / "device.db", url="http://127.0.0.1:1") as device:
         device.record("INBOUND", uuid4(), 1)
         assert {path.stat().st_mode & 0o777 for path in tmp_path.iterdir()} == {0o600}
+
+
+class TestGroups:
+    def test_transfer_is_recorded_together(
+        self, api: TestClient, device: StockClient, tea: UUID
+    ) -> None:
+        store = register(api, "TEA-STORE")
+        sync(api, element("INBOUND", tea, 3))
+        with device.group() as group:
+            device.record("OUTBOUND", tea, 2, group=group)
+            device.record("INBOUND", store, 2, group=group)
+        assert device.sync().recorded == 2
+        assert {item.sku: item.on_hand for item in device.stock()} == {"TEA-250": 1, "TEA-STORE": 2}
+
+    def test_group_that_fails_is_retried_together(
+        self, api: TestClient, device: StockClient, tea: UUID
+    ) -> None:
+        with device.group() as group:
+            out = device.record("OUTBOUND", tea, 2, group=group)
+            into = device.record("INBOUND", UUID(int=8), 2, group=group)
+        assert device.sync().rejected == 2
+        codes = {one.local_id: one.code for one in device.rejected()}
+        assert codes == {out: "GROUP_FAILED", into: "UNKNOWN_ITEM"}
+        assert device.retry(out)
+        assert [one.local_id for one in device.pending()] == [out, into]
+
+    def test_block_that_fails_records_nothing(self, device: StockClient, tea: UUID) -> None:
+        def transfer() -> None:
+            with device.group() as group:
+                device.record("OUTBOUND", tea, 2, group=group)
+                device.record("INBOUND", tea, -2, group=group)
+
+        with pytest.raises(ValueError, match="out of bounds"):
+            transfer()
+        assert device.pending() == []
+
+    def test_group_is_never_split(self, api: TestClient, device: StockClient, tea: UUID) -> None:
+        """The server of these tests accepts 50 transactions per batch."""
+        for size in (40, 30, 50, 1):
+            with device.group() as group:
+                for _ in range(size):
+                    device.record("INBOUND", tea, 1, group=group)
+            device.record("INBOUND", tea, 1)
+        assert device.sync().recorded == 125
+
+    def test_group_that_is_too_large_for_the_server_does_not_block_others(
+        self, api: TestClient, device: StockClient, tea: UUID
+    ) -> None:
+        with device.group() as group:
+            for _ in range(51):
+                device.record("INBOUND", tea, 1, group=group)
+        device.record("INBOUND", tea, 1)
+        report = device.sync()
+        assert (report.recorded, report.rejected) == (1, 51)
+
+    def test_group_has_a_limit(self, device: StockClient, tea: UUID) -> None:
+        def too_many() -> None:
+            with device.group() as group:
+                for _ in range(101):
+                    device.record("INBOUND", tea, 1, group=group)
+
+        with pytest.raises(ValueError, match="at most 100"):
+            too_many()
+        assert device.pending() == []

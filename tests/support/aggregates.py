@@ -20,4 +20,4 @@ def movement_of(item: StockItem, local_id: UUID) -> StockItemEvent:
 
 def load(ledger: Ledger, item_id: UUID) -> StockItem:
     with ledger.recorder.unit_of_work() as unit_of_work:
-        return ledger.load(unit_of_work, [item_id])[item_id]
+        return ledger.look_up(unit_of_work, [], [item_id]).items[item_id]

@@ -42,6 +42,13 @@ class ItemJournalQuery(Timeline):
     actor: WantedText = None
     device: WantedText = None
     reference: WantedText = None
+    was_refused: Annotated[
+        bool,
+        Query(
+            alias="wasRefused",
+            description="Only what the ledger refused first, and recorded later by itself.",
+        ),
+    ] = False
 
     def movement_filter(self) -> MovementFilter:
         """Converts the query to a filter of the read model."""
