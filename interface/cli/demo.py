@@ -30,7 +30,8 @@ def demo() -> None:
 
     Both use the reference client. The first handheld loses an answer and sends its backlog twice.
     The second handheld sells more than the stock on hand: that sale is refused, and recorded after
-    all when goods come in. Its stock-take is older than a sale of the first. All files are in a temporary folder, which is deleted at the end.
+    all when goods come in. Its stock-take is older than a sale of the first. All files are in
+    a temporary folder, which is deleted at the end.
     """
     with tempfile.TemporaryDirectory() as folder, ExitStack() as cleanup:
         settings = Settings(

@@ -50,7 +50,7 @@ def test_version() -> None:
     assert run("--version").stdout.startswith("stockledger 0.")
 
 
-def test_demo_shows_the_refused_sale_and_everything_else_recorded_once() -> None:
+def test_demo_shows_the_refused_sale_and_everything_recorded_once() -> None:
     result = run("demo")
     assert result.returncode == 0, result.stderr
     assert result.stdout.count("no network: 3 pending") == 2
@@ -59,7 +59,9 @@ def test_demo_shows_the_refused_sale_and_everything_else_recorded_once() -> None
     rows = [line.split("│")[1:] for line in journal.splitlines() if line.startswith("│")]
     assert [row[2].strip() for row in rows] == [
         "INBOUND", "INBOUND", "INBOUND", "OUTBOUND", "OUTBOUND", "ADJUST", "COUNT", "OUTBOUND",
+        "INBOUND", "OUTBOUND",
     ]  # fmt: skip
+    assert "Nothing is rejected on handheld-2 any more" in result.stdout
 
 
 @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
