@@ -128,7 +128,7 @@ class Rejections:
         item = None if failed.item_id is None else self._known.items.get(failed.item_id)
         location = _disclosed_location(request, item)
         row = _row(request, failed, location, self._now)
-        kept = _kept_columns(failed.transaction, location)
+        kept = _kept_columns(row, is_disclosed=location is not None)
         if request.retried:
             kept = (*kept, *_OF_THE_SENDER)
         elif request.is_answered:  # What was sent as a fact before stays one.
@@ -142,17 +142,18 @@ def _disclosed_location(request: Request, item: Located | None) -> str | None:
     return item.location if item is not None and may_know else None
 
 
-def _kept_columns(transaction: Transaction | None, location: str | None) -> tuple[str, ...]:
+def _kept_columns(row: RejectedTransaction, *, is_disclosed: bool) -> tuple[str, ...]:
     """Returns the columns that an existing row keeps.
 
-    A sender who may not know the item's location changes only the time. Otherwise they could hide
-    the row from people at that location.
+    A sender who may not know the item's location changes only the time, and makes a fact of a
+    refused request. Otherwise they could hide the row from people at that location.
     """
-    if transaction is None:
+    if row.malformed:
         return _FROM_FIRST  # It may be new, or the dismissed one again, so the row opens again.
-    if location is not None:
+    if is_disclosed:
         return (*_FROM_FIRST, *CLOSING)
-    return tuple(column for column in REJECTED.columns if column not in _NEVER_KEPT)
+    changed = _NEVER_KEPT if row.waits_for is None else _NEVER_KEPT | {*WAITING}
+    return tuple(column for column in REJECTED.columns if column not in changed)
 
 
 def _row(
