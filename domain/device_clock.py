@@ -1,6 +1,6 @@
 """The moment when goods moved, as told by devices whose clocks may be wrong."""
 
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Final, NamedTuple
 
 from domain.errors import Invalid
@@ -53,6 +53,12 @@ def _shifted(instant: datetime, by: timedelta) -> datetime:
         return instant
 
 
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_LEAST_RANK: Final = -(2**62)
+_PER_COMMIT: Final = 2**16
+"""More than the transactions of a commit."""
+
+
 class FirstArrival(NamedTuple):
     """The first arrival of a transaction. It keeps this place if it is recorded later."""
 
@@ -60,10 +66,17 @@ class FirstArrival(NamedTuple):
     """The server's clock."""
     rank: int | None
     """Its rank among movements of the item with the same moment: twice the item's version after
-    it, if it was recorded at once, and otherwise one more than twice the item's version then. None
-    if the item was not registered then: its rank follows when it is recorded."""
+    it, if it was recorded at once, and otherwise one more than twice the item's version then. Far
+    below zero if the item was not registered then. None if it is not known."""
     sequence: int = 0
-    """Its place among the transactions that were refused at that time."""
+    """Its place among the transactions that were refused in the same commit."""
+
+    @classmethod
+    def before_registration(cls, received_at: datetime, sequence: int) -> "FirstArrival":
+        """Returns that of a transaction whose item is not registered yet. Its rank grows with the
+        time, in milliseconds, and with the sequence."""
+        milliseconds = (received_at - _EPOCH) // timedelta(milliseconds=1)
+        return cls(received_at, _LEAST_RANK + milliseconds * _PER_COMMIT + sequence, sequence)
 
 
 def happened_at(occurred_at: datetime | None, received_at: datetime) -> datetime:

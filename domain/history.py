@@ -21,6 +21,9 @@ from typing import Final, NamedTuple
 from domain.events import MovementRecorded
 from domain.transaction import TransactionType
 
+OWN_PLACE: Final = -(2**63)
+"""Less than any rank."""
+
 
 class Place(NamedTuple):
     """The place of a movement in the order in which goods moved."""
@@ -29,12 +32,13 @@ class Place(NamedTuple):
     rank: int
     """The order of first arrival among movements with the same moment (see `FirstArrival`)."""
     own_rank: int
-    """The rank of its own first arrival, if it stands at the place of another one; otherwise 0."""
+    """The rank of its own first arrival, if it stands at the place of another one, right after it.
+    OWN_PLACE for others."""
     version: int
     """The item's version after it."""
 
 
-_BEFORE_ALL: Final = -1
+_BEFORE_ALL: Final = OWN_PLACE
 """The rank of a stock-take that was not read."""
 
 
@@ -105,7 +109,7 @@ class History:
     def _cover(self, place: Place, movement: MovementRecorded) -> Place:
         """Returns the place of the stock-take that covers the movement: the first after it, of
         those that were recorded before it."""
-        at = Place(movement.covered_at or place.moment, _BEFORE_ALL, 0, 0)
+        at = Place(movement.covered_at or place.moment, _BEFORE_ALL, OWN_PLACE, 0)
         after = islice(self._counts, bisect_right(self._counts, max(place, at)), None)
         found = next((count for count in after if count.version < place.version), at)
         return found if found.moment == at.moment else at
@@ -114,7 +118,7 @@ class History:
 def place_of(movement: MovementRecorded) -> Place:
     """Returns the place of a recorded movement."""
     version = movement.originator_version
-    own_rank = 0
+    own_rank = OWN_PLACE
     if movement.voids is not None or movement.corrects is not None:
         own_rank = movement.own_rank or 2 * version
     return Place(movement.happened_at, movement.place_rank, own_rank, version)

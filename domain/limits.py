@@ -18,7 +18,7 @@ def require_text(field: str, value: str, *, at_most: int = MAX_TEXT_LENGTH) -> N
     """Raises Invalid: the text is too long, or a database can't store it."""
     if len(value) > at_most:
         raise Invalid(field, f"must have at most {at_most} characters")
-    if not is_storable(value):
+    if "\0" in value or not _is_unicode(value):
         raise Invalid(field, "must not contain a NUL or half a surrogate pair")
 
 

@@ -13,7 +13,7 @@ from domain import events
 from domain.actor import Actor
 from domain.device_clock import FirstArrival, happened_at, require_credible_moment
 from domain.errors import Detail, InsufficientStock, Invalid, ItemDiscontinued, StockLimitExceeded
-from domain.history import History, Place
+from domain.history import OWN_PLACE, History, Place
 from domain.labels import kept_form, label
 from domain.quantities import (
     MAX_SCALE,
@@ -250,6 +250,7 @@ class StockItem(Aggregate, created_event_name="ItemRegistered"):
         *,
         by: Actor,
         recorded_at: datetime,
+        device: str | None = None,
         history: History | None = None,
         arrival: FirstArrival | None = None,
         own_rank: int | None = None,
@@ -263,6 +264,7 @@ class StockItem(Aggregate, created_event_name="ItemRegistered"):
                 (`at_place_of`).
             by: its actor.
             recorded_at: the server's clock.
+            device: its device, if the transaction does not name one.
             history: at least the movements recorded since the transaction's moment. Needed only if
                 `needs_history` is true.
             arrival: its first arrival, if that was earlier; that of the other transaction, if it
@@ -288,9 +290,10 @@ class StockItem(Aggregate, created_event_name="ItemRegistered"):
         rank = 2 * (self.version + 1)
         if arrival is not None and arrival.rank is not None:
             rank = arrival.rank
+        behind = OWN_PLACE
         if transaction.links.original is not None:
-            own_rank = own_rank or 2 * (self.version + 1)
-        place = Place(moment, rank, own_rank or 0, self.version + 1)
+            behind = own_rank or 2 * (self.version + 1)
+        place = Place(moment, rank, behind, self.version + 1)
         event_class, delta, facts = self._movement(transaction, place, history, voided)
         covered_at = None if history is None else history.next_count_after(place)
         change = delta if covered_at is None else 0
@@ -316,7 +319,7 @@ class StockItem(Aggregate, created_event_name="ItemRegistered"):
             local_id=transaction.local_id,
             occurred_at=transaction.occurred_at,
             device_time=transaction.device_time,
-            device=transaction.device,
+            device=transaction.device or device,
             reason=transaction.reason,
             note=transaction.note,
             reference=transaction.reference,

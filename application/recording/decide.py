@@ -192,7 +192,8 @@ class Decider:
         for place, transaction in members.items():
             rejection = failure.own.get(place)
             try:
-                event = self._judge.find_duplicate(transaction, principal)
+                item = self._known.items.get(transaction.item_id)
+                event = self._judge.find_duplicate(transaction, item, principal)
             except Rejection as own:
                 event, rejection = None, own
             if event is not None:
@@ -211,9 +212,11 @@ class Decider:
     ) -> FailedElement:
         if arrival is None:
             item = self._known.items.get(transaction.item_id)
-            now = self._judge.now
-            arrival = FirstArrival(now, None) if item is None else item.first_arrival(now)
-            arrival = arrival._replace(sequence=len(self._refused) + 1)
+            now, sequence = self._judge.now, len(self._refused) + 1
+            if item is None:
+                arrival = FirstArrival.before_registration(now, sequence)
+            else:
+                arrival = item.first_arrival(now)._replace(sequence=sequence)
             self._refused[rejection_id(transaction.local_id, transaction.content)] = arrival
         return FailedElement(
             place, transaction.local_id, transaction.item_id, rejection, transaction, arrival

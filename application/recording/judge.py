@@ -90,16 +90,17 @@ class Judge:
         Raises:
             Rejection: it is not accepted.
         """
-        event = self.find_duplicate(transaction, principal)
+        item = self._items.get(transaction.item_id)
+        event = self.find_duplicate(transaction, item, principal)
         if event is not None:
             return "duplicate", event
-        event = self._accept(transaction, principal, arrival, refused_at)
+        event = self._accept(transaction, item, principal, arrival, refused_at)
         self._recorded[transaction.local_id] = event
         self.events.append(event)
         return "recorded", event
 
     def find_duplicate(
-        self, transaction: Transaction, principal: Principal
+        self, transaction: Transaction, item: StockItem | None, principal: Principal
     ) -> MovementRecorded | None:
         """Returns the event of the same transaction; None if it is not recorded.
 
@@ -110,7 +111,7 @@ class Judge:
         """
         if self._damaged:
             self._require_sound(transaction)
-        principal.authorize(transaction.item_id, self._items.get(transaction.item_id))
+        principal.authorize(transaction.item_id, item)
         event = self._recorded.get(transaction.local_id)
         if event is not None and event.content != transaction.content:
             if not principal.can_access(event.location):
@@ -155,6 +156,7 @@ class Judge:
     def _accept(
         self,
         transaction: Transaction,
+        item: StockItem | None,
         principal: Principal,
         arrival: FirstArrival | None,
         refused_at: datetime | None,
@@ -162,14 +164,13 @@ class Judge:
         permission = NEEDED_PERMISSION[transaction.type]
         if permission is not None:
             principal.require(permission)
-        item = self._items.get(transaction.item_id)
         if item is None:
             raise UnknownItem(transaction.item_id)
         if self._conflicting and item.id in self._conflicting:
             raise Conflict(item.id)
         device = principal.device_for(transaction.device)
-        if device != transaction.device:
-            transaction = replace(transaction, device=device)
+        if transaction.device not in {None, device}:
+            transaction = replace(transaction, device=None)  # The caller may not name another one.
         if transaction.override and problem_of_override(transaction, principal):
             transaction = replace(transaction, override=False)
         original, own_rank = None, None
@@ -182,6 +183,7 @@ class Judge:
             transaction,
             by=principal.actor,
             recorded_at=self.now,
+            device=device,
             history=history,
             arrival=arrival,
             own_rank=own_rank,

@@ -166,11 +166,6 @@ class Reconsideration:
     def _refuse(self, candidate: Candidate, rejection: Rejection) -> None:
         candidate.rejection = rejection
         candidate.waits_for = waits_for(rejection, candidate.transaction)
-        item = self._judge.known.items.get(candidate.transaction.item_id)
-        if candidate.arrival.rank is None and item is not None:
-            # What came before the registration takes its rank with it, in the order of arrival.
-            rank = item.first_arrival(self._judge.now).rank
-            candidate.arrival = candidate.arrival._replace(rank=rank)
 
     def _require_same_item(self, transaction: Transaction) -> None:
         """Raises Invalid: the original is of another item, which may not be locked."""
@@ -214,7 +209,7 @@ def _revise(decision: Decision, candidates: Sequence[Candidate]) -> None:
     if not candidates:
         return
     failed = {
-        one.index: replace(one, rejection=candidate.rejection, arrival=candidate.arrival)
+        one.index: replace(one, rejection=candidate.rejection)
         for candidate in candidates
         if candidate.rejection is not None
         for one in decision.failed
@@ -253,6 +248,5 @@ def _updated_row(candidate: Candidate, now: datetime) -> RejectedTransaction:
     row = row._replace(
         waits_for=candidate.waits_for,
         due_at=now if candidate.is_due else None,
-        rank=row.rank if candidate.arrival.rank is None else candidate.arrival.rank,
     )
     return row if candidate.rejection is None else with_rejection(row, candidate.rejection, now)

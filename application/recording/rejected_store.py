@@ -142,7 +142,7 @@ class RejectedTransactionStore:
 
     def update(self, unit_of_work: UnitOfWork, rows: Iterable[RejectedTransaction]) -> None:
         """Stores the latest judgement of rows, and what they wait for."""
-        columns = ("code", "message", "detail_object", "rejected_at", "rank", *WAITING)
+        columns = ("code", "message", "detail_object", "rejected_at", *WAITING)
         values = [
             tuple(getattr(row, column) for column in (*columns, "rejection_id")) for row in rows
         ]

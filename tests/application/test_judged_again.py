@@ -209,6 +209,17 @@ class TestStored:
         assert on_hand(ledger, new) == 3
         assert opened(ledger) == []
 
+    def test_refused_request_from_before_the_registration_keeps_its_order_too(
+        self, sync: SyncService, items: ItemService, ledger: Ledger
+    ) -> None:
+        new = item_id("main", "NEW")
+        sale = element("OUTBOUND", new, 1, **at(9))
+        sync.submit(parse_batch([sale]), CLERK, is_answered=True).result()
+        sync.sync([element("COUNT", new, 3, **at(9))], CLERK)
+        register(items, "NEW")
+        sync.sync([sale], CLERK)
+        assert on_hand(ledger, new) == 3
+
     def test_code_is_that_of_the_latest_judgement(
         self, sync: SyncService, items: ItemService, ledger: Ledger
     ) -> None:

@@ -41,7 +41,7 @@ from harness import postgres
 from tests.support.builders import element
 from tests.support.ledger_checks import assert_read_models_equal_replay, execute
 from tests.support.make_ledger import ADMIN, FOLDER, load_ledger
-from tests.support.schemas import opened, set_version
+from tests.support.schemas import opened, set_version, upgrade
 
 VERSIONS = range(1, VERSION + 1)
 
@@ -61,11 +61,6 @@ def load(database_url: str) -> Load:
 
 def kind_of(database_url: str) -> str:
     return "sqlite" if database_url.startswith("sqlite") else "postgres"
-
-
-def upgrade(database_url: str) -> None:
-    with opened(database_url, may_upgrade=True) as ledger:
-        rebuild_outdated(ledger, lambda name, position, end: None)
 
 
 def shape(database_url: str) -> set[tuple[Any, ...]]:
@@ -215,7 +210,7 @@ def test_running_server_notices_a_newer_schema(
 
 def test_processes_may_upgrade_at_once(load: Load) -> None:
     url = load(1)
-    program = "import sys; from tests.application.test_schema import upgrade; upgrade(sys.argv[1])"
+    program = "import sys; from tests.support.schemas import upgrade; upgrade(sys.argv[1])"
 
     def run(_: int) -> int:
         return subprocess.run([sys.executable, "-c", program, url], check=False).returncode

@@ -35,11 +35,11 @@ from application.recording.sync import Synced, SyncResult, SyncService
 from application.review import ReviewService
 from domain.quantities import MAX_QUANTITY, from_steps
 from domain.stock_item import ItemDetails, item_id
-from tests.application.test_schema import upgrade
 from tests.conftest import BACKENDS
 from tests.support.builders import CLERK, Clock, element, void_of
 from tests.support.ledger_checks import EVERYTHING, assert_read_models_equal_replay
 from tests.support.make_ledger import load_ledger
+from tests.support.schemas import upgrade
 from tests.support.sync_model import Element, Model, ModelItem, is_valid
 
 SKUS = {

@@ -12,7 +12,7 @@ from typing import Any, Final
 
 ROWS_PER_STATEMENT: Final = (250, 50, 10, 1)
 """Rows per statement. There are few sizes, so their statements stay prepared. The widest table has
-20 columns, and a statement takes up to 32,766 values."""
+22 columns, and a statement takes up to 32,766 values."""
 
 
 def in_bulk(
@@ -31,6 +31,9 @@ def in_bulk(
 
 @cache
 def values(rows: int, columns: int) -> str:
-    """VALUES clause with `?` placeholders for these numbers of rows and columns."""
-    row = f"({', '.join('?' * columns)})"
-    return f"VALUES {', '.join([row] * rows)}"
+    """VALUES clause with `?` placeholders for these numbers of rows and columns.
+
+    Without spaces, because apsw prepares a statement of more than 16,384 bytes anew each time.
+    """
+    row = f"({','.join('?' * columns)})"
+    return f"VALUES {','.join([row] * rows)}"
