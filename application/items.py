@@ -25,9 +25,10 @@ from domain.events import (
     ItemRegistered,
     StockItemEvent,
 )
+from domain.item_details import ItemDetails
 from domain.labels import label
 from domain.quantities import Quantity
-from domain.stock_item import ItemDetails, StockItem
+from domain.stock_item import StockItem
 
 EVENTS_PER_REPLAY_READ: Final = 1_000
 """Events that a replay holds in memory at a time."""

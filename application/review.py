@@ -21,7 +21,8 @@ from application.recording.retries import (
     retried_transaction,
     transactions_to_retry,
 )
-from application.recording.sync import SyncResult, SyncService
+from application.recording.sync import SyncService
+from application.recording.sync_result import SyncResult
 from application.server_clock import Clock, utc_now
 from application.tables.rejected import RejectedTransaction, RejectionStatus
 from domain.errors import Rejection

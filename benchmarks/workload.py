@@ -19,7 +19,8 @@ from application.server_clock import utc_now
 from benchmarks.databases import Database
 from domain.actor import Actor
 from domain.events import StockItemEvent
-from domain.stock_item import ItemDetails, StockItem
+from domain.item_details import ItemDetails
+from domain.stock_item import StockItem
 from domain.transaction import Transaction, TransactionType
 
 Batch = list[dict[str, Any]]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
 from typing import Any, Final, Self, TypeVar
 from uuid import UUID, uuid5
@@ -14,13 +14,11 @@ from domain.actor import Actor
 from domain.device_clock import FirstArrival, happened_at, require_credible_moment
 from domain.errors import Detail, InsufficientStock, Invalid, ItemDiscontinued, StockLimitExceeded
 from domain.history import OWN_PLACE, History, Place
+from domain.item_details import ItemDetails
 from domain.labels import kept_form, label
 from domain.quantities import (
-    MAX_SCALE,
-    Quantity,
     from_steps,
     max_steps,
-    require_quantity,
     to_number,
     to_steps,
 )
@@ -43,40 +41,6 @@ def item_id(location: str, sku: str, lot: str | None = None) -> UUID:
     a device can make it offline. Lots are reserved: no item has one yet."""
     parts = [location, sku] if lot is None else [location, sku, lot]
     return uuid5(NAMESPACE, "\x1f".join(map(kept_form, parts)))
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ItemDetails:
-    """The description of an item, and its policies.
-
-    Raises:
-        Invalid: a text, the scale or a quantity is outside its bounds.
-    """
-
-    name: str
-    unit: str
-    safety_stock: Quantity = 0
-    scale: int = 0
-    """Decimal places of the item's quantities. They are fixed by the first movement."""
-    floor: Quantity | None = 0
-    """The least quantity that goods out may leave on hand, 0 or less; None for no limit."""
-
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "name", label("name", self.name))
-        object.__setattr__(self, "unit", label("unit", self.unit))
-        if not 0 <= self.scale <= MAX_SCALE:
-            raise Invalid("scale", f"must be a whole number from 0 to {MAX_SCALE}")
-        require_quantity("safetyStock", self.safety_stock, at_least=0)
-        to_steps("safetyStock", self.safety_stock, self.scale)
-        if self.floor is not None:
-            if self.floor > 0:
-                raise Invalid("floor", "must be 0 or less, or null for no limit")
-            to_steps("floor", self.floor, self.scale)
-
-    @property
-    def floor_steps(self) -> int:
-        """The floor in steps; NO_FLOOR for none."""
-        return events.NO_FLOOR if self.floor is None else to_steps("floor", self.floor, self.scale)
 
 
 class StockItem(Aggregate, created_event_name="ItemRegistered"):

@@ -11,9 +11,10 @@ from application.parsing.fields import ElementFields, FieldNames, FieldWarning
 from application.parsing.transactions import WIRE_CONFIG, Number
 from application.parsing.values import read_quantity, read_text, read_whole_number
 from domain.errors import Rejection
+from domain.item_details import ItemDetails
 from domain.labels import label
 from domain.quantities import MAX_SCALE, Quantity
-from domain.stock_item import ItemDetails, StockItem, item_id
+from domain.stock_item import StockItem, item_id
 
 DEFAULT_UNIT: Final = "pc"
 

@@ -8,86 +8,32 @@ first write, so nothing ever has to be undone.
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from concurrent.futures import Future
 from contextlib import suppress
-from datetime import datetime
 from functools import partial
-from typing import Final, NamedTuple
+from typing import Final
 from uuid import UUID
 
-import msgspec
-
 from application.access.principal import Principal
-from application.ledger.ledger import Known, Ledger
+from application.ledger.ledger import Ledger
 from application.ledger.retry import retry_on_conflict
-from application.parsing.batch import Batch, FailedElement, batch_of, parse_batch
-from application.parsing.fields import FieldWarning
+from application.parsing.batch import Batch, batch_of, parse_batch
 from application.parsing.items import Registration
 from application.persistence.unit_of_work import UnitOfWork
-from application.projections.projection import Recorded
-from application.recording.decide import Decider, Outcome
+from application.recording.decide import Decider, Decision
 from application.recording.group_commit import GroupCommit, Overloaded
-from application.recording.judge import Judge, Status
+from application.recording.judge import Judge
 from application.recording.reconsider import MAX_ROWS_PER_COMMIT, Reconsideration
-from application.recording.registration import RegistrationResult
 from application.recording.rejected_store import RejectedTransactionStore
 from application.recording.rejection_errors import AlreadyRecorded
 from application.recording.rejections import Rejections
 from application.recording.request import FOLLOW_UP, Request
+from application.recording.sync_result import SyncResult, positions_of, results_of
 from application.server_clock import Clock, utc_now
 from application.tables.rejected import RejectedTransaction, RejectionStatus
-from domain.errors import Rejection
-from domain.events import Adjusted, MovementRecorded, StockItemEvent
-from domain.quantities import Quantity, to_number
+from domain.quantities import Quantity
 from domain.transaction import Transaction
 
 MAX_WAITING_TRANSACTIONS: Final = 100_000
 """Queue limit, in transactions and items, unless the settings say otherwise."""
-
-
-class StockTake(NamedTuple):
-    """The result of a COUNT."""
-
-    expected: int | float
-    """On hand at the moment of the count, as far as the ledger knew."""
-    counted: int | float
-    delta: int | float
-
-
-class Synced(msgspec.Struct, frozen=True):
-    """An element that is recorded, by this commit or an earlier one."""
-
-    index: int
-    local_id: UUID
-    item_id: UUID
-    status: Status
-    on_hand: int | float
-    version: int
-    position: int
-    synced_at: datetime
-    count: StockTake | None
-    """For a COUNT."""
-    covered_at: datetime | None
-    """The moment of the stock-take that covers this movement; None if none does."""
-
-
-class SyncResult(NamedTuple):
-    """The outcome of a batch. Each list is in the order of the request."""
-
-    synced: list[Synced]
-    failed: list[FailedElement]
-    items: list[RegistrationResult]
-    """The outcomes of its items."""
-    warnings: Mapping[int, Sequence[FieldWarning]]
-    """Warnings about ignored fields, by the index of their element."""
-    position: int
-    """The ledger's last position when the batch was recorded, its own events included."""
-    server_time: datetime
-    """When it was decided."""
-
-    @property
-    def rejections(self) -> list[Rejection]:
-        """The rejections of all elements and items that were not recorded as sent."""
-        of_items = (item.rejection for item in self.items if item.rejection is not None)
-        return [*(one.rejection for one in self.failed), *of_items]
 
 
 class SyncService:
@@ -205,16 +151,7 @@ class SyncService:
             again = Reconsideration(ledger, unit_of_work, self._store, judge)
             if is_follow_up:
                 again.judge_due(_due(unit_of_work, item_ids))
-            decisions = []
-            for request in requests:
-                decision = decider.decide(
-                    request.batch,
-                    request.principal,
-                    atomic=request.atomic,
-                    arrivals=request.arrivals,
-                )
-                again.judge_after(request, decision)
-                decisions.append(decision)
+            decisions = [_decide(request, decider, again) for request in requests]
             again.revise(decisions)
             # Read before this commit adds its own events, whose timestamps may be wrong.
             has_failed = any(decision.failed for decision in decisions)
@@ -226,18 +163,17 @@ class SyncService:
         if again.has_more:
             self.follow_up()
         position = appended[-1].position if appended else ledger.recorder.head()
-        positions = _positions(known, appended)
-        return [
-            SyncResult(
-                synced=[_synced(outcome, positions) for outcome in decision.outcomes],
-                failed=of_request,
-                items=decision.items,
-                warnings=_merged(request.batch.warnings, decision.warnings),
-                position=position,
-                server_time=now,
-            )
-            for request, decision, of_request in zip(requests, decisions, failed, strict=True)
-        ]
+        positions = positions_of(known, appended)
+        return results_of(requests, decisions, failed, positions, position, now)
+
+
+def _decide(request: Request, decider: Decider, again: Reconsideration) -> Decision:
+    """Decides a batch, and what it lets be accepted, before the next batch."""
+    decision = decider.decide(
+        request.batch, request.principal, atomic=request.atomic, arrivals=request.arrivals
+    )
+    again.judge_after(request, decision)
+    return decision
 
 
 def _local_ids(batches: Iterable[Batch]) -> list[UUID]:
@@ -265,29 +201,6 @@ def _item_ids(batches: Iterable[Batch]) -> list[UUID]:
     return list(found)
 
 
-def _positions(known: Known, appended: Iterable[Recorded[StockItemEvent]]) -> dict[UUID, int]:
-    """Returns the position of the event under each `local_id`."""
-    positions = {local_id: found.position for local_id, found in known.recorded.items()}
-    positions.update(
-        (found.event.local_id, found.position)
-        for found in appended
-        if isinstance(found.event, MovementRecorded)
-    )
-    return positions
-
-
-def _merged(
-    parsed: Mapping[int, Sequence[FieldWarning]], decided: Mapping[int, FieldWarning]
-) -> Mapping[int, Sequence[FieldWarning]]:
-    """Returns the warnings of the parser and of the decider."""
-    if not decided:
-        return parsed
-    both = {index: list(found) for index, found in parsed.items()}
-    for index, warning in decided.items():
-        both.setdefault(index, []).append(warning)
-    return both
-
-
 def _require_open(unit_of_work: UnitOfWork, retried: Iterable[RejectedTransaction]) -> None:
     """Raises AlreadyRecorded: a retried transaction is recorded. Locks the rows, so no other caller
     can close them before the commit."""
@@ -301,27 +214,3 @@ def _due(unit_of_work: UnitOfWork, item_ids: Collection[UUID]) -> list[RejectedT
     """Returns rows that are due. Those of items that are not locked follow later."""
     found = unit_of_work.due(MAX_ROWS_PER_COMMIT)
     return [row for row in found if row.item_id in item_ids]
-
-
-def _synced(outcome: Outcome, positions: Mapping[UUID, int]) -> Synced:
-    event = outcome.event
-    return Synced(
-        index=outcome.place,
-        local_id=event.local_id,
-        item_id=event.originator_id,
-        status=outcome.status,
-        on_hand=to_number(event.on_hand, event.scale),
-        version=event.originator_version,
-        position=positions[event.local_id],
-        synced_at=event.timestamp,
-        count=stock_take(event),
-        covered_at=event.covered_at,
-    )
-
-
-def stock_take(event: MovementRecorded) -> StockTake | None:
-    """Returns the result of a COUNT; None for any other event."""
-    if not isinstance(event, Adjusted) or event.counted is None or event.expected is None:
-        return None
-    found = (event.expected, event.counted, event.delta)
-    return StockTake(*(to_number(steps, event.scale) for steps in found))

@@ -31,7 +31,7 @@ from application.projections.movements import Movement
 from application.recording.rejected_store import RejectedTransactionStore
 from application.recording.sync import SyncService
 from domain.errors import Invalid
-from domain.stock_item import ItemDetails
+from domain.item_details import ItemDetails
 from tests.support.builders import CLERK, element, register
 from tests.support.ledger_checks import all_events
 

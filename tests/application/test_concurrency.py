@@ -6,7 +6,8 @@ from typing import Any
 
 from application.items import ItemService
 from application.ledger.ledger import Ledger
-from application.recording.sync import SyncResult, SyncService
+from application.recording.sync import SyncService
+from application.recording.sync_result import SyncResult
 from tests.support.builders import CLERK, element, register
 from tests.support.ledger_checks import all_events, assert_read_models_equal_replay, on_hand
 

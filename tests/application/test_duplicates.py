@@ -17,7 +17,8 @@ from application.projections.movements import Movement
 from application.recording.rejected_store import RejectedTransactionStore
 from application.recording.rejection_errors import AlreadyRecorded
 from application.recording.retries import Correction, RetryOptions
-from application.recording.sync import SyncResult, SyncService
+from application.recording.sync import SyncService
+from application.recording.sync_result import SyncResult
 from application.review import ReviewService
 from application.tables.rejected import RejectedTransaction
 from domain.errors import Invalid, LocalIdReused, Unsupported

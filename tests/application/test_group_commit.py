@@ -21,7 +21,8 @@ from application.persistence.errors import StoreUnavailable
 from application.persistence.filters import ItemFilter, MovementFilter, RejectedFilter
 from application.persistence.unit_of_work import UnitOfWork
 from application.recording.group_commit import MAX_GROUP_WEIGHT, GroupCommit, Overloaded
-from application.recording.sync import SyncResult, SyncService
+from application.recording.sync import SyncService
+from application.recording.sync_result import SyncResult
 from application.tables.rejected import RejectionStatus
 from domain.actor import Actor
 from tests.support.builders import CLERK, Clock, element, register

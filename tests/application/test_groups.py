@@ -16,7 +16,8 @@ from application.persistence.filters import RejectedFilter
 from application.recording.decide import MAX_GROUP_SIZE
 from application.recording.rejected_store import RejectedTransactionStore
 from application.recording.retries import Correction, RetryOptions
-from application.recording.sync import SyncResult, SyncService
+from application.recording.sync import SyncService
+from application.recording.sync_result import SyncResult
 from application.review import ReviewService
 from domain.actor import Actor
 from tests.support.builders import CLERK, Clock, element, local_id_of, register, void_of

@@ -11,7 +11,7 @@ from application.items import ItemService
 from application.ledger.ledger import Ledger
 from application.recording.sync import SyncService
 from domain.errors import Invalid, ItemDiffers, UnknownItem, UnknownVersion
-from domain.stock_item import ItemDetails
+from domain.item_details import ItemDetails
 from tests.support.builders import CLERK, Clock, element, register
 from tests.support.ledger_checks import all_events, assert_read_models_equal_replay
 

@@ -25,7 +25,8 @@ from application.tables.rejected import RejectedTransaction
 from domain.actor import Actor
 from domain.errors import Invalid
 from domain.events import MovementRecorded
-from domain.stock_item import ItemDetails, item_id
+from domain.item_details import ItemDetails
+from domain.stock_item import item_id
 from tests.support.access import caller
 from tests.support.builders import CLERK, Clock, element, local_id_of, register, void_of
 from tests.support.ledger_checks import assert_read_models_equal_replay, codes, on_hand

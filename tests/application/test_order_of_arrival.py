@@ -14,8 +14,10 @@ from hypothesis import strategies as st
 from application.items import ItemService
 from application.ledger.ledger import Ledger
 from application.persistence.filters import MovementFilter, RejectedFilter
-from application.recording.sync import SyncResult, SyncService
-from domain.stock_item import ItemDetails, item_id
+from application.recording.sync import SyncService
+from application.recording.sync_result import SyncResult
+from domain.item_details import ItemDetails
+from domain.stock_item import item_id
 from tests.support.builders import CLERK, element, void_of
 from tests.support.ledger_checks import EVERYTHING, on_hand
 from tests.support.replay_oracle import Replay, Sent, known

@@ -17,7 +17,7 @@ from application.ledger.ledger import Ledger
 from application.persistence.filters import AuditFilter
 from application.recording.sync import SyncService
 from domain.errors import Invalid, ItemDiscontinued, LocalIdReused, UnknownItem
-from domain.stock_item import ItemDetails
+from domain.item_details import ItemDetails
 from tests.support.access import ADMIN, caller, own
 from tests.support.builders import CLERK, Clock, element
 from tests.support.builders import register as registered

@@ -16,7 +16,8 @@ from application.persistence.errors import ReadCancelled
 from application.persistence.filters import MovementFilter, RejectedFilter
 from application.recording.sync import SyncService
 from domain.errors import UnknownVersion
-from domain.stock_item import ItemDetails, StockItem
+from domain.item_details import ItemDetails
+from domain.stock_item import StockItem
 from tests.support.builders import CLERK, Clock, element, register
 from tests.support.endless import endless
 from tests.support.ledger_checks import execute

@@ -18,7 +18,7 @@ from application.projections.movements import Movements
 from application.projections.projection import Projection
 from application.projections.stock_levels import StockLevels
 from application.recording.sync import SyncService
-from domain.stock_item import ItemDetails
+from domain.item_details import ItemDetails
 from tests.support.builders import CLERK, element, register, void_of
 from tests.support.ledger_checks import (
     all_events,

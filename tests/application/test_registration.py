@@ -9,7 +9,8 @@ from application.access.roles import Role
 from application.items import ItemService
 from application.ledger.ledger import Ledger
 from application.parsing.batch import parse_batch
-from application.recording.sync import SyncResult, SyncService
+from application.recording.sync import SyncService
+from application.recording.sync_result import SyncResult
 from domain.stock_item import item_id
 from tests.support.access import caller
 from tests.support.builders import CLERK, element, register

@@ -11,7 +11,8 @@ from application.items import ItemService
 from application.ledger import ledger as ledger_module
 from application.ledger.ledger import Ledger
 from application.persistence.filters import MovementFilter
-from application.recording.sync import StockTake, SyncService
+from application.recording.sync import SyncService
+from application.recording.sync_result import StockTake
 from tests.support.builders import CLERK, Clock, element, register
 from tests.support.ledger_checks import codes, on_hand
 

@@ -31,10 +31,12 @@ from application.persistence.filters import RejectedFilter
 from application.projections import PROJECTIONS
 from application.recording.rejected_store import RejectedTransactionStore
 from application.recording.retries import RetryOptions
-from application.recording.sync import Synced, SyncResult, SyncService
+from application.recording.sync import SyncService
+from application.recording.sync_result import Synced, SyncResult
 from application.review import ReviewService
+from domain.item_details import ItemDetails
 from domain.quantities import MAX_QUANTITY, from_steps
-from domain.stock_item import ItemDetails, item_id
+from domain.stock_item import item_id
 from tests.conftest import BACKENDS
 from tests.support.builders import CLERK, Clock, element, void_of
 from tests.support.ledger_checks import EVERYTHING, assert_read_models_equal_replay

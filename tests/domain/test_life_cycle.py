@@ -14,7 +14,8 @@ from domain.events import (
     ItemReactivated,
     ItemRegistered,
 )
-from domain.stock_item import ItemDetails, StockItem, item_id
+from domain.item_details import ItemDetails
+from domain.stock_item import StockItem, item_id
 from tests.support.scenario import (
     DETAILS,
     NOON,

@@ -8,7 +8,7 @@ from application.access.principal import Principal
 from application.access.roles import Role
 from application.items import ItemService
 from domain.actor import Actor
-from domain.stock_item import ItemDetails
+from domain.item_details import ItemDetails
 from domain.transaction import void_id
 
 CLERK = Principal(Actor("clerk"), Role.ADMIN)

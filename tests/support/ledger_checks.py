@@ -9,7 +9,7 @@ from application.persistence.filters import ItemFilter, MovementFilter
 from application.projections import PROJECTIONS
 from application.projections.item_changes import ItemChange
 from application.projections.projection import Recorded
-from application.recording.sync import SyncResult
+from application.recording.sync_result import SyncResult
 from application.tables.table import Insert
 from domain.events import StockItemEvent
 from domain.stock_item import StockItem

@@ -26,7 +26,7 @@ from application.ledger.ledger import Ledger
 from application.persistence import environment
 from application.recording.sync import SyncService
 from domain.actor import Actor
-from domain.stock_item import ItemDetails
+from domain.item_details import ItemDetails
 from harness.cluster import cluster, programs
 from interface.client import StockClient
 

@@ -9,8 +9,9 @@ from uuid import UUID, uuid4
 from domain.actor import Actor
 from domain.errors import Rejection
 from domain.events import StockItemEvent
+from domain.item_details import ItemDetails
 from domain.quantities import Quantity
-from domain.stock_item import ItemDetails, StockItem, at_place_of, item_id
+from domain.stock_item import StockItem, at_place_of, item_id
 from domain.transaction import Links, Transaction, TransactionType, void_id
 
 NOON = datetime(2026, 1, 8, 12, 0, tzinfo=UTC)

@@ -10,8 +10,8 @@ from pydantic import BaseModel, Field
 
 from application.persistence.filters import ItemFilter
 from domain.errors import Invalid
+from domain.item_details import ItemDetails
 from domain.quantities import MAX_QUANTITY
-from domain.stock_item import ItemDetails
 from interface.api.dependencies import CanManageItems, CanRead, Following, Items, Reads
 from interface.api.problems import documented
 from interface.api.route_classes import strict_router

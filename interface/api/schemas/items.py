@@ -9,8 +9,9 @@ from pydantic_core import PydanticCustomError
 
 from application.parsing.transactions import Number
 from application.projections.stock_levels import StockLevel
+from domain.item_details import ItemDetails
 from domain.quantities import MAX_SCALE, Quantity, to_number
-from domain.stock_item import ItemDetails, StockItem, floor_number
+from domain.stock_item import StockItem, floor_number
 from interface.api.schemas.base import (
     RequestBody,
     SentQuantity,

@@ -7,7 +7,7 @@ from pydantic import Field
 
 from application.parsing.transactions import Number
 from application.projections.projection import Recorded
-from application.recording.sync import stock_take
+from application.recording.sync_result import stock_take
 from application.status import Status
 from application.tables.rejected import RejectedTransaction, RejectionStatus
 from domain.quantities import to_number

@@ -16,7 +16,7 @@ from application.parsing.items import ItemElement
 from application.parsing.transactions import Instant, Number, TransactionElement
 from application.recording.judge import Status
 from application.recording.registration import RegistrationResult
-from application.recording.sync import StockTake, Synced, SyncResult
+from application.recording.sync_result import StockTake, Synced, SyncResult
 from domain.errors import Rejection
 from interface.api.codes import RejectionCode, WarningCode
 from interface.api.problems import wire_details
