@@ -101,31 +101,25 @@ class Decider:
         items = self._registrar.register(batch.items, principal)
         self._judge.events += registrations(items)
         decision = Decision(items, [], [], {})
+        turn = _Turn(batch, principal, arrivals, decision)
         if atomic:
-            self._decide_all_or_none(decision, batch, principal, arrivals)
+            self._decide_all_or_none(turn)
         else:
-            self._decide_each(decision, batch, principal, arrivals)
+            self._decide_each(turn)
         if batch.malformed or batch.groups:
             decision.failed[:] = sorted([*batch.malformed, *decision.failed], key=_BY_INDEX)
             decision.outcomes.sort(key=_BY_PLACE)
         decision.warnings.update(self._warnings(batch, principal))
         return decision
 
-    def _decide_each(
-        self,
-        decision: Decision,
-        batch: Batch,
-        principal: Principal,
-        arrivals: Mapping[int, FirstArrival],
-    ) -> None:
+    def _decide_each(self, turn: "_Turn") -> None:
+        batch, principal, arrivals, decision = turn
         outcomes, judge = decision.outcomes, self._judge.judge
         may_be_known = bool(arrivals or self._known.rejected or self._refused)
         for place, transaction in batch.transactions.items():
             if transaction.links.group is not None:
                 if batch.is_first_of_group(place, transaction.links.group):
-                    self._decide_group(
-                        decision, batch, transaction.links.group, principal, arrivals
-                    )
+                    self._decide_group(turn, transaction.links.group)
                 continue
             arrival = self._arrival(transaction, arrivals.get(place)) if may_be_known else None
             try:
@@ -136,30 +130,19 @@ class Decider:
             else:
                 outcomes.append(Outcome(place, status, event))
 
-    def _decide_all_or_none(
-        self,
-        decision: Decision,
-        batch: Batch,
-        principal: Principal,
-        arrivals: Mapping[int, FirstArrival],
-    ) -> None:
+    def _decide_all_or_none(self, turn: "_Turn") -> None:
+        batch, decision = turn.batch, turn.decision
         before = self._judge.checkpoint(batch.transactions.values())
-        self._decide_each(decision, batch, principal, arrivals)
+        self._decide_each(turn)
         are_new = all(outcome.status == "recorded" for outcome in decision.outcomes)
         if decision.failed or batch.malformed or not are_new:
             self._judge.roll_back(before)
             duplicates = [one for one in decision.outcomes if one.status == "duplicate"]
             decision.outcomes[:] = duplicates
 
-    def _decide_group(
-        self,
-        decision: Decision,
-        batch: Batch,
-        group: UUID,
-        principal: Principal,
-        arrivals: Mapping[int, FirstArrival],
-    ) -> None:
+    def _decide_group(self, turn: "_Turn", group: UUID) -> None:
         """Records all transactions of the group that are not recorded yet, or none of them."""
+        batch, principal, arrivals, decision = turn
         members = batch.members(group)
         before = self._judge.checkpoint(members.values())
         outcomes: list[Outcome] = []
@@ -178,17 +161,11 @@ class Decider:
             decision.outcomes.extend(outcomes)
         else:
             self._judge.roll_back(before)
-            self._fail(decision, members, failure, principal, arrivals)
+            self._fail(turn, members, failure)
 
-    def _fail(
-        self,
-        decision: Decision,
-        members: Mapping[int, Transaction],
-        failure: "_Failure",
-        principal: Principal,
-        arrivals: Mapping[int, FirstArrival],
-    ) -> None:
+    def _fail(self, turn: "_Turn", members: Mapping[int, Transaction], failure: "_Failure") -> None:
         """Fails a group. A transaction that is recorded already counts as recorded."""
+        _, principal, arrivals, decision = turn
         for place, transaction in members.items():
             rejection = failure.own.get(place)
             try:
@@ -257,6 +234,15 @@ class Decider:
                             f"voids: is of the group {original.group}; the others stay recorded",
                         ),
                     )
+
+
+class _Turn(NamedTuple):
+    """A batch that is being decided."""
+
+    batch: Batch
+    principal: Principal
+    arrivals: Mapping[int, FirstArrival]
+    decision: Decision
 
 
 class _Failure(NamedTuple):

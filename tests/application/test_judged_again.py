@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -28,16 +28,11 @@ from domain.events import MovementRecorded
 from domain.item_details import ItemDetails
 from domain.stock_item import item_id
 from tests.support.access import caller
-from tests.support.builders import CLERK, Clock, element, local_id_of, register, void_of
+from tests.support.builders import CLERK, DAY, Clock, at, element, local_id_of, register, void_of
 from tests.support.ledger_checks import assert_read_models_equal_replay, codes, on_hand
 
 MANAGER = Principal(Actor("manager"), Role.MANAGER, frozenset({"main"}))
-DAY = datetime(2026, 1, 8, tzinfo=UTC)
 BOSS = Origin(CLERK.actor)
-
-
-def at(hour: float) -> dict[str, str]:
-    return {"occurredAt": (DAY + timedelta(hours=hour)).isoformat()}
 
 
 @pytest.fixture

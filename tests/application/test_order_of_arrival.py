@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from itertools import permutations
 from typing import Any
 from uuid import UUID, uuid4
@@ -18,11 +18,10 @@ from application.recording.sync import SyncService
 from application.recording.sync_result import SyncResult
 from domain.item_details import ItemDetails
 from domain.stock_item import item_id
-from tests.support.builders import CLERK, element, void_of
+from tests.support.builders import CLERK, DAY, at, element, void_of
 from tests.support.ledger_checks import EVERYTHING, on_hand
 from tests.support.replay_oracle import Replay, Sent, known
 
-DAY = datetime(2026, 1, 8, tzinfo=UTC)
 DETAILS = ItemDetails(name="Tea", unit="box")
 LATER = 100.0
 """The moment of the first arrival of what has no time of its own."""
@@ -179,7 +178,7 @@ def elements_of(drawn: Sequence[Drawn], item: UUID) -> list[dict[str, Any]]:
 
 
 def _time(hour: int | None) -> dict[str, str]:
-    return {} if hour is None else {"occurredAt": (DAY + timedelta(hours=hour)).isoformat()}
+    return {} if hour is None else at(hour)
 
 
 def recorded_at_any_time(shop: Shop) -> None:
@@ -275,8 +274,13 @@ def follow(shop: Shop, drawn: Sequence[Drawn], plan: Plan) -> None:
     shop.check()
 
 
-def everything_is_recorded_if_it_is_possible(shop: Shop) -> None:
+def everything_is_recorded_if_it_is_possible(
+    ledger: Ledger, drawn: Sequence[Drawn], plan: Plan
+) -> None:
     """A rejection that was voided before it was recorded needs no record, nor does its void."""
+    note(f"{drawn} {plan}")
+    shop = Shop(ledger, plan.floor)
+    follow(shop, drawn, plan)
     everything = Replay(known(shop.arrived.values()))
     if shop.floor is not None and everything.on_hand() >= shop.floor:
         left = everything.sent.keys() - {one.id for one in shop.recorded()}
@@ -289,10 +293,7 @@ def everything_is_recorded_if_it_is_possible(shop: Shop) -> None:
 def test_what_is_possible_in_the_end_is_recorded_in_every_order(
     ledger: Ledger, drawn: list[Drawn], plan: Plan
 ) -> None:
-    shop = Shop(ledger, plan.floor)
-    note(f"{drawn} {plan}")
-    follow(shop, drawn, plan)
-    everything_is_recorded_if_it_is_possible(shop)
+    everything_is_recorded_if_it_is_possible(ledger, drawn, plan)
 
 
 @pytest.mark.parametrize(
@@ -341,7 +342,4 @@ def test_only_counts_voids_and_overrides_cross_the_floor(ledger: Ledger) -> None
 def test_what_is_possible_in_the_end_is_recorded_in_very_many_orders(
     ledger: Ledger, drawn: list[Drawn], plan: Plan
 ) -> None:
-    shop = Shop(ledger, plan.floor)
-    note(f"{drawn} {plan}")
-    follow(shop, drawn, plan)
-    everything_is_recorded_if_it_is_possible(shop)
+    everything_is_recorded_if_it_is_possible(ledger, drawn, plan)

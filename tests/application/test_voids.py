@@ -1,6 +1,6 @@
 """VOID, corrected stock-takes and returns: mistakes are undone where they were made."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -14,7 +14,7 @@ from application.recording.sync import SyncService
 from domain.events import Voided
 from domain.transaction import void_id
 from tests.support.access import caller
-from tests.support.builders import CLERK, Clock, element, local_id_of, register, void_of
+from tests.support.builders import CLERK, DAY, Clock, at, element, local_id_of, register, void_of
 from tests.support.ledger_checks import (
     all_events,
     assert_read_models_equal_replay,
@@ -22,12 +22,6 @@ from tests.support.ledger_checks import (
     on_hand,
     only_failure,
 )
-
-DAY = datetime(2026, 1, 8, tzinfo=UTC)
-
-
-def at(hour: float) -> dict[str, str]:
-    return {"occurredAt": (DAY + timedelta(hours=hour)).isoformat()}
 
 
 @pytest.fixture

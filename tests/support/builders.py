@@ -15,6 +15,14 @@ CLERK = Principal(Actor("clerk"), Role.ADMIN)
 """A caller with all permissions: the only person of a small shop."""
 
 
+DAY = datetime(2026, 1, 8, tzinfo=UTC)
+
+
+def at(hour: float) -> dict[str, str]:
+    """The time of an element, at that hour of the day."""
+    return {"occurredAt": (DAY + timedelta(hours=hour)).isoformat()}
+
+
 class Clock:
     """A clock that advances by one second at each call."""
 
