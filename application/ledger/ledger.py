@@ -123,6 +123,14 @@ class Ledger(Application[UUID]):
         Sends all queries before it reads the first answer. Events that can't be read are listed in
         `damaged`. They do not stop the decision on the others.
         """
+        known = self._look_up(unit_of_work, local_ids, item_ids)
+        if unit_of_work.lock_unregistered():
+            known = self._look_up(unit_of_work, local_ids, item_ids)
+        return known
+
+    def _look_up(
+        self, unit_of_work: UnitOfWork, local_ids: Sequence[UUID], item_ids: Sequence[UUID]
+    ) -> Known:
         recorded = unit_of_work.recorded(local_ids)
         rejected = unit_of_work.rejected_among(local_ids)
         waiting = unit_of_work.waiting(MAX_KNOWN_WAITS + 1)
@@ -134,25 +142,16 @@ class Ledger(Application[UUID]):
             found, damaged = self._skip_damaged(unit_of_work.recorded, local_ids)
             known.recorded.update(found)
             known.damaged.update(damaged)
-        self._rehydrate_all(unit_of_work, list(latest), known)
-        missing = set(item_ids) - known.items.keys() - known.damaged
-        if missing and unit_of_work.lock_unregistered(sorted(missing)):
-            self._rehydrate_all(unit_of_work, list(unit_of_work.latest(list(missing))), known)
-            waiting = unit_of_work.waiting(MAX_KNOWN_WAITS + 1)
-        for row in rejected:
-            known.rejected.setdefault(cast("UUID", row.local_id), []).append(row)
-        return known._replace(waits=Waits.read(waiting))
-
-    def _rehydrate_all(
-        self, unit_of_work: UnitOfWork, latest: Iterable[Latest], known: Known
-    ) -> None:
-        for one in latest:
+        for one in list(latest):
             item_id = cast("UUID", one.event.originator_id)
             try:
                 known.items[item_id] = self._rehydrate(unit_of_work, one)
             except MapperDeserialisationError as error:
                 _LOG.error("%s", error)
                 known.damaged.add(item_id)
+        for row in rejected:
+            known.rejected.setdefault(cast("UUID", row.local_id), []).append(row)
+        return known._replace(waits=Waits.read(waiting))
 
     def recorded_under(self, local_ids: Sequence[UUID]) -> dict[UUID, Recorded[MovementRecorded]]:
         """Recorded movements by `local_id`, without those that can't be read.

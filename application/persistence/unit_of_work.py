@@ -41,16 +41,18 @@ class UnitOfWork(Protocol):
     """
 
     def lock(self, item_ids: Sequence[UUID]) -> None:
-        """Locks these items until this unit of work ends. Waits for other units of work.
+        """Locks these items until this unit of work ends, as far as they are registered. Waits for
+        other units of work.
 
         Call it before any read of these items.
         """
         ...
 
-    def lock_unregistered(self, item_ids: Sequence[UUID]) -> bool:
-        """Locks ids under which no item was found, so that no other unit of work registers one.
+    def lock_unregistered(self) -> bool:
+        """Locks the ids under which `lock` found no item, so that no other unit of work registers
+        one, or writes one that was registered meanwhile.
 
-        Returns whether they must be looked up again.
+        Returns whether everything must be read again, because it waited for such locks.
         """
         ...
 

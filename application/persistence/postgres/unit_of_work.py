@@ -41,12 +41,22 @@ class PostgresUnitOfWork:
         """`appended` collects the keys of appended events, to find conflicting items later."""
         self._connection = connection
         self._appended = appended
+        self._wanted: set[UUID] = set()
+        self._locked: Iterable[tuple[UUID]] = ()
 
     def lock(self, item_ids: Sequence[UUID]) -> None:
-        self._execute(sql.LOCK, [list(item_ids)])
+        self._wanted = set(item_ids)
+        self._locked = self._execute(sql.LOCK, [list(item_ids)])
 
-    def lock_unregistered(self, item_ids: Sequence[UUID]) -> bool:
-        self._execute(sql.LOCK_UNREGISTERED, [list(item_ids)])
+    def lock_unregistered(self) -> bool:
+        unregistered = self._wanted - {item_id for (item_id,) in self._locked}
+        self._wanted, self._locked = set(), ()
+        if not unregistered:
+            return False
+        self._execute(sql.LOCK_UNREGISTERED, [list(unregistered)])
+        # Some may have been registered in between.
+        self._execute(sql.LOCK, [list(unregistered)])
+        self._await_answers()
         return True
 
     def exclude_writers(self) -> None:

@@ -41,7 +41,7 @@ class SQLiteUnitOfWork:
     def lock(self, item_ids: Sequence[UUID]) -> None:
         """Nothing to do: the database is locked."""
 
-    def lock_unregistered(self, item_ids: Sequence[UUID]) -> bool:  # noqa: ARG002
+    def lock_unregistered(self) -> bool:
         """Nothing to do: the database is locked."""
         return False
 
