@@ -14,6 +14,7 @@ from application.persistence.reader import Reader
 from application.projections.movements import Movement
 from application.projections.stock_levels import StockLevel
 from application.tables.rejected import RejectedTransaction
+from domain.transaction import void_id
 
 
 class ReadService:
@@ -72,6 +73,12 @@ class ReadService:
         self.item(item_id, principal)
         scoped = replace(wanted, item_id=item_id, locations=None)
         return self._reader.select_movements(scoped, before=before, limit=limit)
+
+    def voids_of(self, movements: Sequence[Movement]) -> dict[UUID, UUID]:
+        """Returns the `local_id` of the VOID of each of these that is voided."""
+        voids = {void_id(one.local_id): one.local_id for one in movements}
+        found = self._reader.select_recorded_among([*voids]) if voids else set()
+        return {voids[one]: one for one in found}
 
     def rejected(
         self,

@@ -156,6 +156,14 @@ class ReadModelQueries(LedgerRecorder):
             conditions.append(("position < ?", [before]))
         return self._select_at(movements, wanted.locations, conditions, NEWEST_FIRST, limit)
 
+    def select_recorded_among(self, local_ids: Sequence[UUID]) -> set[UUID]:
+        movements = self.sql_table(Movements.table)
+        encoded = {movements.encode_value("local_id", one): one for one in local_ids}
+        condition, parameters = movements.among("local_id", [*encoded])
+        with self.reading() as run:
+            found = run(f"SELECT local_id FROM stored_events WHERE {condition}", parameters)  # noqa: S608
+        return {encoded[stored] for (stored,) in found}
+
     def select_changes(
         self, locations: frozenset[str] | None, *, after: int, upto: int, limit: int
     ) -> list[Change]:

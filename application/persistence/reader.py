@@ -51,6 +51,10 @@ class Reader(ABC):
         """The journal, newest first. Starts below the position `before`, if given."""
 
     @abstractmethod
+    def select_recorded_among(self, local_ids: Sequence[UUID]) -> set[UUID]:
+        """The subset of these `local_id`s that is recorded."""
+
+    @abstractmethod
     def select_changes(
         self, locations: frozenset[str] | None, *, after: int, upto: int, limit: int
     ) -> Sequence[Change]:

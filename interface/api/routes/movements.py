@@ -93,10 +93,10 @@ def list_movements(
     """Lists recorded transactions at the caller's locations, the newest first."""
     before = parse_cursor(query.cursor, Position)
     wanted = query.movement_filter()
-    return _page(
-        reads.movements(wanted, caller, location=query.location, before=before, limit=query.limit),
-        query.limit,
+    rows = reads.movements(
+        wanted, caller, location=query.location, before=before, limit=query.limit
     )
+    return _page(rows, reads, query.limit)
 
 
 @router.get(
@@ -110,13 +110,13 @@ def list_item_movements(
     """Lists the item's recorded transactions, the newest first."""
     before = parse_cursor(query.cursor, Position)
     wanted = query.movement_filter()
-    return _page(
-        reads.movements_of(item_id, wanted, caller, before=before, limit=query.limit), query.limit
-    )
+    rows = reads.movements_of(item_id, wanted, caller, before=before, limit=query.limit)
+    return _page(rows, reads, query.limit)
 
 
-def _page(rows: Sequence[Movement], limit: int) -> MovementPage:
+def _page(rows: Sequence[Movement], reads: Reads, limit: int) -> MovementPage:
+    voids = reads.voids_of(rows)
     return MovementPage(
-        items=[MovementRecord.of_row(row) for row in rows],
+        items=[MovementRecord.of_row(row, voids.get(row.local_id)) for row in rows],
         next_cursor=cursor_for(rows, limit, lambda row: row.position),
     )

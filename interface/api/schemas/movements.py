@@ -131,12 +131,15 @@ class MovementRecord(ExtraFields):
     device_time: DeviceTime
     recorded_at: Timestamp
     refused_at: RefusedAt = None
+    voided_by: Annotated[
+        UUID | None, Field(exclude_if=is_none, description="The `localId` of its VOID.")
+    ] = None
 
     @classmethod
-    def of_row(cls, movement: Movement) -> "MovementRecord":
-        if movement.extra_object is None:
-            return cls.model_construct(**movement._asdict())
-        values = movement._asdict() | extra_fields(movement) | quantity_fields(movement)
+    def of_row(cls, movement: Movement, voided_by: UUID | None = None) -> "MovementRecord":
+        values = movement._asdict() | {"voided_by": voided_by}
+        if movement.extra_object is not None:
+            values |= extra_fields(movement) | quantity_fields(movement)
         return cls.model_construct(**values)
 
 
