@@ -25,7 +25,7 @@ from application.recording.sync import SyncService
 from application.recording.sync_result import SyncResult
 from application.server_clock import Clock, utc_now
 from application.tables.rejected import RejectedTransaction, RejectionStatus
-from domain.errors import Rejection
+from domain.errors import Invalid, Rejection
 from domain.labels import label
 from domain.transaction import Transaction
 
@@ -79,8 +79,8 @@ class ReviewService:
     def dismiss(
         self, name: UUID, reason: str, principal: Principal, origin: Origin
     ) -> RejectedTransaction:
-        """Dismisses the open rejections under this name; returns the latest one. Idempotent: one
-        that is dismissed already stays as it is.
+        """Dismisses the open rejections under this name, and those of their groups; returns the
+        latest one under the name. Idempotent: one that is dismissed already stays as it is.
 
         Raises:
             Invalid: the reason is blank or too long.
@@ -115,7 +115,8 @@ class ReviewService:
         """
         reason = label("reason", reason)
         rows, failed, last = self._chosen(chosen, location, principal, before)
-        dismissed = retry_on_conflict(lambda _: self._dismiss_all(rows, reason, principal, origin))
+        whole = self._with_groups(rows, principal)
+        dismissed = retry_on_conflict(lambda _: self._dismiss_all(whole, reason, principal, origin))
         return BulkReview([*dismissed, *failed], last)
 
     def retry(
@@ -129,15 +130,15 @@ class ReviewService:
             UnknownRejection: the caller can see no rejection under this name.
             AlreadyRecorded: the transaction is recorded already.
             Forbidden: the caller may not override the floor.
-            Invalid: this version can't read the transaction either; or a `local_id` must be new,
-                or must not be given.
+            Invalid: this version can't read the transaction either; a `local_id` must be new, or
+                must not be given; or a part of the group is elsewhere, or it is too large.
             Unsupported: only a newer version can read the transaction.
         """
         self._require_allowed(options, principal)
         row = _latest(name, self._find([name], principal))
         if row.status == RejectionStatus.RESOLVED:
             raise AlreadyRecorded(name)
-        group = self._group_of(row, principal)
+        group = _to_retry(self._group_of(row), principal)
         transactions, rows = transactions_to_retry(row, group, options)
         return self._sync.retry(transactions, rows, principal)
 
@@ -167,13 +168,15 @@ class ReviewService:
         rows, failed, last = self._chosen(chosen, location, principal, before)
         transactions: list[Transaction] = []
         retried: list[RejectedTransaction] = []
-        for unit in self._units(rows, principal):
+        for unit in self._units(rows):
             try:
-                transactions += [retried_transaction(row, options) for row in unit]
+                found = _to_retry(unit, principal)
+                new = [retried_transaction(row, options) for row in found]
             except Rejection as rejection:
-                failed += [_failed(row, rejection) for row in unit]
+                failed += [_failed(row, rejection) for row in unit if row in rows]
             else:
-                retried += unit
+                transactions += new
+                retried += found
         result = self._sync.retry(transactions, dict(enumerate(retried)), principal, atomic=False)
         return BulkReview([*_reviewed(retried, result), *failed], last)
 
@@ -203,31 +206,36 @@ class ReviewService:
         others = [_not_open(name, rows) for name, rows in named if name not in has_open]
         return opened[::-1], others, None
 
-    def _units(
-        self, rows: Sequence[RejectedTransaction], principal: Principal
-    ) -> Iterator[list[RejectedTransaction]]:
+    def _units(self, rows: Sequence[RejectedTransaction]) -> Iterator[list[RejectedTransaction]]:
         """Yields single rows, and whole groups, each once."""
-        taken: set[UUID] = set()
+        taken: set[tuple[UUID, str, str | None]] = set()
         for row in rows:
-            if row.rejection_id not in taken:
-                unit = self._group_of(row, principal) or [row]
-                taken.update(one.rejection_id for one in unit)
-                yield unit
+            if row.group_id is None:
+                yield [row]
+            elif (key := (row.group_id, row.actor, row.key_id)) not in taken:
+                taken.add(key)
+                yield self._group_of(row)
 
-    def _group_of(
-        self, row: RejectedTransaction, principal: Principal
+    def _with_groups(
+        self, rows: Sequence[RejectedTransaction], principal: Principal
     ) -> list[RejectedTransaction]:
-        """Returns the open rejections of the row's group; none if it has no group."""
+        """Returns the rows, and the open ones of their groups that the caller can see."""
+        return [
+            row
+            for unit in self._units(rows)
+            for row in unit
+            if row.status == RejectionStatus.OPEN and principal.can_access(row.location)
+        ]
+
+    def _group_of(self, row: RejectedTransaction) -> list[RejectedTransaction]:
+        """Returns all rows of the row's group, of the same sender, in order; none if it has no
+        group."""
         if row.group_id is None:
             return []
-        wanted = RejectedFilter(
-            group_id=row.group_id,
-            status=RejectionStatus.OPEN.value,
-            actor=row.actor,
-            locations=principal.scope(None),
-        )
-        found = self._recorder.select_rejected(wanted, before=None, limit=MAX_GROUP_SIZE)
-        return [one for one in found if one.key_id == row.key_id]
+        wanted = RejectedFilter(group_id=row.group_id, actor=row.actor)
+        found = self._recorder.select_rejected(wanted, before=None, limit=MAX_REVIEWED_PER_CALL)
+        of_sender = [one for one in found if one.key_id == row.key_id]
+        return sorted(of_sender, key=lambda one: (one.first_rejected_at, one.rank or 0))
 
     def _find(self, names: Sequence[UUID], principal: Principal) -> list[RejectedTransaction]:
         wanted = RejectedFilter(names=tuple(names), locations=principal.scope(None))
@@ -244,10 +252,13 @@ class ReviewService:
         self, name: UUID, reason: str, principal: Principal, origin: Origin
     ) -> RejectedTransaction:
         now = self._clock()
+        whole = self._with_groups(self._find([name], principal), principal)
         with self._recorder.unit_of_work() as unit_of_work:
             found = _visible(unit_of_work.rejected(name), principal)
             latest = _latest(name, found)
-            opened = [row for row in found if row.status == RejectionStatus.OPEN]
+            named = {one.rejection_id for one in (*found, *whole)}
+            open_now = unit_of_work.rejections(sorted(named))
+            opened = [row for row in open_now if row.status == RejectionStatus.OPEN]
             if opened:
                 detail = f"{name}, {opened[0].code}: {reason}"
                 self._store.dismiss(unit_of_work, opened, reason, principal.actor, now)
@@ -266,15 +277,26 @@ class ReviewService:
         """Dismisses the chosen rejections that are still open."""
         now = self._clock()
         with self._recorder.unit_of_work() as unit_of_work:
-            statuses = unit_of_work.rejection_statuses(sorted(one.rejection_id for one in chosen))
-            opened = [
-                row for row in chosen if statuses.get(row.rejection_id) == RejectionStatus.OPEN
-            ]
+            found = unit_of_work.rejections(sorted(one.rejection_id for one in chosen))
+            opened = [row for row in found if row.status == RejectionStatus.OPEN]
             if opened:
                 detail = f"{len(opened)} at once, {opened[0].rejection_id} the first: {reason}"
                 self._store.dismiss(unit_of_work, opened, reason, principal.actor, now)
                 self._audit.append(unit_of_work, Action.REJECTION_DISMISSED, origin, detail)
         return [Reviewed(row.rejection_id, row.local_id, "dismissed") for row in opened]
+
+
+def _to_retry(
+    rows: Sequence[RejectedTransaction], principal: Principal
+) -> list[RejectedTransaction]:
+    """Returns the rows of a unit that are not recorded yet. Raises Invalid: the caller can't retry
+    all of them."""
+    left = [row for row in rows if row.status != RejectionStatus.RESOLVED]
+    if len(left) > MAX_GROUP_SIZE:
+        raise Invalid("group", f"has more than {MAX_GROUP_SIZE} transactions")
+    if any(not principal.can_access(row.location) for row in left):
+        raise Invalid("group", "has transactions that are not at your locations")
+    return left
 
 
 def _visible(

@@ -65,18 +65,31 @@ class FirstArrival(NamedTuple):
     received_at: datetime
     """The server's clock."""
     rank: int | None
-    """Its rank among movements of the item with the same moment: twice the item's version after
-    it, if it was recorded at once, and otherwise one more than twice the item's version then. Far
-    below zero if the item was not registered then. None if it is not known."""
-    sequence: int = 0
-    """Its place among the transactions that were refused in the same commit."""
+    """Its rank among movements of the item with the same moment. None if it is not known."""
+
+    @classmethod
+    def refused(cls, received_at: datetime, version: int, sequence: int) -> "FirstArrival":
+        """Returns that of a refused transaction.
+
+        Args:
+            received_at: the server's clock.
+            version: the item's version then.
+            sequence: its place among the refused transactions of the commit, less than 65,536.
+        """
+        return cls(received_at, rank_of(version) + _PER_COMMIT + sequence)
 
     @classmethod
     def before_registration(cls, received_at: datetime, sequence: int) -> "FirstArrival":
         """Returns that of a transaction whose item is not registered yet. Its rank grows with the
         time, in milliseconds, and with the sequence."""
         milliseconds = (received_at - _EPOCH) // timedelta(milliseconds=1)
-        return cls(received_at, _LEAST_RANK + milliseconds * _PER_COMMIT + sequence, sequence)
+        return cls(received_at, _LEAST_RANK + milliseconds * _PER_COMMIT + sequence)
+
+
+def rank_of(version: int) -> int:
+    """Returns the rank of a movement that was recorded at once, by the item's version after it. It
+    leaves room for those that were refused before the next version."""
+    return version * 2 * _PER_COMMIT
 
 
 def happened_at(occurred_at: datetime | None, received_at: datetime) -> datetime:

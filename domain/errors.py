@@ -32,7 +32,7 @@ class Rejection(Exception):
     """A reason why something was not recorded. Two are equal if code, message and details are."""
 
     code: ClassVar[str]
-    retryable: ClassVar[bool] = False
+    retryable: bool = False
 
     def __init__(self, message: str, **details: Detail) -> None:
         super().__init__(message)
@@ -164,7 +164,9 @@ class GroupFailed(Rejection):
 
     code = "GROUP_FAILED"
 
-    def __init__(self, group: UUID, index: int) -> None:
+    def __init__(self, group: UUID, index: int, *, retryable: bool = False) -> None:
+        """`retryable`: whether that transaction may succeed later, so all of them may."""
+        self.retryable = retryable
         super().__init__(
             f"the transaction with index {index} failed, so nothing of the group is recorded",
             group=str(group),

@@ -16,7 +16,7 @@ from uuid import UUID
 
 from eventsourcing.domain import Aggregate
 
-from domain.device_clock import FirstArrival, happened_at
+from domain.device_clock import FirstArrival, happened_at, rank_of
 from domain.quantities import MAX_QUANTITY, from_steps
 from domain.transaction import Content, Information, Links, TransactionType, sent_time
 
@@ -134,7 +134,7 @@ class MovementRecorded(StockItemEvent):
     """When the transaction first arrived, if it was recorded later than that. A transaction that
     stands at the place of another one has that of the other one."""
     rank: int | None = None
-    """Its rank among movements of the same moment, if that is not twice its version."""
+    """Its rank among movements of the same moment, if it was not recorded at once."""
     own_rank: int | None = None
     """The rank of its own first arrival, if it stands at the place of another one and was recorded
     later than it arrived."""
@@ -170,7 +170,7 @@ class MovementRecorded(StockItemEvent):
     @property
     def place_rank(self) -> int:
         """Its rank among movements of the same moment."""
-        return 2 * self.originator_version if self.rank is None else self.rank
+        return rank_of(self.originator_version) if self.rank is None else self.rank
 
     @property
     def happened_at(self) -> datetime:

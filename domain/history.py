@@ -18,6 +18,7 @@ from datetime import datetime
 from itertools import islice
 from typing import Final, NamedTuple
 
+from domain.device_clock import rank_of
 from domain.events import MovementRecorded
 from domain.transaction import TransactionType
 
@@ -120,7 +121,7 @@ def place_of(movement: MovementRecorded) -> Place:
     version = movement.originator_version
     own_rank = OWN_PLACE
     if movement.voids is not None or movement.corrects is not None:
-        own_rank = movement.own_rank or 2 * version
+        own_rank = movement.own_rank or rank_of(version)
     return Place(movement.happened_at, movement.place_rank, own_rank, version)
 
 

@@ -11,7 +11,7 @@ from eventsourcing.domain import Aggregate
 
 from domain import events
 from domain.actor import Actor
-from domain.device_clock import FirstArrival, happened_at, require_credible_moment
+from domain.device_clock import FirstArrival, happened_at, rank_of, require_credible_moment
 from domain.errors import Detail, InsufficientStock, Invalid, ItemDiscontinued, StockLimitExceeded
 from domain.history import OWN_PLACE, History, Place
 from domain.item_details import ItemDetails
@@ -182,9 +182,10 @@ class StockItem(Aggregate, created_event_name="ItemRegistered"):
                 events.ItemReactivated, self.on_hand, by, recorded_at, discontinued_at=None
             )
 
-    def first_arrival(self, recorded_at: datetime) -> FirstArrival:
-        """Returns the first arrival of a transaction that comes now, but is recorded later."""
-        return FirstArrival(self._in_order(recorded_at), 2 * self.version + 1)
+    def first_arrival(self, recorded_at: datetime, sequence: int = 0) -> FirstArrival:
+        """Returns the first arrival of a transaction that comes now, but is refused. `sequence`:
+        its place among those of the commit."""
+        return FirstArrival.refused(self._in_order(recorded_at), self.version, sequence)
 
     def moment_of(
         self, transaction: Transaction, recorded_at: datetime, arrival: FirstArrival | None = None
@@ -251,12 +252,12 @@ class StockItem(Aggregate, created_event_name="ItemRegistered"):
         moment = self.moment_of(transaction, recorded_at, arrival)
         if self.discontinued_at is not None:
             self._require_in_service(transaction, moment)
-        rank = 2 * (self.version + 1)
+        rank = rank_of(self.version + 1)
         if arrival is not None and arrival.rank is not None:
             rank = arrival.rank
         behind = OWN_PLACE
         if transaction.links.original is not None:
-            behind = own_rank or 2 * (self.version + 1)
+            behind = own_rank or rank_of(self.version + 1)
         place = Place(moment, rank, behind, self.version + 1)
         event_class, delta, facts = self._movement(transaction, place, history, voided)
         covered_at = None if history is None else history.next_count_after(place)

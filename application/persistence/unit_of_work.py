@@ -154,8 +154,8 @@ class UnitOfWork(Protocol):
         """Number of this sender's open rejected transactions, counted up to `at_most`."""
         ...
 
-    def rejection_statuses(self, rejection_ids: Sequence[UUID]) -> dict[UUID, str]:
-        """The status of each stored rejection among these.
+    def rejections(self, rejection_ids: Sequence[UUID]) -> Sequence[RejectedTransaction]:
+        """The stored rejections among these `rejection_id`s.
 
         Locks them until this unit of work ends.
         """

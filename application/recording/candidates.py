@@ -1,7 +1,7 @@
 """Candidates: refused transactions that the ledger may judge again by itself."""
 
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from uuid import UUID
@@ -35,6 +35,8 @@ class Candidate:
     arrival: FirstArrival
     row: RejectedTransaction | None = None
     """Its row; None if it was refused in this commit."""
+    refused_at: datetime | None = None
+    """When an earlier commit refused it."""
     place: int = 0
     """Its index in its batch, if it was refused in this commit."""
     rejection: Rejection | None = None
@@ -57,8 +59,13 @@ class Candidate:
         return happened_at(self.transaction.occurred_at, self.arrival.received_at)
 
 
-def candidates_of(request: Request, decision: Decision) -> Iterator[Candidate]:
-    """Yields the failed elements of a batch that wait for something.
+def candidates_of(
+    request: Request,
+    decision: Decision,
+    rejected: Mapping[UUID, Sequence[RejectedTransaction]],
+) -> Iterator[Candidate]:
+    """Yields the failed elements of a batch that wait for something. `rejected`: what earlier
+    commits rejected, by `local_id`.
 
     A person who waits for the answer was told no: that is not judged again.
     """
@@ -68,9 +75,13 @@ def candidates_of(request: Request, decision: Decision) -> Iterator[Candidate]:
         if one.transaction is not None and one.arrival is not None:
             key = waits_for(one.rejection, one.transaction)
             if key is not None:
-                yield Candidate(
+                found = Candidate(
                     one.transaction, request.principal, key, one.arrival, place=one.index
                 )
+                for row in rejected.get(one.transaction.local_id, ()):
+                    if row.rejection_id == found.rejection_id:
+                        found.refused_at = row.rejected_at
+                yield found
 
 
 class StoredCandidates:
@@ -96,7 +107,14 @@ class StoredCandidates:
                 others.append(row)
             else:
                 candidates.append(
-                    Candidate(transaction, principal, row.waits_for, row.first_arrival, row)
+                    Candidate(
+                        transaction,
+                        principal,
+                        row.waits_for,
+                        row.first_arrival,
+                        row,
+                        refused_at=row.rejected_at,
+                    )
                 )
         return candidates, others
 

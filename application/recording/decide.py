@@ -1,6 +1,7 @@
 """The decider: decides a batch, element by element, group by group, or all or nothing."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from operator import attrgetter
 from typing import Final, NamedTuple
 from uuid import UUID
@@ -10,12 +11,19 @@ from application.parsing.batch import Batch, FailedElement
 from application.parsing.fields import FieldWarning
 from application.recording.judge import Judge, Status, problem_of_override
 from application.recording.registration import Registrar, RegistrationResult, registrations
+from application.recording.rejected_element import at_moment_of
 from application.tables.rejection_ids import rejection_id
 from domain.device_clock import FirstArrival
-from domain.errors import GroupFailed, Invalid, Rejection
+from domain.errors import (
+    GroupFailed,
+    InsufficientStock,
+    Invalid,
+    Rejection,
+    UnknownTransaction,
+)
 from domain.events import MovementRecorded
 from domain.quantities import Quantity
-from domain.transaction import Transaction, TransactionType
+from domain.transaction import Transaction
 
 MAX_GROUP_SIZE: Final = 100
 """Maximum number of transactions in a group."""
@@ -78,8 +86,9 @@ class Decider:
         """
         self._judge = judge
         self._known = judge.known
-        self._refused: dict[UUID, FirstArrival] = {}
-        """First arrivals of what this commit refused, by rejection id."""
+        self._refused: dict[UUID, tuple[Transaction, FirstArrival]] = {}
+        """What this commit refused, by rejection id."""
+        self._sequence = 0
         self._registrar = Registrar(judge.known, conflicting, judge.now, default_floor)
 
     def decide(
@@ -115,18 +124,18 @@ class Decider:
     def _decide_each(self, turn: "_Turn") -> None:
         batch, principal, arrivals, decision = turn
         outcomes, judge = decision.outcomes, self._judge.judge
-        may_be_known = bool(arrivals or self._known.rejected or self._refused)
         for place, transaction in batch.transactions.items():
             if transaction.links.group is not None:
                 if batch.is_first_of_group(place, transaction.links.group):
                     self._decide_group(turn, transaction.links.group)
                 continue
-            arrival = self._arrival(transaction, arrivals.get(place)) if may_be_known else None
+            sent, arrival = transaction, None
+            if arrivals or self._known.rejected or self._refused:
+                sent, arrival = self._as_first_sent(transaction, arrivals.get(place))
             try:
-                status, event = judge(transaction, principal, arrival=arrival)
+                status, event = judge(sent, principal, arrival=arrival)
             except Rejection as rejection:
-                decision.failed.append(self._failed(place, transaction, rejection, arrival))
-                may_be_known = True
+                decision.failed.append(self._failed(place, sent, rejection, arrival))
             else:
                 outcomes.append(Outcome(place, status, event))
 
@@ -141,27 +150,47 @@ class Decider:
             decision.outcomes[:] = duplicates
 
     def _decide_group(self, turn: "_Turn", group: UUID) -> None:
-        """Records all transactions of the group that are not recorded yet, or none of them."""
-        batch, principal, arrivals, decision = turn
-        members = batch.members(group)
+        """Records all transactions of the group that are not recorded yet, or none of them.
+
+        What may be accepted after the others is judged again after them, as in a batch. So what
+        raises an item comes before what lowers it, and each keeps its place among equal moments.
+        """
+        members = turn.batch.members(group)
         before = self._judge.checkpoint(members.values())
+        failure = _failure_before(turn.batch, group)
         outcomes: list[Outcome] = []
-        failure = _failure_before(batch, group)
-        for place in sorted(members, key=lambda one: _order_in_group(members[one])):
-            if failure is not None:
-                break
-            try:
-                arrival = self._arrival(members[place], arrivals.get(place))
-                result = self._judge.judge(members[place], principal, arrival=arrival)
-            except Rejection as rejection:
-                failure = _Failure(GroupFailed(group, place), {place: rejection})
-            else:
-                outcomes.append(Outcome(place, *result))
+        arrivals = dict(turn.arrivals)
+        left = dict(members)
+        while left and failure is None:
+            accepted, refused = self._judge_members(left, turn.principal, arrivals)
+            outcomes += accepted
+            left = {place: left[place] for place in refused}
+            failure = _failure_of(group, refused, is_over=not accepted)
         if failure is None:
-            decision.outcomes.extend(outcomes)
+            turn.decision.outcomes.extend(outcomes)
         else:
             self._judge.roll_back(before)
             self._fail(turn, members, failure)
+
+    def _judge_members(
+        self,
+        members: Mapping[int, Transaction],
+        principal: Principal,
+        arrivals: dict[int, FirstArrival],
+    ) -> tuple[list[Outcome], dict[int, Rejection]]:
+        """Judges each of them once. Adds the first arrivals of what is refused to `arrivals`."""
+        accepted: list[Outcome] = []
+        refused: dict[int, Rejection] = {}
+        for place, transaction in members.items():
+            sent, arrival = self._as_first_sent(transaction, arrivals.get(place))
+            try:
+                accepted.append(
+                    Outcome(place, *self._judge.judge(sent, principal, arrival=arrival))
+                )
+            except Rejection as rejection:
+                refused[place] = rejection
+                arrivals[place] = arrival or self._new_arrival(transaction)
+        return accepted, refused
 
     def _fail(self, turn: "_Turn", members: Mapping[int, Transaction], failure: "_Failure") -> None:
         """Fails a group. A transaction that is recorded already counts as recorded."""
@@ -177,8 +206,8 @@ class Decider:
                 decision.outcomes.append(Outcome(place, "duplicate", event))
             else:
                 rejection = rejection or failure.of_others
-                arrival = self._arrival(transaction, arrivals.get(place))
-                decision.failed.append(self._failed(place, transaction, rejection, arrival))
+                sent, arrival = self._as_first_sent(transaction, arrivals.get(place))
+                decision.failed.append(self._failed(place, sent, rejection, arrival))
 
     def _failed(
         self,
@@ -188,31 +217,40 @@ class Decider:
         arrival: FirstArrival | None,
     ) -> FailedElement:
         if arrival is None:
-            item = self._known.items.get(transaction.item_id)
-            now, sequence = self._judge.now, len(self._refused) + 1
-            if item is None:
-                arrival = FirstArrival.before_registration(now, sequence)
-            else:
-                arrival = item.first_arrival(now)._replace(sequence=sequence)
-            self._refused[rejection_id(transaction.local_id, transaction.content)] = arrival
+            arrival = self._new_arrival(transaction)
+            own_id = rejection_id(transaction.local_id, transaction.content)
+            self._refused[own_id] = transaction, arrival
         return FailedElement(
             place, transaction.local_id, transaction.item_id, rejection, transaction, arrival
         )
 
-    def _arrival(
+    def _new_arrival(self, transaction: Transaction) -> FirstArrival:
+        """Returns the first arrival of a transaction that is refused now."""
+        self._sequence += 1
+        item = self._known.items.get(transaction.item_id)
+        if item is None:
+            return FirstArrival.before_registration(self._judge.now, self._sequence)
+        return item.first_arrival(self._judge.now, self._sequence)
+
+    def _as_first_sent(
         self, transaction: Transaction, of_retried: FirstArrival | None
-    ) -> FirstArrival | None:
-        """Returns the first arrival of a transaction that was rejected before; None for another."""
+    ) -> tuple[Transaction, FirstArrival | None]:
+        """Returns the transaction with the moment and the first arrival that it had when it was
+        rejected before. None as first arrival: it was not."""
         if of_retried is not None:
-            return of_retried
+            return transaction, of_retried
         rows = self._known.rejected.get(transaction.local_id, ())
         if not rows and not self._refused:
-            return None
+            return transaction, None
         own_id = rejection_id(transaction.local_id, transaction.content)
         for row in rows:
             if row.rejection_id == own_id:
-                return row.first_arrival
-        return self._refused.get(own_id)
+                return at_moment_of(row, transaction), row.first_arrival
+        if own_id not in self._refused:
+            return transaction, None
+        first, arrival = self._refused[own_id]
+        same = replace(transaction, occurred_at=first.occurred_at, device_time=first.device_time)
+        return same, arrival
 
     def _warnings(self, batch: Batch, principal: Principal) -> Iterator[tuple[int, FieldWarning]]:
         for place, transaction in batch.transactions.items():
@@ -225,7 +263,9 @@ class Decider:
                     )
             elif transaction.links.voids is not None:
                 original = self._judge.recorded(transaction.links.voids)
-                if original is not None and original.group is not None:
+                if original is None or not principal.can_access(original.location):
+                    continue
+                if original.group is not None:
                     yield (
                         place,
                         FieldWarning(
@@ -264,14 +304,17 @@ def _failure_before(batch: Batch, group: UUID) -> _Failure | None:
     return None
 
 
-def _order_in_group(transaction: Transaction) -> int:
-    """What raises an item comes before what lowers it, so that a group needs no order."""
-    match transaction.type:
-        case TransactionType.INBOUND:
-            return 0
-        case TransactionType.ADJUST:
-            return 0 if transaction.quantity > 0 else 2
-        case TransactionType.COUNT | TransactionType.VOID:
-            return 1
-        case TransactionType.OUTBOUND:
-            return 2
+def _failure_of(group: UUID, refused: Mapping[int, Rejection], *, is_over: bool) -> _Failure | None:
+    """Returns why a group fails: one of its transactions is refused for good, or nothing more is
+    accepted."""
+    final = [
+        place
+        for place, rejection in refused.items()
+        if not isinstance(rejection, InsufficientStock | UnknownTransaction)
+    ]
+    breaking = final or (list(refused) if is_over else [])
+    if not breaking:
+        return None
+    place, rejection = breaking[0], refused[breaking[0]]
+    failed = GroupFailed(group, place, retryable=rejection.retryable)
+    return _Failure(failed, {place: rejection})

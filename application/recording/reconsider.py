@@ -21,7 +21,7 @@ from application.recording.rejections import waits_for, with_rejection
 from application.recording.request import Request
 from application.recording.void_rejections import OpenVoid, close_voided, open_voids
 from application.tables.rejected import RejectedTransaction
-from domain.errors import Conflict, Invalid, LedgerDamaged, Rejection
+from domain.errors import Conflict, Invalid, LedgerDamaged, Rejection, UnknownTransaction
 from domain.events import (
     Adjusted,
     ItemDiscontinued,
@@ -74,7 +74,7 @@ class Reconsideration:
     def judge_after(self, request: Request, decision: Decision) -> None:
         """Judges what the decisions on a batch may let be accepted, until nothing more is. Whatever
         of this commit's batches is accepted becomes an outcome."""
-        own = list(candidates_of(request, decision))
+        own = list(candidates_of(request, decision, self._judge.known.rejected))
         if not own and not self._own and self._waits.keys == frozenset():
             self._seen = len(self._judge.events)
             return
@@ -141,7 +141,7 @@ class Reconsideration:
         if named is not None:
             original = self._judge.recorded(named)
             moment = moments.get(named, moment) if original is None else original.happened_at
-        return moment, candidate.arrival.received_at, candidate.arrival.sequence
+        return moment, candidate.arrival.received_at, candidate.arrival.rank or 0
 
     def _judge_one(self, candidate: Candidate) -> None:
         if self._decisions_left == 0:
@@ -149,12 +149,12 @@ class Reconsideration:
             return
         self._decisions_left -= 1
         try:
-            self._require_same_item(candidate.transaction)
+            self._require_same_item(candidate)
             candidate.result = self._judge.judge(
                 candidate.transaction,
                 candidate.principal,
                 arrival=candidate.arrival,
-                refused_at=candidate.row and candidate.row.rejected_at,
+                refused_at=candidate.refused_at,
             )
         except Conflict:
             candidate.is_due = self.has_more = True
@@ -167,13 +167,21 @@ class Reconsideration:
         candidate.rejection = rejection
         candidate.waits_for = waits_for(rejection, candidate.transaction)
 
-    def _require_same_item(self, transaction: Transaction) -> None:
-        """Raises Invalid: the original is of another item, which may not be locked."""
-        links = transaction.links
+    def _require_same_item(self, candidate: Candidate) -> None:
+        """Checks the original before the item, which may not be locked.
+
+        Raises:
+            Invalid: the original is of another item.
+            UnknownTransaction: that item is not at a location of the sender's.
+        """
+        links = candidate.transaction.links
         original = None if links.original is None else self._judge.recorded(links.original)
-        if original is not None and original.originator_id != transaction.item_id:
-            field = "voids" if links.voids else "corrects"
-            raise Invalid(field, "names a transaction of another item")
+        if original is None or original.originator_id == candidate.transaction.item_id:
+            return
+        if not candidate.principal.can_access(original.location):
+            raise UnknownTransaction(original.local_id)
+        field = "voids" if links.voids else "corrects"
+        raise Invalid(field, "names a transaction of another item")
 
     def _fetch(self, keys: Iterable[UUID | None]) -> None:
         """Reads the rows that wait for one of the keys. Those beyond the limit become due."""

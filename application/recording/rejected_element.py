@@ -1,6 +1,7 @@
 """A rejected transaction as JSON: written when it is rejected, read when it is judged again."""
 
 import json
+from dataclasses import replace
 from typing import Any, Final
 
 from pydantic.alias_generators import to_camel
@@ -9,7 +10,7 @@ from application.parsing.batch import moved_at
 from application.parsing.transactions import read_element
 from application.tables.rejected import RejectedTransaction
 from application.tables.rejection_ids import as_json
-from domain.errors import Invalid
+from domain.errors import Invalid, Rejection
 from domain.transaction import Transaction, plain
 
 MAX_EXCERPT_BYTES: Final = 16_384
@@ -42,6 +43,16 @@ def excerpt_of(element: object) -> str:
         return text.encode()[:MAX_EXCERPT_BYTES].decode(errors="ignore")
     except UnicodeEncodeError:
         return as_json(element, separators=(",", ":"))[:MAX_EXCERPT_BYTES]
+
+
+def at_moment_of(row: RejectedTransaction, transaction: Transaction) -> Transaction:
+    """Returns the transaction with the moment that it had when it was rejected first. The device's
+    clock may be corrected in another way now."""
+    try:
+        first = rejected_transaction(row)
+    except Rejection:
+        return transaction
+    return replace(transaction, occurred_at=first.occurred_at, device_time=first.device_time)
 
 
 def rejected_transaction(row: RejectedTransaction) -> Transaction:

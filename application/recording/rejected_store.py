@@ -72,15 +72,13 @@ class RejectedTransactionStore:
             The ids of rejections that are not stored, because the sender has too many open ones.
         """
         by_id = {new.row.rejection_id: new for new in rejections}
-        statuses = unit_of_work.rejection_statuses(sorted(by_id)) if by_id else {}
-        left_out = self._beyond_limit(unit_of_work, list(by_id), statuses, sender)
+        known = {row.rejection_id: row for row in unit_of_work.rejections(sorted(by_id))}
+        left_out = self._beyond_limit(unit_of_work, list(by_id), known, sender)
         rows: defaultdict[tuple[str, ...], list[RejectedTransaction]] = defaultdict(list)
         # Sorted, so that two units of work seldom deadlock. If they do, the database rolls one
         # back, and it is retried.
         for key in sorted(by_id.keys() - left_out):
-            row, kept = by_id[key]
-            is_closed = statuses.get(key, RejectionStatus.OPEN) != RejectionStatus.OPEN
-            rows[(*kept, *WAITING) if is_closed and CLOSING[0] in kept else kept].append(row)
+            rows[_kept(by_id[key], known.get(key))].append(by_id[key].row)
         for kept, found in sorted(rows.items()):
             unit_of_work.write(REJECTED, [Upsert(found, kept)])
         if rows:
@@ -137,7 +135,7 @@ class RejectedTransactionStore:
     def rename(self, unit_of_work: UnitOfWork, before: UUID, now_called: UUID) -> None:
         """Gives a row the id of its transaction, because its malformed element has become readable.
         Does nothing if a row with the new id exists."""
-        if not unit_of_work.rejection_statuses([now_called]):
+        if not unit_of_work.rejections([now_called]):
             unit_of_work.write(REJECTED, [Update(("rejection_id",), [(now_called, before)])])
 
     def update(self, unit_of_work: UnitOfWork, rows: Iterable[RejectedTransaction]) -> None:
@@ -176,6 +174,22 @@ class RejectedTransactionStore:
         """Closes a row that needs no person, but goes on waiting."""
         values = [(RejectionStatus.DISMISSED.value, now, by.name, reason, rejection_id)]
         unit_of_work.write(REJECTED, [Update(CLOSING, values)])
+
+
+_ALL_BUT_THE_TIME: Final = tuple(
+    column for column in REJECTED.columns if column not in {"rejection_id", "rejected_at"}
+)
+
+
+def _kept(new: NewRejection, known: RejectedTransaction | None) -> tuple[str, ...]:
+    """Returns the columns that the row keeps. What waits stays its first sender's: another one may
+    not have the rights for it."""
+    if known is None or new.row.malformed or "actor" in new.kept:
+        return new.kept
+    if known.status != RejectionStatus.OPEN:
+        return (*new.kept, *WAITING)
+    is_of_another = (known.key_id, known.actor) != (new.row.key_id, new.row.actor)
+    return _ALL_BUT_THE_TIME if known.waits_for is not None and is_of_another else new.kept
 
 
 def _is_corrected(row: RejectedTransaction, recorded: Mapping[UUID, MovementRecorded]) -> bool:

@@ -1,7 +1,7 @@
 """Rejected transactions of a commit: stores failed elements, and closes recorded ones."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import Final
@@ -35,7 +35,7 @@ from domain.errors import (
 )
 from domain.transaction import Transaction
 
-_FROM_FIRST: Final = ("first_rejected_at", "moved_at", "moment", "rank", "sequence")
+_FROM_FIRST: Final = ("first_rejected_at", "moved_at", "moment", "rank")
 """Columns that keep the values of the first rejection."""
 
 _OF_THE_SENDER: Final = (
@@ -97,9 +97,10 @@ class Rejections:
         left_out = self._store.add(
             self._unit_of_work, new.values(), request.principal.actor, self._now, self._newest
         )
+        cut = {one.row.group_id for one in new.values() if one.row.rejection_id in left_out}
         return [
             replace(one, rejection=TooManyRejections(one.rejection, self._store.max_open))
-            if one.index in new and new[one.index].row.rejection_id in left_out
+            if one.index in new and _is_left_out(new[one.index].row, left_out, cut)
             else one
             for one in failed
         ]
@@ -134,6 +135,13 @@ class Rejections:
         elif request.is_answered:  # What was sent as a fact before stays one.
             kept = (*kept, *WAITING)
         return NewRejection(row, kept)
+
+
+def _is_left_out(
+    row: RejectedTransaction, left_out: Container[UUID], groups: Container[UUID | None]
+) -> bool:
+    """Whether the device must keep the transaction: a group as a whole."""
+    return row.rejection_id in left_out or (row.group_id is not None and row.group_id in groups)
 
 
 def _disclosed_location(request: Request, item: Located | None) -> str | None:
@@ -192,7 +200,6 @@ def _row(
         if transaction is None
         else happened_at(transaction.occurred_at, arrival.received_at),
         rank=arrival.rank,
-        sequence=arrival.sequence,
         role=principal.role.value,
         location_list=json.dumps(sorted(principal.locations)),
         waits_for=waits_for(failed.rejection, transaction) if is_fact and transaction else None,

@@ -7,7 +7,6 @@ first write, so nothing ever has to be undone.
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from concurrent.futures import Future
-from contextlib import suppress
 from functools import partial
 from typing import Final
 from uuid import UUID
@@ -54,6 +53,7 @@ class SyncService:
         self._default_floor = default_floor
         self._group_commit = GroupCommit(self._record, max_waiting)
         self._is_following_up = False
+        self._must_follow_up_again = False
 
     def submit(
         self, batch: Batch, principal: Principal, *, is_answered: bool = False
@@ -81,15 +81,18 @@ class SyncService:
         """Queues a commit that judges the rejected transactions that are due. Call it at the start,
         and when a commit left some of them."""
         if self._is_following_up:
+            self._must_follow_up_again = True
             return
-        self._is_following_up = True
-        with suppress(Overloaded):
+        self._is_following_up, self._must_follow_up_again = True, False
+        try:
             self._group_commit.submit(FOLLOW_UP).add_done_callback(self._end_follow_up)
-            return
-        self._is_following_up = False
+        except Overloaded:  # Each later commit notices what is due.
+            self._is_following_up = False
 
-    def _end_follow_up(self, _: Future[SyncResult]) -> None:
+    def _end_follow_up(self, done: Future[SyncResult]) -> None:
         self._is_following_up = False
+        if self._must_follow_up_again and done.exception() is None:
+            self.follow_up()
 
     def sync(self, elements: Sequence[object], principal: Principal) -> SyncResult:
         """Records a batch, and waits for the outcome of each element.
@@ -121,7 +124,7 @@ class SyncService:
             atomic: whether to record all of them or none; otherwise each is decided on its own.
 
         Raises:
-            AlreadyRecorded: one of the transactions was recorded meanwhile.
+            AlreadyRecorded: it is atomic, and one of them was recorded meanwhile.
             StoreUnavailable, ClockStepped: as the future of `submit`.
         """
         # A commit of its own: no other batch may depend on movements that are not recorded in the
@@ -143,7 +146,8 @@ class SyncService:
                 item_ids = list({*item_ids, *unit_of_work.items_due(MAX_ROWS_PER_COMMIT)})
             unit_of_work.lock(item_ids)
             for request in requests:
-                _require_open(unit_of_work, request.retried.values())
+                if request.atomic:
+                    _require_open(unit_of_work, request.retried.values())
             known = ledger.look_up(unit_of_work, local_ids, item_ids)
             now = self._clock()
             judge = Judge(known, conflicting, now, partial(ledger.history, unit_of_work), batches)

@@ -13,7 +13,7 @@ from application.recording.rejected_store import RejectedTransactionStore
 from application.recording.request import Request
 from application.tables.rejected import RejectedTransaction, RejectionStatus
 from application.tables.rejection_ids import rejection_id
-from domain.errors import UnknownTransaction
+from domain.errors import UnknownItem, UnknownTransaction
 from domain.transaction import Transaction
 
 VOIDED: Final = "voided"
@@ -33,8 +33,11 @@ def open_voids(
 ) -> Iterator[OpenVoid]:
     """Yields the VOIDs of a commit whose originals are not recorded, but rejected."""
     for request, decision in zip(requests, decisions, strict=True):
+        if request.is_answered:  # A refused request has no effect.
+            continue
         for one in decision.failed:
-            if not isinstance(one.rejection, UnknownTransaction) or one.transaction is None:
+            is_early = isinstance(one.rejection, UnknownTransaction | UnknownItem)
+            if not is_early or one.transaction is None or one.transaction.links.group is not None:
                 continue
             if one.transaction.links.voids in rejected:
                 identity = rejection_id(one.transaction.local_id, one.transaction.content)
@@ -63,5 +66,6 @@ def _may_void(void: OpenVoid, row: RejectedTransaction) -> bool:
         return False
     if row.item_id not in {None, void.transaction.item_id}:
         return False
-    is_own = void.principal.has_sent(row.key_id, row.actor)
-    return is_own or void.principal.may(Permission.VOID_ANY)
+    if void.principal.has_sent(row.key_id, row.actor):
+        return True
+    return void.principal.may(Permission.VOID_ANY) and void.principal.can_access(row.location)

@@ -55,8 +55,7 @@ class RejectedTransaction(NamedTuple):
     moment: datetime | None = None
     """When the goods moved, as far as is known. None for an older row."""
     rank: int | None = None
-    sequence: int | None = None
-    """Rank and sequence of its first arrival (see `FirstArrival`). None for an older row."""
+    """The rank of its first arrival (see `FirstArrival`). None for an older row."""
     role: str | None = None
     """The sender's role when it was sent."""
     location_list: str | None = None
@@ -78,7 +77,7 @@ class RejectedTransaction(NamedTuple):
     @property
     def first_arrival(self) -> FirstArrival:
         """The place that it keeps if it is recorded later."""
-        return FirstArrival(self.first_rejected_at, self.rank, self.sequence or 0)
+        return FirstArrival(self.first_rejected_at, self.rank)
 
 
 REJECTED: Final = Table(

@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
 from secrets import randbits
-from threading import Lock
+from threading import Lock, local
 from types import TracebackType
 from typing import Any, Final, Literal, Self
 from uuid import UUID, uuid4, uuid5
@@ -104,6 +104,7 @@ class StockClient:
         self._keep = keep
         self._batch_size = TRANSACTIONS_PER_BATCH
         self._syncing = Lock()
+        self._thread = local()
 
     def __enter__(self) -> Self:
         return self
@@ -153,8 +154,9 @@ class StockClient:
 
         Raises:
             ValueError: the ledger would refuse this input. Such an element in the outbox could
-                block all later ones.
+                block all later ones. Or `group` is not that of the `group` block around it.
         """
+        self._require_group(group)
         require_acceptable(type, item_id, quantity, reason=reason, note=note, reference=reference)
         now = self._clock()
         local_id = _time_ordered_id(now)
@@ -187,14 +189,31 @@ class StockClient:
                 device.record("OUTBOUND", shelf, 5, group=group)
                 device.record("INBOUND", store, 5, group=group)
 
+        In the block, this thread records nothing else.
+
         Raises:
             ValueError: the group has more than 100 transactions.
         """
+        self._require_group(None)
         group = uuid4()
-        with self._store.transaction():
+        with self._store.transaction(), self._opened(group):
             yield group
             if self._store.size_of_group(str(group)) > MAX_GROUP_SIZE:
                 raise ValueError(f"a group has at most {MAX_GROUP_SIZE} transactions")
+
+    @contextmanager
+    def _opened(self, group: UUID) -> Iterator[None]:
+        self._thread.group = group
+        try:
+            yield
+        finally:
+            self._thread.group = None
+
+    def _require_group(self, group: UUID | None) -> None:
+        """Raises ValueError: `group` is not the one whose block this thread is in. Those of a group
+        must follow each other in the outbox."""
+        if group != getattr(self._thread, "group", None):
+            raise ValueError("in a group block, record with its group, and nothing else")
 
     def void(self, local_id: UUID, *, reason: str | None = None, note: str | None = None) -> UUID:
         """Records that a transaction of this device never happened, and returns the `localId` of
@@ -202,8 +221,9 @@ class StockClient:
 
         Raises:
             ValueError: a text is out of bounds, or the transaction is not in the outbox (any more),
-                or is a COUNT or a VOID.
+                or is a COUNT or a VOID. Or a `group` block is around it.
         """
+        self._require_group(None)
         voided = self._store.find(str(local_id))
         if voided is None or voided.type in {"COUNT", "VOID"}:
             raise ValueError(f"there is no transaction {local_id} that this device can void")
@@ -247,7 +267,8 @@ class StockClient:
 
     def retry(self, local_id: UUID) -> bool:
         """Queues a rejected transaction, with all of its group, for the next sync. False if there
-        is no such one."""
+        is no such one. Raises ValueError: a `group` block is around it."""
+        self._require_group(None)
         with self._store.transaction():
             return self._store.reopen(str(local_id))
 

@@ -37,14 +37,22 @@ def require_acceptable(
         raise ValueError("item_id must be a UUID")  # noqa: TRY004 -- one error for callers
     if not isinstance(quantity, int | Decimal) or isinstance(quantity, bool):
         raise ValueError("quantity must be an int or a Decimal")  # noqa: TRY004 -- one error
-    if not Decimal(quantity).is_finite() or quantity != round(Decimal(quantity), MAX_PLACES):
-        raise ValueError(f"quantity must have at most {MAX_PLACES} decimal places")
     is_zero = quantity == 0 and type not in {"COUNT", "VOID"}
-    if is_zero or not LEAST_QUANTITY[type] <= quantity <= MAX_QUANTITY:
+    is_number = Decimal(quantity).is_finite()
+    if not is_number or is_zero or not LEAST_QUANTITY[type] <= quantity <= MAX_QUANTITY:
         raise ValueError(f"quantity {quantity} is out of bounds for {type}")
+    if isinstance(quantity, Decimal) and _places(quantity) > MAX_PLACES:
+        raise ValueError(f"quantity must have at most {MAX_PLACES} decimal places")
     for name, text in texts.items():
         if text is not None:
             _require_text(name, text)
+
+
+def _places(number: Decimal) -> int:
+    """Returns the decimal places of a finite number, without trailing zeros."""
+    _, digits, exponent = number.as_tuple()
+    zeros = len(digits) - len("".join(map(str, digits)).rstrip("0"))
+    return max(0, -(int(exponent) + zeros)) if number else 0
 
 
 def _require_text(name: str, text: str) -> None:

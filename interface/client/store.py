@@ -136,6 +136,7 @@ class Store:
 
     def __init__(self, path: str | Path) -> None:
         self._lock = RLock()
+        self._is_in_transaction = False
         with suppress(OSError):  # The error of SQLite below is clearer.
             os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR, OWNER_ONLY))
         self._connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
@@ -167,15 +168,22 @@ class Store:
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
-        """Makes the block atomic and durable. Rolls back if the block raises."""
+        """Makes the block atomic and durable. Rolls back if the block raises. A block inside
+        another one is a part of it."""
         with self._lock:
+            if self._is_in_transaction:
+                yield
+                return
             self._connection.execute("BEGIN IMMEDIATE")
+            self._is_in_transaction = True
             try:
                 yield
                 self._connection.execute("COMMIT")
             except BaseException:
                 self._connection.execute("ROLLBACK")
                 raise
+            finally:
+                self._is_in_transaction = False
 
     def put(self, element: dict[str, Any]) -> None:
         """Adds a transaction to the outbox.
@@ -301,7 +309,11 @@ class Store:
         with self._lock:
             rows = self._run("SELECT * FROM stock ORDER BY location, sku")
             pending = self.pending()
-            voided = {one.voids: self.find(str(one.voids)) for one in pending if one.voids}
+            voided = {
+                one.voids: self.find(str(one.voids), or_rejected=False)
+                for one in pending
+                if one.voids
+            }
         available = {row["item_id"]: _quantity(row["on_hand"]) for row in rows}
         unsent = {transaction.local_id for transaction in pending}
         for transaction in pending:
@@ -317,11 +329,13 @@ class Store:
         """Whether the outbox has the transaction, acknowledged and rejected ones included."""
         return bool(self._run("SELECT 1 FROM outbox WHERE local_id = ?", local_id))
 
-    def find(self, local_id: str) -> PendingTransaction | None:
-        """Returns a transaction of the outbox that the ledger has not rejected; None if there is
-        none. An acknowledged one is there for some days."""
+    def find(self, local_id: str, *, or_rejected: bool = True) -> PendingTransaction | None:
+        """Returns a transaction of the outbox, also a rejected one; None if there is none. An
+        acknowledged one is there for some days."""
         rows = self._run(
-            "SELECT element FROM outbox WHERE local_id = ? AND rejection IS NULL", local_id
+            "SELECT element FROM outbox WHERE local_id = ? AND (? OR rejection IS NULL)",
+            local_id,
+            or_rejected,
         )
         return PendingTransaction(**_fields(rows[0]["element"])) if rows else None
 

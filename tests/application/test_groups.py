@@ -6,7 +6,7 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from application.access.audit import AuditTrail
+from application.access.audit import AuditTrail, Origin
 from application.access.principal import Principal
 from application.access.roles import Role
 from application.items import ItemService
@@ -20,6 +20,7 @@ from application.recording.sync import SyncService
 from application.recording.sync_result import SyncResult
 from application.review import ReviewService
 from domain.actor import Actor
+from domain.errors import Invalid
 from tests.support.builders import CLERK, Clock, element, local_id_of, register, void_of
 from tests.support.ledger_checks import assert_read_models_equal_replay, on_hand
 
@@ -98,13 +99,96 @@ def test_what_raises_an_item_comes_before_what_lowers_it(
         [
             element("OUTBOUND", store_room, 4, group=GROUP),
             element("ADJUST", store_room, -1, group=GROUP),
-            element("COUNT", store_room, 5, group=GROUP),
+            element("ADJUST", store_room, 3, group=GROUP),
             element("INBOUND", store_room, 2, group=GROUP),
         ],
         CLERK,
     )
     assert told(result) == ["recorded"] * 4
     assert on_hand(ledger, store_room) == 0
+
+
+@pytest.mark.parametrize("group", [{}, {"group": GROUP}])
+def test_each_keeps_its_place_among_equal_moments(
+    sync: SyncService, ledger: Ledger, store_room: UUID, group: dict[str, Any]
+) -> None:
+    """The count has seen the sale, which is before it in the list."""
+    result = sync.sync(
+        [
+            element("OUTBOUND", store_room, 5, **group),
+            element("COUNT", store_room, 3, **group),
+            element("INBOUND", store_room, 1, **group),
+        ],
+        CLERK,
+    )
+    assert told(result) == ["recorded"] * 3
+    assert on_hand(ledger, store_room) == 4
+
+
+def test_group_that_is_sent_again_keeps_its_places(
+    sync: SyncService, ledger: Ledger, store_room: UUID
+) -> None:
+    late = element("INBOUND", UUID(int=9), 1, group=GROUP)
+    group = [
+        element("OUTBOUND", store_room, 5, group=GROUP),
+        element("COUNT", store_room, 3, group=GROUP),
+    ]
+    sync.sync([*group, late], CLERK)
+    assert told(sync.sync(group, CLERK)) == ["recorded"] * 2
+    assert on_hand(ledger, store_room) == 3
+
+
+@pytest.mark.parametrize("close", ["dismiss", "elsewhere"])
+def test_no_part_of_a_group_is_retried_alone(
+    sync: SyncService, review: ReviewService, ledger: Ledger, shelf: UUID, close: str
+) -> None:
+    annex = register(ItemService(ledger, lambda: MORNING), "ANNEX", "annex")
+    sent = transfer(5, shelf, annex)
+    sync.sync(sent, CLERK)
+    name, boss = local_id_of(sent[1]), Principal(Actor("boss"), Role.ADMIN)
+    if close == "dismiss":
+        review.dismiss(local_id_of(sent[0]), "no", boss, Origin(boss.actor))
+        rows = ledger.recorder.select_rejected(RejectedFilter(), before=None, limit=5)
+        assert {row.status for row in rows} == {"dismissed"}
+        told_again = told(review.retry(name, boss))
+        assert sorted(told_again) == ["GROUP_FAILED", "INSUFFICIENT_STOCK"]
+    else:
+        there = Principal(Actor("manager"), Role.MANAGER, frozenset({"annex"}))
+        with pytest.raises(Invalid, match="not at your locations"):
+            review.retry(name, there)
+        done = review.retry_all(RejectedFilter(), None, there)
+        assert [row.rejection and row.rejection.code for row in done.rows] == ["INVALID"]
+    assert (on_hand(ledger, shelf), on_hand(ledger, annex)) == (3, 0)
+
+
+def test_group_is_kept_by_its_device_as_a_whole(
+    ledger: Ledger, shelf: UUID, store_room: UUID
+) -> None:
+    sync = SyncService(ledger, Clock(), RejectedTransactionStore(max_open=1))
+    result = sync.sync(transfer(5, shelf, store_room), CLERK)
+    assert told(result) == ["TOO_MANY_REJECTIONS"] * 2
+    assert all(one.rejection.retryable for one in result.failed)
+
+
+def test_group_of_a_busy_item_may_be_sent_again_as_a_whole(
+    sync: SyncService, shelf: UUID, store_room: UUID, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("application.recording.histories.MAX_PAST_EVENTS_PER_COMMIT", 0)
+    late = element("COUNT", shelf, 1, group=GROUP, occurredAt="2026-01-08T08:00:00Z")
+    result = sync.sync([late, element("INBOUND", store_room, 1, group=GROUP)], CLERK)
+    assert told(result) == ["CONFLICT", "GROUP_FAILED"]
+    assert all(one.rejection.retryable for one in result.failed)
+
+
+def test_bulk_retry_of_a_group_answers_each_of_it_once(
+    sync: SyncService, review: ReviewService, ledger: Ledger, shelf: UUID
+) -> None:
+    group = [element("INBOUND", shelf, 1, group=GROUP) for _ in range(MAX_GROUP_SIZE + 1)]
+    sync.sync(group, CLERK)
+    done = review.retry_all([local_id_of(one) for one in group], None, MANAGER)
+    assert len(done.rows) == len(group)
+    assert {row.status for row in done.rows} == {"failed"}
+    assert on_hand(ledger, shelf) == 3
 
 
 def test_transfer_back_and_forth_within_one_item(

@@ -1,5 +1,6 @@
 """Judging again: a refusal that was only a matter of order does not stay."""
 
+import time
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
@@ -15,7 +16,7 @@ from application.access.principal import Principal, principal_of
 from application.access.roles import Role
 from application.items import ItemService
 from application.ledger.ledger import Ledger
-from application.parsing.batch import parse_batch
+from application.parsing.batch import Arrival, parse_batch
 from application.persistence.filters import MovementFilter, RejectedFilter
 from application.recording.rejected_store import RejectedTransactionStore
 from application.recording.retries import Correction, RetryOptions
@@ -303,7 +304,7 @@ class TestStored:
         monkeypatch.setattr("application.recording.sync.MAX_ROWS_PER_COMMIT", limit)
         sync.sync([element("OUTBOUND", tea, 1) for _ in range(10)], CLERK)
         sync.sync([element("INBOUND", tea, 8)], CLERK)
-        settle(sync, ledger)
+        settle(ledger)
         assert on_hand(ledger, tea) == 0
         assert [code for _, code in opened(ledger)] == ["INSUFFICIENT_STOCK"] * 2
         assert all(row.due_at is None for row in rows(ledger))
@@ -320,7 +321,7 @@ class TestStored:
         monkeypatch.undo()
         restarted = SyncService(ledger, Clock())
         restarted.follow_up()
-        settle(restarted, ledger)
+        settle(ledger)
         assert on_hand(ledger, tea) == 0
 
     def test_decisions_of_one_commit_are_limited(
@@ -329,18 +330,17 @@ class TestStored:
         monkeypatch.setattr("application.recording.reconsider.MAX_JUDGED_PER_COMMIT", 3)
         sales = [element("OUTBOUND", tea, 1) for _ in range(10)]
         sync.sync([*sales, element("INBOUND", tea, 9)], CLERK)
-        settle(sync, ledger)
+        settle(ledger)
         assert on_hand(ledger, tea) == 0
         assert len(opened(ledger)) == 1
 
 
-def settle(sync: SyncService, ledger: Ledger) -> None:
+def settle(ledger: Ledger) -> None:
     """Waits until nothing is due."""
-    for _ in range(100):
-        sync.sync([], CLERK)
-        if not rows(ledger) or all(row.due_at is None for row in rows(ledger)):
-            return
-    raise AssertionError("something stays due")
+    deadline = time.monotonic() + 30
+    while any(row.due_at is not None for row in rows(ledger)):
+        assert time.monotonic() < deadline, "something stays due"
+        time.sleep(0.01)
 
 
 class TestVoids:
@@ -387,6 +387,24 @@ class TestVoids:
         assert {row.status for row in rows(ledger)} == {"resolved"}
         assert_read_models_equal_replay(ledger)
 
+    def test_void_of_a_sale_of_an_unknown_item_closes_both(
+        self, sync: SyncService, items: ItemService, ledger: Ledger
+    ) -> None:
+        sale = element("OUTBOUND", item_id("main", "NEW"), 1)
+        sync.sync([sale], CLERK)
+        sync.sync([void_of(sale)], CLERK)
+        assert {row.status for row in rows(ledger)} == {"dismissed"}
+        new = register(items, "NEW")
+        assert on_hand(ledger, new) == 0
+
+    def test_refused_void_of_a_clerk_who_waits_closes_nothing(
+        self, sync: SyncService, ledger: Ledger, tea: UUID
+    ) -> None:
+        sale = element("OUTBOUND", tea, 5)
+        sync.sync([sale], CLERK)
+        sync.submit(parse_batch([void_of(sale)]), CLERK, is_answered=True).result()
+        assert {row.status for row in rows(ledger)} == {"open"}
+
     def test_nobody_closes_the_rejections_of_others_by_a_void(
         self, sync: SyncService, ledger: Ledger, tea: UUID
     ) -> None:
@@ -416,6 +434,53 @@ class TestVoids:
         assert on_hand(ledger, tea) == 16
 
 
+class TestSenders:
+    def test_waiting_row_stays_its_first_senders(
+        self, sync: SyncService, ledger: Ledger, tea: UUID
+    ) -> None:
+        mine, other = (
+            Principal(Actor(name), Role.CLERK, frozenset({"main"})) for name in ("mine", "other")
+        )
+        slip = element("INBOUND", tea, 50)
+        for who in (mine, other):
+            sync.sync([void_of(slip)], who)
+        sync.sync([slip], mine)
+        assert on_hand(ledger, tea) == 0
+
+    def test_sender_without_the_right_ends_no_waiting(
+        self, sync: SyncService, ledger: Ledger, tea: UUID
+    ) -> None:
+        correction = element("ADJUST", tea, -5)
+        sync.sync([correction], MANAGER)
+        device = Principal(Actor("scanner"), Role.DEVICE, frozenset({"main"}))
+        assert codes(sync.sync([correction], device)) == ["FORBIDDEN"]
+        sync.sync([element("INBOUND", tea, 5)], CLERK)
+        assert on_hand(ledger, tea) == 0
+        assert event_of(ledger, correction).actor == "manager"
+
+    def test_void_closes_nothing_beyond_its_senders_locations(
+        self, sync: SyncService, ledger: Ledger, tea: UUID
+    ) -> None:
+        there = Principal(Actor("there"), Role.DEVICE, frozenset({"annex"}))
+        lost = {"localId": str(uuid4()), "type": "OUTBOUND", "itemId": "?", "quantity": 1}
+        sync.sync([lost], there)
+        sync.sync([void_of(lost | {"itemId": str(tea)})], MANAGER)
+        assert {row.status for row in rows(ledger)} == {"open"}
+
+    def test_group_and_item_of_another_location_are_not_disclosed(
+        self, sync: SyncService, items: ItemService, ledger: Ledger, tea: UUID
+    ) -> None:
+        annex = register(items, "ANNEX", "annex")
+        there = element("INBOUND", annex, 1, group=str(uuid4()))
+        here = Principal(Actor("here"), Role.MANAGER, frozenset({"main"}))
+        early = void_of(there, itemId=str(tea))
+        sync.sync([early], here)
+        sync.sync([there], CLERK)
+        assert opened(ledger) == [(local_id_of(early), "UNKNOWN_TRANSACTION")]
+        again = sync.sync([early], here)
+        assert not again.warnings
+
+
 class TestRetry:
     def test_retry_keeps_the_first_arrival(
         self, sync: SyncService, review: ReviewService, ledger: Ledger, clock: Clock, tea: UUID
@@ -439,6 +504,30 @@ class TestRetry:
         sync.sync([element("COUNT", tea, 3)], CLERK)
         sync.sync([sale], CLERK)
         assert on_hand(ledger, tea) == 3
+
+    def test_sending_it_again_with_another_clock_keeps_its_time(
+        self, sync: SyncService, ledger: Ledger, clock: Clock, tea: UUID
+    ) -> None:
+        """The device's clock was an hour slow, and is set before the second attempt."""
+        sync.sync([element("COUNT", tea, 0, **at(8.5))], CLERK)
+        sale = element("OUTBOUND", tea, 5, **at(8))
+        for slow in (timedelta(hours=1), timedelta()):
+            now = clock.now
+            arrival = Arrival(now, now - slow, None)
+            sent = [sale] if slow else [element("INBOUND", tea, 5, **at(8.75)), sale]
+            sync.submit(parse_batch(sent, arrival), CLERK).result()
+        assert on_hand(ledger, tea) == 0
+        assert event_of(ledger, sale).occurred_at == DAY + timedelta(hours=9)
+        assert event_of(ledger, sale).refused_at is None
+
+    def test_what_is_sent_again_and_judged_again_says_so(
+        self, sync: SyncService, ledger: Ledger, tea: UUID
+    ) -> None:
+        sale = element("OUTBOUND", tea, 5)
+        sync.sync([sale], CLERK)
+        refused_at = rows(ledger)[0].rejected_at
+        sync.sync([sale, element("INBOUND", tea, 5)], CLERK)
+        assert event_of(ledger, sale).refused_at == refused_at
 
     def test_failed_retry_leaves_the_rejection_to_its_sender(
         self, sync: SyncService, review: ReviewService, ledger: Ledger, tea: UUID

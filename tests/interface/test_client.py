@@ -424,6 +424,25 @@ def test_file_is_its_owner_s_alone(tmp_path: Path) -> None:
         assert {path.stat().st_mode & 0o777 for path in tmp_path.iterdir()} == {0o600}
 
 
+@pytest.mark.parametrize("quantity", [10**29, Decimal("1e25"), Decimal("1e400"), Decimal("NaN")])
+def test_quantity_that_nobody_can_hold_is_an_error_of_the_caller(
+    device: StockClient, tea: UUID, quantity: Any
+) -> None:
+    with pytest.raises(ValueError, match="out of bounds"):
+        device.record("INBOUND", tea, quantity)
+
+
+def test_rejected_sale_is_voided(api: TestClient, device: StockClient, tea: UUID) -> None:
+    sale = device.record("OUTBOUND", tea, 3)
+    device.sync()
+    device.void(sale)
+    device.sync()
+    sync(api, element("INBOUND", tea, 3))
+    device.sync()
+    assert device.stock()[0].on_hand == 3
+    assert api.get("/sync/rejections?status=open").json()["items"] == []
+
+
 class TestGroups:
     def test_transfer_is_recorded_together(
         self, api: TestClient, device: StockClient, tea: UUID
@@ -476,6 +495,21 @@ class TestGroups:
         device.record("INBOUND", tea, 1)
         report = device.sync()
         assert (report.recorded, report.rejected) == (1, 51)
+
+    def test_nothing_else_is_recorded_within_a_group(self, device: StockClient, tea: UUID) -> None:
+        with device.group() as group:
+            before = device.record("INBOUND", tea, 1, group=group)
+            for alone in (
+                lambda: device.record("INBOUND", tea, 1),
+                lambda: device.void(before),
+                lambda: device.retry(before),
+                lambda: device.record("INBOUND", tea, 1, group=uuid4()),
+            ):
+                with pytest.raises(ValueError, match="in a group block"):
+                    alone()
+        with pytest.raises(ValueError, match="in a group block"):
+            device.record("INBOUND", tea, 1, group=group)
+        assert [one.local_id for one in device.pending()] == [before]
 
     def test_group_has_a_limit(self, device: StockClient, tea: UUID) -> None:
         def too_many() -> None:

@@ -132,21 +132,32 @@ class Model:
         if not all(is_valid(one) for one in members.values()):
             told = {place: "INVALID" for place, one in members.items() if not is_valid(one)}
         else:
-            for place in sorted(members, key=lambda one: order_in_group(members[one])):
-                told[place] = self._decide(members[place])
-                if told[place] not in {"recorded", "duplicate"}:
-                    break
-            if len(told) == len(members) and set(told.values()) <= {"recorded", "duplicate"}:
+            told, breaker = self._judge_members(members)
+            if breaker is None:
                 return told
+            told = {breaker: told[breaker]}
         self.items, self.recorded, self._admitted = before, recorded, admitted
-        for place in sorted(members, key=lambda one: order_in_group(members[one])):
-            if is_valid(members[place]):
-                self._sent(members[place])
-                known = self._duplicate(members[place])
-                code = told.get(place, "recorded")
-                failed = "GROUP_FAILED" if code in {"recorded", "duplicate"} else code
-                told[place] = known or failed
+        for place, one in members.items():
+            if is_valid(one):
+                self._sent(one)
+                told[place] = self._duplicate(one) or told.get(place, "GROUP_FAILED")
         return told
+
+    def _judge_members(self, members: Mapping[int, Element]) -> tuple[dict[int, str], int | None]:
+        """Decides all in order, and what lacks stock or its original again after the others. Also
+        returns the place of the one that breaks the group."""
+        told: dict[int, str] = {}
+        left = list(members)
+        while left:
+            codes = {place: self._decide(members[place]) for place in left}
+            told |= codes
+            refused = [place for place in left if codes[place] not in {"recorded", "duplicate"}]
+            may_follow = {"INSUFFICIENT_STOCK", "UNKNOWN_TRANSACTION"}
+            final = [place for place in refused if codes[place] not in may_follow]
+            if final or (refused and len(refused) == len(left)):
+                return told, (final or refused)[0]
+            left = refused
+        return told, None
 
     def _sent(self, element: Element) -> Sent:
         """The transaction at its first arrival."""
@@ -298,15 +309,6 @@ def is_valid(element: Element) -> bool:
     if element["type"] == "ADJUST":
         return 0 < abs(quantity) <= MOST[0]
     return (quantity > 0 or quantity == least) and quantity <= MOST[0]
-
-
-def order_in_group(element: Element) -> int:
-    if element["type"] in {"COUNT", "VOID"}:
-        return 1
-    raises = element["type"] == "INBOUND" or (
-        element["type"] == "ADJUST" and Decimal(str(element["quantity"])) > 0
-    )
-    return 0 if raises else 2
 
 
 def only_lowers(sent: Sent) -> bool:

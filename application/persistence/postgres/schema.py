@@ -95,7 +95,6 @@ STEPS: Final = {
         ALTER TABLE rejected_transactions
             ADD COLUMN moment timestamptz,
             ADD COLUMN rank bigint,
-            ADD COLUMN sequence bigint,
             ADD COLUMN role text COLLATE "C",
             ADD COLUMN location_list text COLLATE "C",
             ADD COLUMN waits_for uuid,

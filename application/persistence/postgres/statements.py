@@ -23,7 +23,7 @@ FROM (SELECT unnest(%b::uuid[]) AS item_id ORDER BY 1) AS wanted
 
 REJECTED_AMONG = "local_id = ANY(%b)"
 
-_OLDEST_FIRST = "ORDER BY moment, first_rejected_at, sequence LIMIT %s"
+_OLDEST_FIRST = "ORDER BY moment, first_rejected_at, rank LIMIT %s"
 
 WAITING = """
 SELECT waits_for, EXISTS (SELECT FROM rejected_transactions WHERE due_at IS NOT NULL)
@@ -44,10 +44,7 @@ SELECT count(*) FROM (
 ) AS found
 """  # noqa: S608
 
-REJECTION_STATUSES = """
-SELECT rejection_id, status FROM rejected_transactions WHERE rejection_id = ANY(%b)
-ORDER BY rejection_id FOR UPDATE
-"""
+REJECTIONS = "rejection_id = ANY(%b) ORDER BY rejection_id FOR UPDATE"
 
 OPEN_MALFORMED = f"""
 malformed AND status = '{RejectionStatus.OPEN}' AND local_id = ANY(%b)

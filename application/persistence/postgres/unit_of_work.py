@@ -135,8 +135,10 @@ class PostgresUnitOfWork:
         ((number,),) = self._execute(sql.OPEN_REJECTIONS, [actor.name, actor.key_id, at_most])
         return int(number)
 
-    def rejection_statuses(self, rejection_ids: Sequence[UUID]) -> dict[UUID, str]:
-        return dict(self._execute(sql.REJECTION_STATUSES, [list(rejection_ids)]))
+    def rejections(self, rejection_ids: Sequence[UUID]) -> list[RejectedTransaction]:
+        if not rejection_ids:
+            return []
+        return list(self._rejected(sql.REJECTIONS, [list(rejection_ids)]))
 
     def open_malformed(self, local_ids: Sequence[UUID]) -> list[RejectedTransaction]:
         return list(self._rejected(sql.OPEN_MALFORMED, [list(local_ids)]))

@@ -89,7 +89,6 @@ STEPS: Final = {
         "ALTER TABLE api_keys ADD COLUMN replaces TEXT",
         "ALTER TABLE rejected_transactions ADD COLUMN moment TEXT",
         "ALTER TABLE rejected_transactions ADD COLUMN rank INTEGER",
-        "ALTER TABLE rejected_transactions ADD COLUMN sequence INTEGER",
         "ALTER TABLE rejected_transactions ADD COLUMN role TEXT",
         "ALTER TABLE rejected_transactions ADD COLUMN location_list TEXT",
         "ALTER TABLE rejected_transactions ADD COLUMN waits_for BLOB",

@@ -17,7 +17,7 @@ _IDS = "SELECT substr(?1, place.value, 16) FROM json_each(?2) AS place"
 
 REJECTED_AMONG = f"local_id IN ({_IDS})"
 
-_OLDEST_FIRST = "ORDER BY moment, first_rejected_at, sequence LIMIT"
+_OLDEST_FIRST = "ORDER BY moment, first_rejected_at, rank LIMIT"
 
 WAITING = """
 SELECT waits_for, EXISTS (SELECT 1 FROM rejected_transactions WHERE due_at IS NOT NULL)
@@ -41,11 +41,7 @@ SELECT count(*) FROM (
 ) AS found
 """  # noqa: S608
 
-REJECTION_STATUSES = """
-SELECT r.rejection_id, r.status
-FROM json_each(?2) AS place
-JOIN rejected_transactions AS r ON r.rejection_id = substr(?1, place.value, 16)
-"""
+REJECTIONS = f"rejection_id IN ({_IDS})"
 
 OPEN_MALFORMED = f"""
 malformed AND status = '{RejectionStatus.OPEN}' AND local_id IN ({_IDS})

@@ -132,9 +132,8 @@ class SQLiteUnitOfWork:
         ((number,),) = self._rows(sql.OPEN_REJECTIONS, (actor.name, actor.key_id, at_most))
         return int(number)
 
-    def rejection_statuses(self, rejection_ids: Sequence[UUID]) -> dict[UUID, str]:
-        rows = self._rows(sql.REJECTION_STATUSES, _ids(rejection_ids))
-        return {UUID(bytes=key): status for key, status in rows}
+    def rejections(self, rejection_ids: Sequence[UUID]) -> list[RejectedTransaction]:
+        return self._rejected(sql.REJECTIONS, _ids(rejection_ids)) if rejection_ids else []
 
     def open_malformed(self, local_ids: Sequence[UUID]) -> list[RejectedTransaction]:
         return self._rejected(sql.OPEN_MALFORMED, _ids(local_ids))
