@@ -195,7 +195,7 @@ QUICKLY: Any = {
 
 
 @given(drawn=HISTORIES)
-@settings(max_examples=15, **QUICKLY)
+@settings(max_examples=8, **QUICKLY)
 def test_without_a_floor_every_arrival_ends_at_the_replay(
     ledger: Ledger, drawn: list[Drawn]
 ) -> None:
@@ -289,7 +289,7 @@ def everything_is_recorded_if_it_is_possible(
 
 
 @given(drawn=HISTORIES, plan=PLANS)
-@settings(max_examples=150, **QUICKLY)
+@settings(max_examples=80, **QUICKLY)
 def test_what_is_possible_in_the_end_is_recorded_in_every_order(
     ledger: Ledger, drawn: list[Drawn], plan: Plan
 ) -> None:

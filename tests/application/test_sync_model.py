@@ -298,7 +298,7 @@ def new_file() -> Iterator[str]:
         yield f"sqlite:///{Path(folder) / 'ledger.db'}"
 
 
-EXAMPLES = {"sqlite": 40, "postgres": 15}
+EXAMPLES = {"sqlite": 25, "postgres": 8}
 """Examples per backend. Fewer on PostgreSQL, where an empty database is slow to make."""
 
 
@@ -330,4 +330,4 @@ def test_any_history_ends_as_the_model_says(backend: str, request: pytest.Fixtur
 def test_very_many_histories_end_as_the_model_says(
     backend: str, request: pytest.FixtureRequest
 ) -> None:
-    run(backend, request, 5 * EXAMPLES[backend])
+    run(backend, request, 8 * EXAMPLES[backend])

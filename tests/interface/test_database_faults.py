@@ -47,6 +47,7 @@ def is_ready(server: Server) -> bool:
     return get(f"{server.url}/health/ready").status_code == 200
 
 
+@pytest.mark.slow
 def test_database_that_crashes_under_load(primary: Cluster) -> None:
     with running(primary.url) as one, running(primary.url) as two:
         load = load_on(one, two)
@@ -117,6 +118,7 @@ def test_pool_that_is_exhausted(primary: Cluster, monkeypatch: pytest.MonkeyPatc
         assert on_hand(server.url, tea) == 3
 
 
+@pytest.mark.slow
 def test_disk_that_is_full(primary: Cluster) -> None:
     primary.configure(autovacuum="off")
     primary.stop()

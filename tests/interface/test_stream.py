@@ -98,6 +98,7 @@ def test_stream_ends_with_its_key_and_shows_own_locations(
             stream.wait_until_refused(401)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 def test_stream_says_that_it_lives_where_it_has_nothing_to_say(database_url: str) -> None:
     with running(database_url) as server, following(server.url) as stream:

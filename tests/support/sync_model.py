@@ -3,7 +3,7 @@
 It decides a transaction by a replay of everything that is accepted (replay_oracle.py).
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from copy import copy
 from dataclasses import dataclass, field
 from decimal import Decimal
@@ -96,7 +96,7 @@ class Model:
         self._judge_again(own)
         told |= {one.place: one.code for one in own if one.place is not None}
         self._keep(batch, told, own)
-        self._close_voided()
+        self._close_voided({one.sent.id for one in own})
         return [told[place] for place in range(len(batch))]
 
     def retry(self, element: Element, *, override: bool = False) -> str:
@@ -258,11 +258,15 @@ class Model:
             if one.code in WAITING and content not in self._closed:
                 self._waiting[content] = Refused(one.sent, one.code)
 
-    def _close_voided(self) -> None:
-        """A void of an open rejection closes both, but goes on waiting."""
+    def _close_voided(self, sent_now: Container[str] = ()) -> None:
+        """A void of an open rejection closes both, but goes on waiting. So does that of a
+        transaction of an unknown item, when it is sent."""
         for content, one in list(self._waiting.items()):
             voided = one.sent.element.get("voids")
-            if one.code != "UNKNOWN_TRANSACTION" or voided is None:
+            is_early = one.code == "UNKNOWN_TRANSACTION" or (
+                one.code == "UNKNOWN_ITEM" and one.sent.id in sent_now
+            )
+            if not is_early or voided is None:
                 continue
             found = [
                 other
