@@ -43,6 +43,8 @@ class Candidate:
     """Of its last judgement in this commit, if that refused it again."""
     result: tuple[Status, MovementRecorded] | None = None
     """Set if it is accepted."""
+    is_judged: bool = False
+    """Whether this commit judged it again."""
     is_due: bool = False
     """Whether it must be judged in a later commit."""
 

@@ -5,6 +5,7 @@ may let it be accepted judges it again in the same commit, the oldest goods firs
 more is accepted. So every order of arrival ends the same (docs/stock-takes.md).
 """
 
+from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
@@ -21,6 +22,7 @@ from application.recording.rejections import waits_for, with_rejection
 from application.recording.request import Request
 from application.recording.void_rejections import OpenVoid, close_voided, open_voids
 from application.tables.rejected import RejectedTransaction
+from domain.actor import Actor
 from domain.errors import Conflict, Invalid, LedgerDamaged, Rejection, UnknownTransaction
 from domain.events import (
     Adjusted,
@@ -103,11 +105,15 @@ class Reconsideration:
         """Writes what became of the rows, and closes those that are voided. Call it when the
         rejections of the commit are stored."""
         unit_of_work, now = self._unit_of_work, self._judge.now
+        recorded: defaultdict[Actor, list[UUID]] = defaultdict(list)
         for one in self._stored.values():
             if one.result is not None:
-                self._store.resolve(unit_of_work, [one.rejection_id], one.principal.actor, now)
+                recorded[one.principal.actor].append(one.rejection_id)
+        for actor, rejection_ids in recorded.items():
+            self._store.resolve(unit_of_work, rejection_ids, actor, now)
         refused = [one for one in self._stored.values() if one.result is None]
-        self._store.update(unit_of_work, [_updated_row(one, now) for one in refused])
+        judged = [_updated_row(one, now) for one in refused if one.is_judged or one.is_due]
+        self._store.update(unit_of_work, judged)
         waiting = [row._replace(waits_for=None, due_at=None) for row in self._for_a_person]
         self._store.update(unit_of_work, waiting)
         due = [one.rejection_id for one, _ in self._own if one.is_due and one.result is None]
@@ -148,6 +154,7 @@ class Reconsideration:
             candidate.is_due = self.has_more = True
             return
         self._decisions_left -= 1
+        candidate.is_judged = True
         try:
             self._require_same_item(candidate)
             candidate.result = self._judge.judge(

@@ -30,7 +30,12 @@ from domain.item_details import ItemDetails
 from domain.stock_item import item_id
 from tests.support.access import caller
 from tests.support.builders import CLERK, DAY, Clock, at, element, local_id_of, register, void_of
-from tests.support.ledger_checks import assert_read_models_equal_replay, codes, on_hand
+from tests.support.ledger_checks import (
+    assert_read_models_equal_replay,
+    codes,
+    execute,
+    on_hand,
+)
 
 MANAGER = Principal(Actor("manager"), Role.MANAGER, frozenset({"main"}))
 BOSS = Origin(CLERK.actor)
@@ -323,6 +328,17 @@ class TestStored:
         restarted.follow_up()
         settle(ledger)
         assert on_hand(ledger, tea) == 0
+
+    def test_what_is_due_stays_due_until_it_is_judged(
+        self, sync: SyncService, ledger: Ledger, tea: UUID, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(SyncService, "follow_up", lambda _: None)
+        delivery = element("INBOUND", tea, 1)
+        sync.sync([void_of(delivery)], CLERK)
+        execute(ledger, "UPDATE rejected_transactions SET due_at = first_rejected_at")
+        items = [element("INBOUND", tea, 0, localId=delivery["localId"])]
+        assert codes(sync.sync(items, CLERK)) == ["INVALID"]
+        assert [row.due_at is not None for row in rows(ledger) if not row.malformed] == [True]
 
     def test_decisions_of_one_commit_are_limited(
         self, sync: SyncService, ledger: Ledger, tea: UUID, monkeypatch: pytest.MonkeyPatch
