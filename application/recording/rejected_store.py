@@ -184,10 +184,12 @@ _ALL_BUT_THE_TIME: Final = tuple(
 def _kept(new: NewRejection, known: RejectedTransaction | None) -> tuple[str, ...]:
     """Returns the columns that the row keeps. What waits stays its first sender's: another one may
     not have the rights for it."""
-    if known is None or new.row.malformed or "actor" in new.kept:
+    if known is None or new.row.malformed:
         return new.kept
     if known.status != RejectionStatus.OPEN:
         return (*new.kept, *WAITING)
+    if "actor" in new.kept:
+        return new.kept
     is_of_another = (known.key_id, known.actor) != (new.row.key_id, new.row.actor)
     return _ALL_BUT_THE_TIME if known.waits_for is not None and is_of_another else new.kept
 

@@ -36,7 +36,7 @@ def open_voids(
         if request.is_answered:  # A refused request has no effect.
             continue
         for one in decision.failed:
-            is_early = isinstance(one.rejection, UnknownTransaction | UnknownItem)
+            is_early = type(one.rejection) in {UnknownTransaction, UnknownItem}
             if not is_early or one.transaction is None or one.transaction.links.group is not None:
                 continue
             if one.transaction.links.voids in rejected:

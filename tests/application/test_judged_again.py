@@ -256,6 +256,18 @@ class TestStored:
         assert on_hand(ledger, tea) == 3
         assert [row.status for row in rows(ledger)] == ["dismissed"]
 
+    def test_dismissed_one_of_an_unknown_item_stays_dismissed(
+        self, sync: SyncService, review: ReviewService, items: ItemService, ledger: Ledger
+    ) -> None:
+        new = item_id("main", "NEW")
+        delivery = element("INBOUND", new, 3)
+        sync.sync([delivery], CLERK)
+        review.dismiss(local_id_of(delivery), "never happened", CLERK, BOSS)
+        sync.sync([delivery], CLERK)
+        register(items, "NEW")
+        assert on_hand(ledger, new) == 0
+        assert [row.status for row in rows(ledger)] == ["dismissed"]
+
     def test_refused_request_is_not_judged_again(
         self, sync: SyncService, ledger: Ledger, tea: UUID
     ) -> None:
