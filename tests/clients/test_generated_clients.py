@@ -173,9 +173,9 @@ def test_device_in_javascript_syncs_over_a_bad_line(
         for n, item in enumerate(items):
             device(line.url, "record", "INBOUND", str(item), str(10 + n))
             device(line.url, "record", "OUTBOUND", str(item), "3")
-        device(line.url, "record", "OUTBOUND", str(items[0]), "500")
         device(line.url, "sync")
         post_batch(server.url, [element("COUNT", item, 2) for item in items])
+        device(line.url, "record", "OUTBOUND", str(items[0]), "500")
         known = device(line.url, "sync")
         assert line.refused > 0
         assert line.lost > 0
