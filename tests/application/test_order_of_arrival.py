@@ -195,7 +195,7 @@ QUICKLY: Any = {
 
 
 @given(drawn=HISTORIES)
-@settings(max_examples=8, **QUICKLY)
+@settings(max_examples=5, **QUICKLY)
 def test_without_a_floor_every_arrival_ends_at_the_replay(
     ledger: Ledger, drawn: list[Drawn]
 ) -> None:

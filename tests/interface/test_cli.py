@@ -105,7 +105,7 @@ def test_rebuild_says_what_differed(ledger: Ledger, database_url: str) -> None:
 
 
 def test_killed_rebuild_has_changed_nothing(ledger: Ledger, database_url: str) -> None:
-    tea = fill(ledger, batches=4)
+    tea = fill(ledger, batches=12)
     process = subprocess.Popen(
         [COMMAND, "rebuild", "--database", database_url],
         stdout=subprocess.DEVNULL,
@@ -204,7 +204,7 @@ def test_what_is_wrong_is_said_in_one_line(
     assert "secr" not in result.stderr
 
 
-@pytest.mark.parametrize("name", ["[/]", "[bold]", "[/red]x", r"\[", "[link=a]", "{}", "{0}"])
+@pytest.mark.parametrize("name", [r"[/][bold]\[", "[/red][link=a]", "{}{0}"])
 def test_name_that_looks_like_markup_is_shown_as_it_is(tmp_path: Path, name: str) -> None:
     url = f"sqlite:///{tmp_path / 'ledger.db'}"
     created = run("keys", "create", "--name", name, "--role", "admin", STOCKLEDGER_DATABASE_URL=url)
