@@ -18,22 +18,20 @@ def require_text(field: str, value: str, *, at_most: int = MAX_TEXT_LENGTH) -> N
     """Raises Invalid: the text is too long, or a database can't store it."""
     if len(value) > at_most:
         raise Invalid(field, f"must have at most {at_most} characters")
-    if "\0" in value or not _is_unicode(value):
+    if not is_storable(value):
         raise Invalid(field, "must not contain a NUL or half a surrogate pair")
 
 
 def is_storable(value: str) -> bool:
-    """Whether every database can store the text: it has no NUL, and no half of a surrogate pair."""
-    return "\0" not in value and _is_unicode(value)
+    """Whether every database can store the text: it has no NUL, and no half of a surrogate pair.
 
-
-def _is_unicode(value: str) -> bool:
-    """JSON can escape half a surrogate pair, which is not a character and has no UTF-8 form."""
+    JSON can escape half a surrogate pair, which is not a character and has no UTF-8 form.
+    """
     try:
         value.encode()
     except UnicodeEncodeError:
         return False
-    return True
+    return "\0" not in value
 
 
 def printable(text: str) -> str:

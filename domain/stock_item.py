@@ -252,25 +252,15 @@ class StockItem(Aggregate, created_event_name="ItemRegistered"):
         moment = self.moment_of(transaction, recorded_at, arrival)
         if self.discontinued_at is not None:
             self._require_in_service(transaction, moment)
-        rank = rank_of(self.version + 1)
-        if arrival is not None and arrival.rank is not None:
-            rank = arrival.rank
-        behind = OWN_PLACE
-        if transaction.links.original is not None:
-            behind = own_rank or rank_of(self.version + 1)
-        place = Place(moment, rank, behind, self.version + 1)
+        place = self._place(transaction, moment, arrival, own_rank)
         event_class, delta, facts = self._movement(transaction, place, history, voided)
         covered_at = None if history is None else history.next_count_after(place)
         change = delta if covered_at is None else 0
         self._require_room(change, transaction)
         if arrival is not None:
             is_earlier = arrival.received_at != self._in_order(recorded_at)
-            facts |= {
-                "received_at": arrival.received_at if is_earlier else None,
-                "rank": arrival.rank,
-                "own_rank": own_rank,
-                "refused_at": refused_at,
-            }
+            facts["received_at"] = arrival.received_at if is_earlier else None
+            facts |= {"rank": arrival.rank, "own_rank": own_rank, "refused_at": refused_at}
         if transaction.links is not NO_LINKS:
             facts |= transaction.links.named()
         if transaction.override:
@@ -292,6 +282,20 @@ class StockItem(Aggregate, created_event_name="ItemRegistered"):
             covered_at=covered_at,
             **facts,
         )
+
+    def _place(
+        self,
+        transaction: Transaction,
+        moment: datetime,
+        arrival: FirstArrival | None,
+        own_rank: int | None,
+    ) -> Place:
+        """Returns the place of a transaction that is decided now."""
+        version = self.version + 1
+        own = rank_of(version)
+        rank = own if arrival is None or arrival.rank is None else arrival.rank
+        stands_at_another = transaction.links.original is not None
+        return Place(moment, rank, (own_rank or own) if stands_at_another else OWN_PLACE, version)
 
     def _movement(
         self,

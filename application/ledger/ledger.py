@@ -73,9 +73,9 @@ class Known(NamedTuple):
     waits: Waits
 
     @classmethod
-    def of(cls, items: Iterable[StockItem] = ()) -> "Known":
-        """Returns what is known if only these items were looked up."""
-        return cls({}, {item.id: item for item in items}, {}, set(), Waits(None, has_due=False))
+    def nothing(cls) -> "Known":
+        """Returns what is known before anything is found."""
+        return cls({}, {}, {}, set(), Waits(None, has_due=False))
 
 
 class Ledger(Application[UUID]):
@@ -135,7 +135,7 @@ class Ledger(Application[UUID]):
         rejected = unit_of_work.rejected_among(local_ids)
         waiting = unit_of_work.waiting(MAX_KNOWN_WAITS + 1)
         latest = unit_of_work.latest(item_ids)
-        known = Known.of()
+        known = Known.nothing()
         try:
             known.recorded.update(self._by_local_id(recorded))
         except MapperDeserialisationError:

@@ -1,5 +1,6 @@
 """What is judged again, voided or grouped, over HTTP."""
 
+import time
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid4
@@ -7,6 +8,8 @@ from uuid import UUID, uuid4
 import pytest
 from fastapi.testclient import TestClient
 
+from interface.api.app import create_app
+from interface.settings import Settings
 from tests.support.api import register, sync
 from tests.support.builders import element, void_of
 
@@ -39,6 +42,24 @@ def test_sale_that_came_before_its_delivery_is_told_of(api: TestClient, tea: UUI
     assert change["transaction"]["localId"] == sale["localId"]
     assert change["transaction"]["refusedAt"] == row["refusedAt"]
     assert api.get("/sync/rejections?status=open").json()["items"] == []
+
+
+def test_server_judges_at_its_start_what_is_due(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as killed:
+        killed.setattr("application.recording.reconsider.MAX_ROWS_PER_COMMIT", 1)
+        killed.setattr("application.recording.sync.SyncService.follow_up", lambda _: None)
+        with TestClient(create_app(settings)) as before:
+            tea = register(before)
+            sync(before, *(element("OUTBOUND", tea, 1) for _ in range(3)))
+            sync(before, element("INBOUND", tea, 3))
+            assert before.get(f"/items/{tea}").json()["onHand"] == 2
+    with TestClient(create_app(settings)) as after:
+        deadline = time.monotonic() + 30
+        while after.get(f"/items/{tea}").json()["onHand"]:
+            assert time.monotonic() < deadline, "something stays due"
+            time.sleep(0.01)
 
 
 def test_clerk_who_waits_for_the_answer_was_told_no(api: TestClient, tea: UUID) -> None:

@@ -45,7 +45,7 @@ RefusedAt = Annotated[
     Field(
         exclude_if=is_none,
         description="When it was refused. The server recorded it later by itself: stock, a count, "
-        "a void, wider bounds or the item had come.",
+        "a void, a lower floor or the item had come.",
     ),
 ]
 
