@@ -57,8 +57,12 @@ lock: .venv/dev ## Pin the newest versions that pyproject.toml allows
 	$(BIN)/uv pip compile --quiet --universal --generate-hashes --no-header -c requirements.txt \
 		--python-version 3.11 --extra postgres \
 		pyproject.toml requirements-build.in -o requirements-postgres.txt
+	$(BIN)/uv pip compile --quiet --universal --generate-hashes --no-header -c requirements.txt \
+		--python-version 3.11 --extra parquet \
+		pyproject.toml requirements-build.in -o requirements-parquet.txt
 	$(BIN)/uv pip compile --quiet --universal --generate-hashes --no-header \
-		-c requirements-postgres.txt --python-version 3.11 --extra dev --extra postgres \
+		-c requirements-postgres.txt --python-version 3.11 \
+		--extra dev --extra postgres --extra parquet \
 		pyproject.toml requirements-build.in -o requirements-dev.txt
 	$(BIN)/uv pip compile --quiet --universal --generate-hashes --no-header \
 		-c requirements-dev.txt --python-version 3.11 --extra ha \

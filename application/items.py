@@ -1,7 +1,7 @@
 """Item operations other than movements, and the state of an item at an earlier time."""
 
 from bisect import bisect_left
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Container, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from functools import partial
@@ -13,12 +13,15 @@ from eventsourcing.persistence import StoredEvent
 from application.access.principal import Principal
 from application.ledger.ledger import Known, Ledger, replay, state_of
 from application.ledger.retry import retry_on_conflict
+from application.parsing.items import CodeRequest, ParsedItem, Registration
 from application.persistence.unit_of_work import UnitOfWork
 from application.recording.judge import Judge
 from application.recording.reconsider import Reconsideration
+from application.recording.registration import Registrar, RegistrationResult
 from application.recording.rejected_store import RejectedTransactionStore
 from application.server_clock import Clock, utc_now
-from domain.errors import Conflict, ItemDiffers, LedgerDamaged, UnknownVersion
+from domain.barcode import Barcode, code_id
+from domain.errors import Conflict, LedgerDamaged, UnknownVersion
 from domain.events import (
     MOVEMENT_TOPICS,
     ItemDetailsChanged,
@@ -26,7 +29,6 @@ from domain.events import (
     StockItemEvent,
 )
 from domain.item_details import ItemDetails
-from domain.labels import label
 from domain.quantities import Quantity
 from domain.stock_item import StockItem
 
@@ -38,7 +40,8 @@ DESCRIBING: Final = (ItemRegistered.TOPIC, ItemDetailsChanged.TOPIC)
 
 
 class ItemService:
-    """Registers, describes, discontinues and reactivates items, and reads their past.
+    """Registers, describes, confirms, discontinues and reactivates items, assigns and retires their
+    codes, and reads their past.
 
     Every method may raise StoreUnavailable.
     """
@@ -67,30 +70,42 @@ class ItemService:
         self.default_floor = default_floor
         """The floor of new items that do not name one."""
 
-    def register(
-        self, location: str, sku: str, details: ItemDetails, principal: Principal
-    ) -> tuple[StockItem, bool]:
+    def register(self, registration: Registration, principal: Principal) -> tuple[StockItem, bool]:
         """Registers an item; returns it, and whether it is new. Idempotent.
 
+        Without the permission to manage items, it is provisional. With it, a provisional item is
+        confirmed, with these details. Its codes are assigned as far as they are free.
+
         Raises:
-            Invalid: location or SKU are outside their bounds.
+            Invalid: location, SKU, a detail or a code is outside its bounds.
             Forbidden: the location is not one of the caller's.
             ItemDiffers: the item is registered already, with other details.
+            CodeTaken: a code belongs to another SKU.
+            TooManyProvisionalItems: the caller has the maximum.
             Conflict: other writers were faster in every attempt.
         """
-        location = label("location", location)
-        principal.require_location(location)
-        item, is_new = retry_on_conflict(
-            lambda conflicting: self._register(location, sku, details, principal, conflicting)
+        result = retry_on_conflict(
+            lambda conflicting: self._register(registration, principal, conflicting)
         )
-        if item.details != details:
-            raise ItemDiffers(item.id, **item.shown_details)
-        return item, is_new
+        if result.rejection is not None:
+            raise result.rejection
+        return cast("StockItem", result.item), result.status == "registered"
 
     def change_details(
-        self, item_id: UUID, change: Callable[[ItemDetails], ItemDetails], principal: Principal
+        self,
+        item_id: UUID,
+        change: Callable[[ItemDetails], ItemDetails],
+        principal: Principal,
+        *,
+        confirm: bool = False,
     ) -> StockItem:
-        """Changes the item's details. `change` takes the present ones and returns the new ones.
+        """Changes the item's details.
+
+        Args:
+            item_id: the item.
+            change: takes the present details and returns the new ones.
+            principal: the caller.
+            confirm: whether to confirm a provisional item, too.
 
         Raises:
             UnknownItem: it is not registered, or not at a location of the caller's.
@@ -107,8 +122,48 @@ class ItemService:
                 by=principal.actor,
                 recorded_at=now,
             )
+            if confirm:
+                item.confirm(by=principal.actor, recorded_at=now)
 
         return self._change(item_id, principal, change_item)
+
+    def confirm(self, item_id: UUID, principal: Principal) -> StockItem:
+        """Confirms a provisional item. Idempotent. Raises UnknownItem, Conflict."""
+        return self._change(
+            item_id,
+            principal,
+            lambda _, item, now: item.confirm(by=principal.actor, recorded_at=now),
+        )
+
+    def assign_code(self, item_id: UUID, code: str, per: Quantity, principal: Principal) -> Barcode:
+        """Assigns a code to the item, or changes what it counts. Idempotent.
+
+        Raises:
+            UnknownItem: it is not registered, or not at a location of the caller's.
+            Invalid: the code or `per` is outside its bounds, or the item has too many codes.
+            CodeTaken: the code belongs to another SKU.
+            ItemDiffers: it counts another number, and the caller may not change that.
+            Conflict: other writers were faster in every attempt.
+        """
+
+        def assign(registrar: Registrar, item: StockItem) -> Barcode:
+            return registrar.assign(item, CodeRequest(code, per), principal)
+
+        return self._change_code(item_id, code, principal, assign)
+
+    def retire_code(self, item_id: UUID, code: str, principal: Principal) -> Barcode:
+        """Frees a code of the item. Idempotent.
+
+        Raises:
+            UnknownItem: the item is not registered, or not at a location of the caller's.
+            UnknownCode: the code is not one of the item.
+            Conflict: other writers were faster in every attempt.
+        """
+
+        def retire(registrar: Registrar, item: StockItem) -> Barcode:
+            return registrar.retire(item, code, principal)
+
+        return self._change_code(item_id, code, principal, retire)
 
     def discontinue(self, item_id: UUID, principal: Principal) -> StockItem:
         """Ends the item's movements. Idempotent. Raises UnknownItem, Conflict."""
@@ -181,22 +236,36 @@ class ItemService:
         )
 
     def _register(
-        self,
-        location: str,
-        sku: str,
-        details: ItemDetails,
-        principal: Principal,
-        conflicting: set[UUID],
-    ) -> tuple[StockItem, bool]:
+        self, registration: Registration, principal: Principal, conflicting: set[UUID]
+    ) -> RegistrationResult:
         """Makes one attempt. Raises WriteConflict: another writer was faster."""
-        new = StockItem.register(
-            location, sku, details, by=principal.actor, recorded_at=self._clock()
-        )
-        with self._locked(new.id, conflicting) as (unit_of_work, known):
-            found = known.items.get(new.id)
-            if found is None:
-                self._append(unit_of_work, known, new)
-        return (new, True) if found is None else (found, False)
+        with self._locked([registration.item_id], registration.code_ids) as (unit_of_work, known):
+            judge = self._judge(unit_of_work, known)
+            registrar = Registrar(judge, unit_of_work, conflicting, self.default_floor)
+            (result,) = registrar.register([ParsedItem(registration, ())], principal)
+            self._append(unit_of_work, judge)
+        return result
+
+    def _change_code(
+        self,
+        item_id: UUID,
+        code: str,
+        principal: Principal,
+        change: Callable[[Registrar, StockItem], Barcode],
+    ) -> Barcode:
+        location = self._require_found(item_id, principal)
+
+        def attempt(conflicting: set[UUID]) -> Barcode:
+            with self._locked([item_id], [code_id(location, code)]) as (unit_of_work, known):
+                _require_writable(item_id, known, conflicting)
+                judge = self._judge(unit_of_work, known)
+                registrar = Registrar(judge, unit_of_work, conflicting)
+                item = principal.require_item(item_id, known.items.get(item_id))
+                barcode = change(registrar, item)
+                self._append(unit_of_work, judge)
+            return barcode
+
+        return retry_on_conflict(attempt)
 
     def _change(
         self,
@@ -205,38 +274,33 @@ class ItemService:
         change: Callable[[UnitOfWork, StockItem, datetime], None],
     ) -> StockItem:
         def attempt(conflicting: set[UUID]) -> StockItem:
-            with self._locked(item_id, conflicting) as (unit_of_work, known):
+            with self._locked([item_id]) as (unit_of_work, known):
+                _require_writable(item_id, known, conflicting)
                 item = principal.require_item(item_id, known.items.get(item_id))
                 change(unit_of_work, item, self._clock())
-                self._append(unit_of_work, known, item)
+                judge = self._judge(unit_of_work, known)
+                judge.events += cast("list[StockItemEvent]", item.pending_events)
+                self._append(unit_of_work, judge)
             return item
 
         return retry_on_conflict(attempt)
 
     @contextmanager
-    def _locked(self, item_id: UUID, conflicting: set[UUID]) -> Iterator[tuple[UnitOfWork, Known]]:
-        """Locks and looks up the item in a unit of work.
-
-        Raises:
-            Conflict: it must not be written.
-            LedgerDamaged: it can't be read.
-        """
-        if item_id in conflicting:
-            raise Conflict(item_id)
+    def _locked(
+        self, item_ids: Sequence[UUID], code_ids: Sequence[UUID] = ()
+    ) -> Iterator[tuple[UnitOfWork, Known]]:
+        """Locks and looks up items and codes in a unit of work."""
         with self._ledger.recorder.unit_of_work() as unit_of_work:
-            unit_of_work.lock([item_id])
-            known = self._ledger.look_up(unit_of_work, [], [item_id])
-            if item_id in known.damaged:
-                raise LedgerDamaged(item_id)
-            yield unit_of_work, known
+            unit_of_work.lock([*item_ids, *code_ids])
+            yield unit_of_work, self._ledger.look_up(unit_of_work, [], item_ids, code_ids)
 
-    def _append(self, unit_of_work: UnitOfWork, known: Known, item: StockItem) -> None:
-        """Appends the item's new events, and judges what waits for them."""
-        if not item.pending_events:
+    def _judge(self, unit_of_work: UnitOfWork, known: Known) -> Judge:
+        return Judge(known, set(), self._clock(), partial(self._ledger.history, unit_of_work))
+
+    def _append(self, unit_of_work: UnitOfWork, judge: Judge) -> None:
+        """Appends the judge's events, and judges what waits for them."""
+        if not judge.events:
             return
-        known.items[item.id] = item
-        judge = Judge(known, set(), self._clock(), partial(self._ledger.history, unit_of_work))
-        judge.events += cast("list[StockItemEvent]", item.pending_events)
         again = Reconsideration(self._ledger, unit_of_work, self._store, judge)
         again.judge_changes()
         self._ledger.append(unit_of_work, judge.events)
@@ -257,9 +321,19 @@ class ItemService:
                 return
             last = chunk[-1].originator_version
 
-    def _require_found(self, item_id: UUID, principal: Principal) -> None:
+    def _require_found(self, item_id: UUID, principal: Principal) -> str:
+        """Returns the item's location. Raises UnknownItem."""
         first = next(iter(self._ledger.events.get(originator_id=item_id, limit=1)), None)
-        principal.require_item(item_id, cast("StockItemEvent | None", first))
+        item = first if isinstance(first, StockItemEvent) else None
+        return principal.require_item(item_id, item).location
+
+
+def _require_writable(item_id: UUID, known: Known, conflicting: Container[UUID]) -> None:
+    """Raises Conflict: the item must not be written; LedgerDamaged: it can't be read."""
+    if item_id in conflicting:
+        raise Conflict(item_id)
+    if item_id in known.damaged:
+        raise LedgerDamaged(item_id)
 
 
 def _has_moved(unit_of_work: UnitOfWork, item: StockItem) -> bool:

@@ -3,14 +3,17 @@
 The API reads only through this service, so no endpoint can forget the scope of its caller.
 """
 
-from collections.abc import Sequence
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
+from typing import cast
 from uuid import UUID
 
 from application.access.principal import Principal
 from application.persistence.filters import ItemFilter, MovementFilter, RejectedFilter
 from application.persistence.reader import Reader
+from application.projections.codes import Code
 from application.projections.movements import Movement
 from application.projections.stock_levels import StockLevel
 from application.tables.rejected import RejectedTransaction
@@ -46,6 +49,13 @@ class ReadService:
         """Returns the stock list by location, SKU and id; `after` is such a key, exclusive."""
         scoped = replace(wanted, locations=principal.scope(location))
         return self._reader.select_items(scoped, after=after, limit=limit)
+
+    def codes_of(self, item_ids: Sequence[UUID]) -> Mapping[UUID, list[Code]]:
+        """Returns the codes of these items, by item; an empty list if it has none."""
+        codes: defaultdict[UUID, list[Code]] = defaultdict(list)
+        for code in self._reader.select_codes(item_ids):
+            codes[cast("UUID", code.item_id)].append(code)
+        return codes
 
     def movements(
         self,

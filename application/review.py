@@ -10,9 +10,12 @@ from application.access.audit import Action, AuditTrail, Origin
 from application.access.principal import Principal
 from application.access.roles import Permission
 from application.ledger.retry import retry_on_conflict
+from application.parsing.items import Registration
 from application.persistence.filters import RejectedFilter
 from application.persistence.recorder import LedgerRecorder
 from application.recording.decide import MAX_GROUP_SIZE
+from application.recording.differing_items import is_differing_item, registration_of
+from application.recording.registration import RegistrationResult
 from application.recording.rejected_store import RejectedTransactionStore
 from application.recording.rejection_errors import AlreadyRecorded, UnknownRejection
 from application.recording.retries import (
@@ -138,9 +141,18 @@ class ReviewService:
         row = _latest(name, self._find([name], principal))
         if row.status == RejectionStatus.RESOLVED:
             raise AlreadyRecorded(name)
+        if is_differing_item(row):
+            return self._replace_items([(registration_of(row), row)], principal)
         group = _to_retry(self._group_of(row), principal)
         transactions, rows = transactions_to_retry(row, group, options)
         return self._sync.retry(transactions, rows, principal)
+
+    def _replace_items(
+        self, items: Sequence[tuple[Registration, RejectedTransaction]], principal: Principal
+    ) -> SyncResult:
+        """Lets differing items replace what stands. Raises Forbidden."""
+        principal.require(Permission.MANAGE_ITEMS)
+        return self._sync.retry([], {}, principal, atomic=False, items=items)
 
     def retry_all(
         self,
@@ -166,9 +178,11 @@ class ReviewService:
         options = RetryOptions(override=override)
         self._require_allowed(options, principal)
         rows, failed, last = self._chosen(chosen, location, principal, before)
+        items, failed_items = _differing_items(rows)
+        failed += failed_items
         transactions: list[Transaction] = []
         retried: list[RejectedTransaction] = []
-        for unit in self._units(rows):
+        for unit in self._units([row for row in rows if not is_differing_item(row)]):
             try:
                 found = _to_retry(unit, principal)
                 new = [retried_transaction(row, options) for row in found]
@@ -178,7 +192,9 @@ class ReviewService:
                 transactions += new
                 retried += found
         result = self._sync.retry(transactions, dict(enumerate(retried)), principal, atomic=False)
-        return BulkReview([*_reviewed(retried, result), *failed], last)
+        replaced = self._replace_items(items, principal).items if items else []
+        of_items = _reviewed_items([row for _, row in items], replaced)
+        return BulkReview([*_reviewed(retried, result), *of_items, *failed], last)
 
     def _chosen(
         self,
@@ -339,3 +355,28 @@ def _reviewed(rows: Sequence[RejectedTransaction], result: SyncResult) -> Iterat
             yield Reviewed(row.rejection_id, row.local_id, synced[index])
         else:
             yield _failed(row, failed[index])
+
+
+def _differing_items(
+    rows: Sequence[RejectedTransaction],
+) -> tuple[list[tuple[Registration, RejectedTransaction]], list[Reviewed]]:
+    """Returns the differing items among the rows, and those that this version can't read."""
+    items: list[tuple[Registration, RejectedTransaction]] = []
+    failed: list[Reviewed] = []
+    for row in filter(is_differing_item, rows):
+        try:
+            items.append((registration_of(row), row))
+        except Rejection as rejection:
+            failed.append(_failed(row, rejection))
+    return items, failed
+
+
+def _reviewed_items(
+    rows: Sequence[RejectedTransaction], results: Sequence[RegistrationResult]
+) -> Iterator[Reviewed]:
+    """Yields the outcome of each retried item."""
+    for row, item in zip(rows, results, strict=True):
+        if item.rejection is None:
+            yield Reviewed(row.rejection_id, None, "recorded")
+        else:
+            yield _failed(row, item.rejection)

@@ -7,6 +7,9 @@
       UnknownVersion         the item has no such version, or did not exist at that time
       ItemDiscontinued       the item takes no more movements
       ItemDiffers            the item is registered already, with other details
+      TooManyProvisionalItems  the sender's limit of unconfirmed items is reached
+      UnknownCode            no such code is assigned to the item
+      CodeTaken              the code belongs to another SKU at the location
       InsufficientStock      the quantity on hand would end below the item's floor
       StockLimitExceeded     more would be on hand than JSON readers can hold exactly
       UnknownTransaction     it voids or corrects a transaction that is not recorded
@@ -115,6 +118,42 @@ class ItemDiffers(Rejection):
             f"item {item_id} is registered already, with other details",
             item_id=str(item_id),
             **details,
+        )
+
+
+class TooManyProvisionalItems(Rejection):
+    """The sender has registered too many items that nobody has confirmed yet."""
+
+    code = "TOO_MANY_PROVISIONAL_ITEMS"
+    retryable = True
+
+    def __init__(self, limit: int) -> None:
+        super().__init__(
+            f"{limit} of your items wait to be confirmed: a manager must confirm some first",
+            limit=limit,
+        )
+
+
+class UnknownCode(Rejection):
+    """The code is not, and was not last, assigned to the item."""
+
+    code = "UNKNOWN_CODE"
+
+    def __init__(self, code: str) -> None:
+        super().__init__(f"code {code} is not one of this item", code=code)
+
+
+class CodeTaken(Rejection):
+    """The code belongs to another SKU at the location. Retire it there first."""
+
+    code = "CODE_TAKEN"
+
+    def __init__(self, code: str, item_id: UUID, sku: str) -> None:
+        super().__init__(
+            f"code {code} belongs to {sku}: retire it there first",
+            code=code,
+            item_id=str(item_id),
+            sku=sku,
         )
 
 

@@ -1,4 +1,5 @@
-"""What happened to a stock item. Events are facts: they are never refused and never changed.
+"""What happened to a stock item. Events are facts: they are never refused and never changed. Those
+of codes are in barcode.py.
 
 Each carries the item's location and SKU and the quantity on hand after it, so that a reader needs
 nothing else to understand it. A released event keeps its fields. It may get optional ones; any
@@ -36,27 +37,17 @@ class ItemState(Protocol):
     on_hand: int
     counted_at: datetime | None
     discontinued_at: datetime | None
+    provisional: bool | None
 
 
-class StockItemEvent(Aggregate.Event):
-    """The fields of every event of a stock item: enough to decide the next movement."""
+class LedgerEvent(Aggregate.Event):
+    """The fields of every event of the ledger."""
 
     location: str
-    sku: str
-    on_hand: int
-    """Steps on hand after the event."""
     actor: str
     _: KW_ONLY
     key_id: str | None = None
     """The id of the actor's API key; None for another credential."""
-    counted_at: datetime | None = None
-    """The moment of the item's latest stock-take so far, by the order in which goods moved."""
-    scale: int = 0
-    """Decimal places of the item's quantities. Every quantity here is a whole number of steps."""
-    floor: int = 0
-    """The least number of steps that goods out may leave on hand; NO_FLOOR for none."""
-    discontinued_at: datetime | None = None
-    """When the item was discontinued; None while it takes movements."""
 
     @classmethod
     def of(cls, values: dict[str, Any]) -> Self:
@@ -68,6 +59,25 @@ class StockItemEvent(Aggregate.Event):
         event = object.__new__(cls)
         object.__setattr__(event, "__dict__", values)
         return event
+
+
+class StockItemEvent(LedgerEvent):
+    """The fields of every event of a stock item: enough to decide the next movement."""
+
+    sku: str
+    on_hand: int
+    """Steps on hand after the event."""
+    _: KW_ONLY
+    counted_at: datetime | None = None
+    """The moment of the item's latest stock-take so far, by the order in which goods moved."""
+    scale: int = 0
+    """Decimal places of the item's quantities. Every quantity here is a whole number of steps."""
+    floor: int = 0
+    """The least number of steps that goods out may leave on hand; NO_FLOOR for none."""
+    discontinued_at: datetime | None = None
+    """When the item was discontinued; None while it takes movements."""
+    provisional: bool | None = None
+    """True while nobody has confirmed an item that a device or a clerk registered; else None."""
 
 
 class ItemRegistered(StockItemEvent, Aggregate.Created):
@@ -92,6 +102,15 @@ class ItemDetailsChanged(StockItemEvent):
     def apply(self, item: ItemState) -> None:
         item.name, item.unit, item.safety_stock = self.name, self.unit, self.safety_stock
         item.scale, item.floor = self.scale, self.floor
+
+
+class ItemConfirmed(StockItemEvent):
+    """A manager confirmed an item that a device or a clerk had registered."""
+
+    TOPIC = "ItemConfirmed"
+
+    def apply(self, item: ItemState) -> None:
+        item.provisional = None
 
 
 class ItemDiscontinued(StockItemEvent):
@@ -265,6 +284,15 @@ class Voided(MovementRecorded):
     def content(self) -> Content:
         return Content.of_void(cast("UUID", self.voids))
 
+
+ITEM_TOPICS: Final = (
+    ItemRegistered.TOPIC,
+    ItemDetailsChanged.TOPIC,
+    ItemConfirmed.TOPIC,
+    ItemDiscontinued.TOPIC,
+    ItemReactivated.TOPIC,
+)
+"""The topics of all events of an item that are not movements."""
 
 MOVEMENT_TOPICS: Final = (
     InboundRecorded.TOPIC,

@@ -57,6 +57,7 @@ class StockItem(Aggregate, created_event_name="ItemRegistered"):
     Created = events.ItemRegistered
     ItemRegistered = events.ItemRegistered
     ItemDetailsChanged = events.ItemDetailsChanged
+    ItemConfirmed = events.ItemConfirmed
     ItemDiscontinued = events.ItemDiscontinued
     ItemReactivated = events.ItemReactivated
     InboundRecorded = events.InboundRecorded
@@ -74,12 +75,21 @@ class StockItem(Aggregate, created_event_name="ItemRegistered"):
     scale: int = 0
     floor: int = 0
     discontinued_at: datetime | None = None
+    provisional: bool | None = None
 
     @classmethod
     def register(
-        cls, location: str, sku: str, details: ItemDetails, *, by: Actor, recorded_at: datetime
+        cls,
+        location: str,
+        sku: str,
+        details: ItemDetails,
+        *,
+        by: Actor,
+        recorded_at: datetime,
+        provisional: bool = False,
     ) -> Self:
-        """Registers an item. Raises Invalid: location or SKU are not labels."""
+        """Registers an item; a `provisional` one waits to be confirmed. Raises Invalid: location or
+        SKU are not labels."""
         location, sku = label("location", location), label("sku", sku)
         return cls._create(
             events.ItemRegistered,
@@ -95,6 +105,7 @@ class StockItem(Aggregate, created_event_name="ItemRegistered"):
             key_id=by.key_id,
             scale=details.scale,
             floor=details.floor_steps,
+            provisional=provisional or None,
         )
 
     @classmethod
@@ -163,6 +174,11 @@ class StockItem(Aggregate, created_event_name="ItemRegistered"):
                 scale=details.scale,
                 floor=details.floor_steps,
             )
+
+    def confirm(self, *, by: Actor, recorded_at: datetime) -> None:
+        """Confirms a provisional item. Idempotent."""
+        if self.provisional:
+            self._trigger(events.ItemConfirmed, self.on_hand, by, recorded_at, provisional=None)
 
     def discontinue(self, *, by: Actor, recorded_at: datetime) -> None:
         """Ends the movements of goods. Idempotent."""
@@ -389,6 +405,7 @@ class StockItem(Aggregate, created_event_name="ItemRegistered"):
             "scale": self.scale,
             "floor": self.floor,
             "discontinued_at": self.discontinued_at,
+            "provisional": self.provisional,
             **facts,
         }
         event = event_class.of(values)

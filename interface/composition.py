@@ -9,6 +9,8 @@ from application.access.audit import AuditTrail
 from application.access.authentication import Authenticator
 from application.access.key_management import KeyService
 from application.access.tokens import TokenRules, TokenVerifier
+from application.files.exports import ExportService
+from application.files.import_items import ImportService
 from application.following.follower import Follower
 from application.items import ItemService
 from application.ledger.ledger import Ledger
@@ -38,6 +40,8 @@ class Services:
     review: ReviewService
     follower: Follower
     items: ItemService
+    imports: ImportService
+    exports: ExportService
     keys: KeyService
     audit: AuditTrail
     authenticator: Authenticator
@@ -81,18 +85,20 @@ def compose(
             max_waiting=settings.max_waiting,
             default_floor=settings.default_floor,
         )
+        reads = ReadService(ledger.recorder)
+        items = ItemService(ledger, clock, settings.default_floor, store, follow_up=sync.follow_up)
         yield Services(
             settings=settings,
             clock=clock,
             probe=Probe(ledger.recorder, clock),
             ledger=ledger,
-            reads=ReadService(ledger.recorder),
+            reads=reads,
             sync=sync,
             status=StatusService(ledger),
             review=ReviewService(ledger.recorder, sync, store, audit, clock),
-            items=ItemService(
-                ledger, clock, settings.default_floor, store, follow_up=sync.follow_up
-            ),
+            items=items,
+            imports=ImportService(sync, items),
+            exports=ExportService(reads, items, audit),
             keys=KeyService(ledger.recorder, audit, clock),
             audit=audit,
             authenticator=Authenticator(

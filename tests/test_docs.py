@@ -17,7 +17,7 @@ PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"), *ROOT.glob("depl
 SOURCES = sorted(path for room in ROOMS for path in (ROOT / room).rglob("*.py"))
 OTHER = [ROOT / "Makefile", ROOT / "pyproject.toml", ROOT / ".ci" / "run"]
 
-MEDIA_TYPES = r"application/(?:json|problem|gzip|octet|pdf|x-)"
+MEDIA_TYPES = r"application/(?:json|ndjson|problem|gzip|octet|pdf|vnd|x-)"
 PATH = re.compile(rf"(?<![\w/.-])(?!{MEDIA_TYPES})(?:{'|'.join(ROOMS)})/[\w./-]*[\w/]")
 FILE = re.compile(r"`((?:[\w-]+/)*[\w-]+\.py)((?:::\w+)*)`")
 MODULE = re.compile(rf"`((?:{'|'.join(ROOMS)})(?:\.[a-z_]\w*)+)`")

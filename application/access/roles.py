@@ -26,8 +26,10 @@ class Permission(Enum):
     """Send what other devices recorded, under their names."""
     REVIEW_REJECTIONS = auto()
     """Retry and dismiss rejected transactions."""
+    REGISTER = auto()
+    """Register items and assign codes: provisional ones, without MANAGE_ITEMS."""
     MANAGE_ITEMS = auto()
-    """Register, describe, discontinue and reactivate items."""
+    """Confirm, describe, discontinue and reactivate items, and retire codes."""
     READ = auto()
     """Read stock and journal."""
     EVERYWHERE = auto()
@@ -48,7 +50,7 @@ class Role(StrEnum):
     AUDITOR = "auditor"
 
 
-_DEVICE = frozenset({Permission.SYNC, Permission.READ})
+_DEVICE = frozenset({Permission.SYNC, Permission.READ, Permission.REGISTER})
 _CLERK = _DEVICE | {Permission.RECORD, Permission.RELAY, Permission.COUNT}
 _MANAGER = _CLERK | {
     Permission.ADJUST,

@@ -16,6 +16,7 @@ from uuid import UUID
 
 from application.persistence.recorder import LedgerRecorder
 from application.projections import Change
+from application.projections.code_changes import CodeChange
 from application.projections.movements import Movement
 from domain.errors import Invalid, Rejection
 from domain.quantities import MAX_QUANTITY
@@ -56,7 +57,8 @@ class Bookmark(NamedTuple):
         """Returns the bookmark directly after a change."""
         local_id = change.local_id if isinstance(change, Movement) else UUID(int=0)
         moment = int(change.recorded_at.timestamp() * 1_000_000)
-        data = f"{change.item_id} {change.version} {moment} {local_id}".encode()
+        stream = change.code_id if isinstance(change, CodeChange) else change.item_id
+        data = f"{stream} {change.version} {moment} {local_id}".encode()
         return cls(change.position, blake2b(data, digest_size=6, key=key).hexdigest())
 
     @classmethod

@@ -20,7 +20,7 @@ from eventsourcing.persistence import (
 )
 from eventsourcing.utils import get_topic, resolve_topic
 
-from domain.events import ItemDiscontinued, StockItemEvent
+from domain.events import ItemDiscontinued, LedgerEvent
 from domain.labels import kept_form
 
 _COLUMNS = ("originator_id", "originator_version")
@@ -28,6 +28,8 @@ _COLUMNS = ("originator_id", "originator_version")
 
 
 _LEFT_OUT_IF_ZERO = ("scale", "floor")
+
+_LABELS = ("location", "sku", "code")
 
 
 class JSONTranscoder(Transcoder):
@@ -45,7 +47,8 @@ class JSONTranscoder(Transcoder):
 
 
 class EventBase(msgspec.Struct):
-    """Common base of all events, in every version of their classes: enough to decide a movement."""
+    """Common base of an item's events, in every version of their classes: enough to decide a
+    movement."""
 
     timestamp: datetime
     location: str
@@ -55,6 +58,13 @@ class EventBase(msgspec.Struct):
     scale: int = 0
     floor: int = 0
     discontinued_at: datetime | None = None
+    provisional: bool | None = None
+
+
+class Recording(msgspec.Struct):
+    """When an event was recorded."""
+
+    timestamp: datetime
 
 
 class EventMapper(Mapper[UUID]):
@@ -66,9 +76,10 @@ class EventMapper(Mapper[UUID]):
     """
 
     _base_decoder = msgspec.json.Decoder(EventBase)
+    _recording_decoder = msgspec.json.Decoder(Recording)
 
     def to_base(self, stored_event: StoredEvent) -> EventBase:
-        """Decodes only the common base, at half the cost of the whole event.
+        """Decodes only the common base of an item's event, at half the cost of the whole event.
 
         Raises MapperDeserialisationError: the state can't be read.
         """
@@ -81,34 +92,42 @@ class EventMapper(Mapper[UUID]):
             base.discontinued_at = base.timestamp  # An event from before this field.
         return base
 
+    def to_timestamp(self, stored_event: StoredEvent) -> datetime:
+        """Decodes only when an event was recorded. Raises MapperDeserialisationError."""
+        try:
+            return self._recording_decoder.decode(stored_event.state).timestamp
+        except msgspec.MsgspecError as error:
+            raise _unreadable(stored_event, error) from error
+
     def to_stored_event(self, domain_event: DomainEventProtocol[UUID]) -> StoredEvent:
         event_class = type(domain_event)
         state = {name: value for name, value in vars(domain_event).items() if value is not None}
         item_id = state.pop("originator_id")
         version = state.pop("originator_version")
         for name in _LEFT_OUT_IF_ZERO:
-            if not state[name]:
+            if not state.get(name, True):
                 del state[name]
         if (class_version := _class_version(event_class)) > 1:
             state["class_version"] = class_version
         return StoredEvent(item_id, version, get_topic(event_class), self.transcoder.encode(state))
 
     def to_domain_event(self, stored_event: StoredEvent) -> DomainEventProtocol[UUID]:
-        event_class: type[StockItemEvent] = resolve_topic(stored_event.topic)
+        event_class: type[LedgerEvent] = resolve_topic(stored_event.topic)
         try:
             values = msgspec.structs.asdict(_state_reader(event_class)(stored_event.state))
         except (msgspec.MsgspecError, AttributeError, TypeError) as error:
             raise _unreadable(stored_event, error) from error
         # Older events may have their labels in another Unicode form.
-        values["location"] = kept_form(values["location"])
-        values["sku"] = kept_form(values["sku"])
+        for name in _LABELS:
+            if name in values:
+                values[name] = kept_form(values[name])
         values["originator_id"] = stored_event.originator_id
         values["originator_version"] = stored_event.originator_version
         return cast("DomainEventProtocol[UUID]", event_class.of(values))
 
 
 @cache
-def _state_reader(event_class: type[StockItemEvent]) -> Callable[[bytes], msgspec.Struct]:
+def _state_reader(event_class: type[LedgerEvent]) -> Callable[[bytes], msgspec.Struct]:
     """Decoder of states stored by any version of the class."""
     state_type = _state_type(event_class)
     if _class_version(event_class) == 1:
@@ -116,7 +135,7 @@ def _state_reader(event_class: type[StockItemEvent]) -> Callable[[bytes], msgspe
     return lambda data: msgspec.convert(_upcast(event_class, data), state_type)
 
 
-def _upcast(event_class: type[StockItemEvent], data: bytes) -> dict[str, Any]:
+def _upcast(event_class: type[LedgerEvent], data: bytes) -> dict[str, Any]:
     state: dict[str, Any] = msgspec.json.decode(data)
     version = state.pop("class_version", 1)
     while version < _class_version(event_class):
@@ -130,12 +149,12 @@ def _class_version(event_class: type) -> int:
     return version
 
 
-def _state_type(event_class: type[StockItemEvent]) -> type[msgspec.Struct]:
+def _state_type(event_class: type[LedgerEvent]) -> type[msgspec.Struct]:
     """A msgspec struct with the stored fields of an event, decoded in one pass."""
     return msgspec.defstruct(event_class.__name__, _stored_fields(event_class), kw_only=True)
 
 
-def _stored_fields(event_class: type[StockItemEvent]) -> Iterator[tuple[Any, ...]]:
+def _stored_fields(event_class: type[LedgerEvent]) -> Iterator[tuple[Any, ...]]:
     hints = get_type_hints(event_class)
     for field in fields(event_class):
         if field.name not in _COLUMNS:

@@ -25,7 +25,8 @@ from application.projections import PROJECTIONS
 from application.projections.projection import AnyEvent_co, Recorded
 from application.tables.properties import BOOKMARK_KEY
 from application.tables.rejected import RejectedTransaction
-from domain.events import MovementRecorded, StockItemEvent
+from domain.barcode import Barcode, BarcodeEvent
+from domain.events import LedgerEvent, MovementRecorded, StockItemEvent
 from domain.history import History
 from domain.stock_item import StockItem
 
@@ -66,20 +67,22 @@ class Known(NamedTuple):
     """Recorded movements by `local_id`."""
     items: dict[UUID, StockItem]
     """Existing items by id, as of the last commit."""
+    codes: dict[UUID, Barcode]
+    """Codes that were ever assigned, by the id of their stream."""
     rejected: dict[UUID, list[RejectedTransaction]]
     """Rejected transactions by `local_id`."""
     damaged: set[UUID]
-    """`local_id`s and item ids whose events can't be read."""
+    """`local_id`s, and ids of items and codes, whose events can't be read."""
     waits: Waits
 
     @classmethod
     def nothing(cls) -> "Known":
         """Returns what is known before anything is found."""
-        return cls({}, {}, {}, set(), Waits(None, has_due=False))
+        return cls({}, {}, {}, {}, set(), Waits(None, has_due=False))
 
 
 class Ledger(Application[UUID]):
-    """The eventsourcing application of stock items.
+    """The eventsourcing application of stock items and their codes.
 
     Only `append` stores events. It writes the read models in the same commit (inline projection).
     The library's `save` uses it, too.
@@ -116,7 +119,11 @@ class Ledger(Application[UUID]):
         return EventMapper(self.construct_transcoder())
 
     def look_up(
-        self, unit_of_work: UnitOfWork, local_ids: Sequence[UUID], item_ids: Sequence[UUID]
+        self,
+        unit_of_work: UnitOfWork,
+        local_ids: Sequence[UUID],
+        item_ids: Sequence[UUID],
+        code_ids: Sequence[UUID] = (),
     ) -> Known:
         """Looks up everything that the decision on a batch needs.
 
@@ -126,7 +133,22 @@ class Ledger(Application[UUID]):
         known = self._look_up(unit_of_work, local_ids, item_ids)
         if unit_of_work.lock_unregistered():
             known = self._look_up(unit_of_work, local_ids, item_ids)
+        if code_ids:
+            self._look_up_codes(unit_of_work, code_ids, known)
         return known
+
+    def _look_up_codes(
+        self, unit_of_work: UnitOfWork, code_ids: Sequence[UUID], known: Known
+    ) -> None:
+        for one in unit_of_work.latest(code_ids):
+            stream = cast("UUID", one.event.originator_id)
+            try:
+                event = self.mapper.to_domain_event(one.event)
+            except MapperDeserialisationError as error:
+                _LOG.error("%s", error)
+                known.damaged.add(stream)
+            else:
+                known.codes[stream] = Barcode.after(cast("BarcodeEvent", event))
 
     def _look_up(
         self, unit_of_work: UnitOfWork, local_ids: Sequence[UUID], item_ids: Sequence[UUID]
@@ -224,7 +246,7 @@ class Ledger(Application[UUID]):
         """Time of the last event; None if there is none, or if it can't be read."""
         last = unit_of_work.last_event()
         try:
-            return None if last is None else self.mapper.to_base(last).timestamp
+            return None if last is None else self.mapper.to_timestamp(last)
         except MapperDeserialisationError:
             return None
 
@@ -242,12 +264,12 @@ class Ledger(Application[UUID]):
             unit_of_work.write(projection.table, projection.project(recorded))
         return recorded
 
-    def to_recorded(self, notification: Notification) -> Recorded[StockItemEvent]:
+    def to_recorded(self, notification: Notification) -> Recorded[LedgerEvent]:
         """Decodes a notification into its event and position.
 
         Raises MapperDeserialisationError: the event can't be read.
         """
-        event = cast("StockItemEvent", self.mapper.to_domain_event(notification))
+        event = cast("LedgerEvent", self.mapper.to_domain_event(notification))
         return Recorded(notification.id, event)
 
     def _rehydrate(self, unit_of_work: UnitOfWork, latest: Latest) -> StockItem:
@@ -310,14 +332,15 @@ def state_of(base: EventBase) -> dict[str, Any]:
         "scale": base.scale,
         "floor": base.floor,
         "discontinued_at": base.discontinued_at,
+        "provisional": base.provisional,
     }
 
 
-def _notification(mapper: Mapper[UUID], position: int, event: StockItemEvent) -> Notification:
+def _notification(mapper: Mapper[UUID], position: int, event: LedgerEvent) -> Notification:
     stored: dict[str, Any] = vars(mapper.to_stored_event(event))
     return Notification(id=position, **stored)
 
 
-def local_id(event: StockItemEvent) -> UUID | None:
+def local_id(event: LedgerEvent) -> UUID | None:
     """The idempotency key of a movement; None for any other event."""
     return event.local_id if isinstance(event, MovementRecorded) else None

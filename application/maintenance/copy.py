@@ -28,7 +28,7 @@ from application.tables.access import API_KEYS, ApiKey
 from application.tables.properties import BOOKMARK_KEY, PROPERTIES, Property
 from application.tables.rejected import RejectedTransaction
 from application.tables.table import Insert, Table, Update, Upsert
-from domain.events import StockItemEvent
+from domain.events import LedgerEvent, StockItemEvent
 from domain.quantities import MAX_SCALE, Quantity, from_steps
 
 EVENTS_PER_CHUNK: Final = 2_000
@@ -187,8 +187,9 @@ class _Copy:
             self._require_local_ids(recorded)
             for notification, (_, event) in zip(chunk, recorded, strict=True):
                 digest.update(_digested(notification))
-                on_hand[event.originator_id] = event.on_hand
-                scales[event.originator_id] = event.scale
+                if isinstance(event, StockItemEvent):
+                    on_hand[event.originator_id] = event.on_hand
+                    scales[event.originator_id] = event.scale
             events += len(chunk)
             position = chunk[-1].id
         self._require_stock(on_hand)
@@ -207,7 +208,7 @@ class _Copy:
             position = target[-1].id
             self._progress(doing, position, max(position, self._target.recorder.head()))
 
-    def _require_local_ids(self, recorded: Sequence[Recorded[StockItemEvent]]) -> None:
+    def _require_local_ids(self, recorded: Sequence[Recorded[LedgerEvent]]) -> None:
         """Raises NotACopy: the unique `local_id`s, which prevent duplicates, are not those of the
         events."""
         wanted = {position: local_id(event) for position, event in recorded}

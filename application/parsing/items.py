@@ -1,6 +1,7 @@
 """Parsing of an element of a batch's `items` into a registration, or into a rejection."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from enum import Enum, auto
 from typing import Annotated, Final, NamedTuple
 from uuid import UUID
@@ -10,6 +11,7 @@ from pydantic import BaseModel, Field
 from application.parsing.fields import ElementFields, FieldNames, FieldWarning
 from application.parsing.transactions import WIRE_CONFIG, Number
 from application.parsing.values import read_quantity, read_text, read_whole_number
+from domain.barcode import MAX_CODES_PER_ITEM, code_id
 from domain.errors import Rejection
 from domain.item_details import ItemDetails
 from domain.labels import label
@@ -17,6 +19,17 @@ from domain.quantities import MAX_SCALE, Quantity
 from domain.stock_item import StockItem, item_id
 
 DEFAULT_UNIT: Final = "pc"
+
+
+class CodeElement(BaseModel):
+    """A code of an item."""
+
+    model_config = WIRE_CONFIG
+
+    code: str
+    per: Annotated[
+        Number | None, Field(description="The base units that one scan counts. 1, if left out.")
+    ] = None
 
 
 class ItemElement(BaseModel):
@@ -32,6 +45,10 @@ class ItemElement(BaseModel):
     scale: Annotated[
         int | None,
         Field(ge=0, le=MAX_SCALE, description="Decimal places of quantities. 0, if left out."),
+    ] = None
+    codes: Annotated[
+        list[CodeElement | str] | None,
+        Field(description="Its barcodes. A text stands for a code of one base unit."),
     ] = None
     floor: Annotated[
         Number | None,
@@ -52,6 +69,13 @@ class Default(Enum):
 DEFAULT: Final = Default.DEFAULT
 
 
+class CodeRequest(NamedTuple):
+    """A request to assign a code."""
+
+    code: str
+    per: Quantity = 1
+
+
 class Registration(NamedTuple):
     """A request to register an item. None means: not given."""
 
@@ -62,6 +86,21 @@ class Registration(NamedTuple):
     safety_stock: Quantity | None
     scale: int | None = None
     floor: Quantity | Default | None = DEFAULT
+    codes: tuple[CodeRequest, ...] = ()
+
+    @property
+    def names_floor(self) -> bool:
+        """Whether the floor is given."""
+        return not isinstance(self.floor, Default)
+
+    def without_floor(self) -> "Registration":
+        """Returns the registration without the floor."""
+        return self._replace(floor=DEFAULT)
+
+    @property
+    def code_ids(self) -> list[UUID]:
+        """The ids of its codes' event streams."""
+        return [code_id(self.location, one.code) for one in self.codes]
 
     @property
     def item_id(self) -> UUID:
@@ -80,14 +119,15 @@ class Registration(NamedTuple):
 
     def agrees_with(self, item: StockItem) -> bool:
         """Whether all given details are those of the item. Raises Invalid, as `details`."""
-        said, has = self.details(), item.details
-        return (
-            (self.name is None or said.name == has.name)
-            and (self.unit is None or said.unit == has.unit)
-            and (self.safety_stock is None or said.safety_stock == has.safety_stock)
-            and (self.scale is None or said.scale == has.scale)
-            and (isinstance(self.floor, Default) or said.floor == has.floor)
-        )
+        return self.applied_to(item.details) == item.details
+
+    def applied_to(self, details: ItemDetails) -> ItemDetails:
+        """Returns the details with all that are given here. Raises Invalid, as `details`."""
+        given = {name: getattr(self, name) for name in ("name", "unit", "safety_stock", "scale")}
+        changed = {name: value for name, value in given.items() if value is not None}
+        if self.names_floor:
+            changed["floor"] = self.floor
+        return replace(details, **changed)
 
 
 class ParsedItem(NamedTuple):
@@ -95,8 +135,11 @@ class ParsedItem(NamedTuple):
 
     registration: Registration | Rejection
     warnings: Sequence[FieldWarning]
+    replaces: bool = False
+    """Whether it replaces the details that stand, if its sender manages items."""
 
 
+_CODE: Final = FieldNames("a code", CodeElement.model_fields)
 _ITEM: Final = FieldNames("an item", ItemElement.model_fields)
 
 
@@ -113,9 +156,28 @@ def parse_item(element: object) -> ParsedItem:
             safety_stock=fields.decisive("safety_stock", read_quantity),
             scale=fields.decisive("scale", read_whole_number),
             floor=fields.decisive("floor", read_quantity) if fields.has("floor") else DEFAULT,
+            codes=fields.decisive("codes", _read_codes) or (),
         )
         fields.warn_of_unknown()
         registration.details()
     except Rejection as rejection:
         return ParsedItem(rejection, ())
     return ParsedItem(registration, fields.warnings)
+
+
+def _read_codes(value: object) -> tuple[CodeRequest, ...]:
+    """Reads a list of codes. Raises ValueError, Invalid."""
+    if not isinstance(value, list) or len(value) > MAX_CODES_PER_ITEM:
+        raise ValueError(f"must be a list of at most {MAX_CODES_PER_ITEM} codes")
+    return tuple(_read_code(one) for one in value)
+
+
+def _read_code(value: object) -> CodeRequest:
+    if not isinstance(value, dict):
+        return CodeRequest(label("codes", read_text(value)))
+    fields = ElementFields(value, _CODE)
+    fields.require_unambiguous()
+    per = fields.decisive("per", read_quantity)
+    return CodeRequest(
+        label("codes", fields.required("code", read_text)), 1 if per is None else per
+    )

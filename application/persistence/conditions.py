@@ -5,6 +5,7 @@ from typing import Any
 
 from application.persistence.filters import ItemFilter, MovementFilter, RejectedFilter
 from application.persistence.sql_tables import SQLTable
+from domain.barcode import compared_form
 from domain.labels import folded
 
 Condition = tuple[str, Sequence[Any]]
@@ -50,6 +51,11 @@ def item_conditions(wanted: ItemFilter) -> list[Condition]:
         conditions.append(("on_hand < safety_stock AND active", []))
     if wanted.negative:
         conditions.append(("on_hand < 0", []))
+    if wanted.provisional:
+        conditions.append(("provisional_by IS NOT NULL", []))
+    if wanted.code is not None:
+        assigned = "item_id IN (SELECT item_id FROM codes WHERE compared = ?)"
+        conditions.append((assigned, [compared_form(wanted.code)]))
     return conditions
 
 

@@ -18,6 +18,10 @@ class ItemFilter:
     """Only active items with less on hand than their safety stock."""
     negative: bool = False
     """Only items with less than 0 on hand."""
+    provisional: bool = False
+    """Only items that are still to be confirmed."""
+    code: str | None = None
+    """Only the items that this code belongs to."""
 
 
 @dataclass(frozen=True, kw_only=True)

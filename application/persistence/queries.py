@@ -26,12 +26,15 @@ from application.persistence.maintenance import Differences
 from application.persistence.recorder import LedgerRecorder
 from application.persistence.sql_tables import SQLTable
 from application.projections import Change
+from application.projections.code_changes import CodeChanges
+from application.projections.codes import Code, Codes
 from application.projections.item_changes import ItemChange, ItemChanges
 from application.projections.movements import Movement, Movements
 from application.projections.stock_levels import StockLevel, StockLevels
 from application.tables.access import API_KEYS, AUDIT_LOG, ApiKey, AuditEntry
 from application.tables.rejected import REJECTED, RejectedTransaction, RejectionStatus
 from application.tables.table import RowT, Table
+from domain.barcode import MAX_CODES_PER_ITEM
 
 Run = Callable[[str, Sequence[Any]], Sequence[Sequence[Any]]]
 """Runs a statement with `?` placeholders, and returns all rows."""
@@ -41,6 +44,9 @@ MAX_LISTED_KEYS = 10_000
 
 IDS_PER_QUERY = 1_000
 """Maximum number of values in one look-up statement."""
+
+_CHANGES: Final = (Movements.table, ItemChanges.table, CodeChanges.table)
+"""Together they have one row per event."""
 
 LAST_OF_EACH = """
 SELECT {columns} FROM (
@@ -147,6 +153,17 @@ class ReadModelQueries(LedgerRecorder):
         shared = "SELECT location, sku FROM stock_levels GROUP BY location, sku HAVING count(*) > 1"
         return self._select(levels, [(f"(location, sku) IN ({shared})", [])], BY_PLACE, limit)
 
+    def select_codes(self, item_ids: Sequence[UUID]) -> list[Code]:
+        codes = self.sql_table(Codes.table)
+        found: list[Code] = []
+        for start in range(0, len(item_ids), IDS_PER_QUERY):
+            chunk = item_ids[start : start + IDS_PER_QUERY]
+            values = [codes.encode_value("item_id", item_id) for item_id in chunk]
+            found += self._select(
+                codes, [codes.among("item_id", values)], "code", len(chunk) * MAX_CODES_PER_ITEM
+            )
+        return found
+
     def select_movements(
         self, wanted: MovementFilter, *, before: int | None, limit: int
     ) -> list[Movement]:
@@ -170,7 +187,7 @@ class ReadModelQueries(LedgerRecorder):
         between: Condition = ("position > ? AND position <= ?", [after, upto])
         found: list[Any] = [
             row
-            for table in (Movements.table, ItemChanges.table)
+            for table in _CHANGES
             for row in self._select_at(
                 self.sql_table(table), locations, [between], OLDEST_FIRST, limit
             )
@@ -178,11 +195,10 @@ class ReadModelQueries(LedgerRecorder):
         return sorted(found, key=attrgetter("position"))[:limit]
 
     def select_last_change(self, *, upto: int) -> Change | None:
-        tables = (Movements.table, ItemChanges.table)
         condition = ("position <= ?", [upto])
         last: list[Any] = [
             row
-            for table in tables
+            for table in _CHANGES
             for row in self._select(self.sql_table(table), [condition], "position DESC", 1)
         ]
         return max(last, key=lambda change: change.position, default=None)

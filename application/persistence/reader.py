@@ -7,6 +7,7 @@ from uuid import UUID
 
 from application.persistence.filters import AuditFilter, ItemFilter, MovementFilter, RejectedFilter
 from application.projections import Change
+from application.projections.codes import Code
 from application.projections.item_changes import ItemChange
 from application.projections.movements import Movement
 from application.projections.stock_levels import StockLevel
@@ -37,6 +38,10 @@ class Reader(ABC):
 
         Only items registered before labels had one Unicode form can do so.
         """
+
+    @abstractmethod
+    def select_codes(self, item_ids: Sequence[UUID]) -> Sequence[Code]:
+        """The codes that belong to these items, by code."""
 
     @abstractmethod
     def select_item_change(

@@ -180,6 +180,10 @@ class UnitOfWork(Protocol):
         """The row with that primary key; None if there is none."""
         ...
 
+    def count(self, table: Table[Any], column: str, value: Any, *, at_most: int) -> int:
+        """Number of rows with this value in that column, counted up to `at_most`."""
+        ...
+
     def rows(self, table: Table[RowT]) -> Sequence[RowT]:
         """All rows of a small table."""
         ...

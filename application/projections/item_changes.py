@@ -1,4 +1,4 @@
-"""Item changes: all events except movements (registered, changed, discontinued, reactivated)."""
+"""Item changes: all events of items except movements."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -8,17 +8,17 @@ from uuid import UUID
 from application.projections.projection import Recorded
 from application.tables.table import Insert, Table
 from domain.events import (
+    ITEM_TOPICS,
     ItemDetailsChanged,
-    ItemDiscontinued,
-    ItemReactivated,
     ItemRegistered,
+    LedgerEvent,
     MovementRecorded,
     StockItemEvent,
 )
 
 
 class ItemChange(NamedTuple):
-    """One event that is not a movement."""
+    """One event of an item that is not a movement."""
 
     position: int
     item_id: UUID
@@ -34,6 +34,8 @@ class ItemChange(NamedTuple):
     scale: int
     floor: int
     """In steps; NO_FLOOR for none."""
+    provisional: bool
+    """Whether it is still to be confirmed."""
     on_hand: int
     actor: str
     key_id: str | None
@@ -41,7 +43,7 @@ class ItemChange(NamedTuple):
 
 
 class ItemChanges:
-    """Projection: one row per event that is not a movement."""
+    """Projection: one row per event of an item that is not a movement."""
 
     table: ClassVar = Table(
         "item_changes",
@@ -52,20 +54,15 @@ class ItemChanges:
 
     revision: ClassVar = 2
 
-    topics: ClassVar = (
-        ItemRegistered.TOPIC,
-        ItemDetailsChanged.TOPIC,
-        ItemDiscontinued.TOPIC,
-        ItemReactivated.TOPIC,
-    )
+    topics: ClassVar = ITEM_TOPICS
 
     needs_last_movements_only: ClassVar = False
 
-    def project(self, recorded: Sequence[Recorded[StockItemEvent]]) -> list[Insert]:
+    def project(self, recorded: Sequence[Recorded[LedgerEvent]]) -> list[Insert]:
         rows = [
             _item_change(position, event)
             for position, event in recorded
-            if not isinstance(event, MovementRecorded)
+            if isinstance(event, StockItemEvent) and not isinstance(event, MovementRecorded)
         ]
         return [Insert(rows)] if rows else []
 
@@ -86,6 +83,7 @@ def _item_change(position: int, event: StockItemEvent) -> ItemChange:
         safety_stock=safety_stock,
         scale=event.scale,
         floor=event.floor,
+        provisional=bool(event.provisional),
         on_hand=event.on_hand,
         actor=event.actor,
         key_id=event.key_id,

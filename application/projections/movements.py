@@ -10,7 +10,7 @@ import msgspec
 
 from application.projections.projection import Recorded
 from application.tables.table import Insert, Table
-from domain.events import MOVEMENT_TOPICS, MovementRecorded, StockItemEvent
+from domain.events import MOVEMENT_TOPICS, LedgerEvent, MovementRecorded
 from domain.transaction import Information, TransactionType
 
 
@@ -91,7 +91,7 @@ class Movements:
 
     needs_last_movements_only: ClassVar = False
 
-    def project(self, recorded: Sequence[Recorded[StockItemEvent]]) -> list[Insert]:
+    def project(self, recorded: Sequence[Recorded[LedgerEvent]]) -> list[Insert]:
         rows = [
             _movement(position, event)
             for position, event in recorded

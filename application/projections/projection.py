@@ -4,9 +4,9 @@ from collections.abc import Sequence
 from typing import Any, Generic, NamedTuple, Protocol, TypeVar
 
 from application.tables.table import Table, Write
-from domain.events import StockItemEvent
+from domain.events import LedgerEvent
 
-AnyEvent_co = TypeVar("AnyEvent_co", bound=StockItemEvent, covariant=True)
+AnyEvent_co = TypeVar("AnyEvent_co", bound=LedgerEvent, covariant=True)
 
 
 class Recorded(NamedTuple, Generic[AnyEvent_co]):
@@ -42,6 +42,6 @@ class Projection(Protocol):
         """Whether it needs only the last movement of an item, not the earlier ones."""
         ...
 
-    def project(self, recorded: Sequence[Recorded[StockItemEvent]]) -> Sequence[Write]:
+    def project(self, recorded: Sequence[Recorded[LedgerEvent]]) -> Sequence[Write]:
         """Returns the writes for these events. They follow in order on those projected before."""
         ...

@@ -3,16 +3,20 @@
 from collections import defaultdict
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Any, ClassVar, NamedTuple
+from typing import Any, ClassVar, NamedTuple, cast
 from uuid import UUID
 
 from application.projections.projection import Recorded
 from application.tables.table import Insert, Table, Update, Write
 from domain.events import (
+    ITEM_TOPICS,
+    MOVEMENT_TOPICS,
+    ItemConfirmed,
     ItemDetailsChanged,
     ItemDiscontinued,
     ItemReactivated,
     ItemRegistered,
+    LedgerEvent,
     MovementRecorded,
     StockItemEvent,
 )
@@ -38,6 +42,13 @@ class StockLevel(NamedTuple):
     scale: int
     floor: int
     """In steps; NO_FLOOR for none."""
+    provisional_by: str | None
+    """The key id of who registered it, or the name without a key, while it is provisional."""
+
+    @property
+    def provisional(self) -> bool:
+        """Whether it is still to be confirmed."""
+        return self.provisional_by is not None
 
 
 class StockLevels:
@@ -48,20 +59,22 @@ class StockLevels:
         StockLevel,
         key="item_id",
         indexes=(("location", "sku", "item_id"), ("sku",)),
+        sparse_indexes=(("provisional_by",),),
         is_updated=True,
     )
 
     revision: ClassVar = 2
 
-    topics: ClassVar[Sequence[str]] = ()
+    topics: ClassVar[Sequence[str]] = (*ITEM_TOPICS, *MOVEMENT_TOPICS)
 
     needs_last_movements_only: ClassVar = True
 
-    def project(self, recorded: Sequence[Recorded[StockItemEvent]]) -> list[Write]:
+    def project(self, recorded: Sequence[Recorded[LedgerEvent]]) -> list[Write]:
         registered: dict[UUID, StockLevel] = {}
         described: defaultdict[UUID, dict[str, Any]] = defaultdict(dict)
         last: dict[UUID, Recorded[StockItemEvent]] = {}
-        for one in recorded:
+        of_items = [one for one in recorded if isinstance(one.event, StockItemEvent)]
+        for one in cast("list[Recorded[StockItemEvent]]", of_items):
             event = one.event
             last[event.originator_id] = one
             if isinstance(event, ItemRegistered):
@@ -91,6 +104,7 @@ def _registered(position: int, event: ItemRegistered) -> StockLevel:
         search_text=_search_text(event),
         scale=event.scale,
         floor=event.floor,
+        provisional_by=(event.key_id or event.actor) if event.provisional else None,
     )
 
 
@@ -121,6 +135,8 @@ def _description(event: StockItemEvent) -> dict[str, Any]:
                 "scale": event.scale,
                 "floor": event.floor,
             }
+        case ItemConfirmed():
+            return {"provisional_by": None}
         case ItemDiscontinued():
             return {"active": False}
         case ItemReactivated():

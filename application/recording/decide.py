@@ -10,7 +10,7 @@ from application.access.principal import Principal
 from application.parsing.batch import Batch, FailedElement
 from application.parsing.fields import FieldWarning
 from application.recording.judge import Judge, Status, problem_of_override
-from application.recording.registration import Registrar, RegistrationResult, registrations
+from application.recording.registration import Registrar, RegistrationResult
 from application.recording.rejected_element import at_moment_of
 from application.tables.rejection_ids import rejection_id
 from domain.device_clock import FirstArrival
@@ -22,7 +22,6 @@ from domain.errors import (
     UnknownTransaction,
 )
 from domain.events import MovementRecorded
-from domain.quantities import Quantity
 from domain.transaction import Transaction
 
 MAX_GROUP_SIZE: Final = 100
@@ -74,22 +73,14 @@ class Decision(NamedTuple):
 class Decider:
     """Decides the batches of a commit, in turn."""
 
-    def __init__(
-        self, judge: Judge, conflicting: set[UUID], default_floor: Quantity | None = 0
-    ) -> None:
-        """Takes the judge of the commit.
-
-        Args:
-            judge: decides each transaction.
-            conflicting: items that this commit must not write.
-            default_floor: the floor of new items that do not name one.
-        """
+    def __init__(self, judge: Judge, registrar: Registrar) -> None:
+        """`judge` decides each transaction of the commit, `registrar` each item."""
         self._judge = judge
         self._known = judge.known
         self._refused: dict[UUID, tuple[Transaction, FirstArrival]] = {}
         """What this commit refused, by rejection id."""
         self._sequence = 0
-        self._registrar = Registrar(judge.known, conflicting, judge.now, default_floor)
+        self._registrar = registrar
 
     def decide(
         self,
@@ -108,7 +99,6 @@ class Decider:
             arrivals: first arrivals by index, of rejected transactions that a person retries.
         """
         items = self._registrar.register(batch.items, principal)
-        self._judge.events += registrations(items)
         decision = Decision(items, [], [], {})
         turn = _Turn(batch, principal, arrivals, decision)
         if atomic:

@@ -21,7 +21,7 @@ from domain.errors import (
     UnknownItem,
     UnknownTransaction,
 )
-from domain.events import MovementRecorded, StockItemEvent
+from domain.events import LedgerEvent, MovementRecorded
 from domain.quantities import to_number
 from domain.stock_item import StockItem, at_place_of
 from domain.transaction import Transaction, TransactionType
@@ -61,7 +61,7 @@ class Judge:
             history: loads an item's movements.
             batches: all batches of the commit.
         """
-        self.events: list[StockItemEvent] = []
+        self.events: list[LedgerEvent] = []
         """The events to append, in order."""
         self.now = now
         self.known = known

@@ -27,6 +27,7 @@ from domain.errors import Conflict, Invalid, LedgerDamaged, Rejection, UnknownTr
 from domain.events import (
     Adjusted,
     ItemDiscontinued,
+    LedgerEvent,
     MovementRecorded,
     OutboundRecorded,
     StockItemEvent,
@@ -238,14 +239,14 @@ def _revise(decision: Decision, candidates: Sequence[Candidate]) -> None:
     decision.revise(failed, outcomes)
 
 
-def _admitted_by(events: Iterable[StockItemEvent]) -> set[UUID]:
+def _admitted_by(events: Iterable[LedgerEvent]) -> set[UUID]:
     """Returns the items, and the `local_id`s of originals, for which these events may let a
     transaction be accepted."""
     keys: set[UUID] = set()
     for event in events:
         if isinstance(event, MovementRecorded):
             keys.add(event.local_id)
-        if not _only_lowers(event):
+        if isinstance(event, StockItemEvent) and not _only_lowers(event):
             keys.add(event.originator_id)
     return keys
 

@@ -1,7 +1,7 @@
 """Rejected transactions of a commit: stores failed elements, and closes recorded ones."""
 
 import json
-from collections.abc import Container, Sequence
+from collections.abc import Container, Iterable, Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import Final
@@ -11,6 +11,7 @@ from application.access.principal import Located
 from application.parsing.batch import FailedElement
 from application.persistence.unit_of_work import UnitOfWork
 from application.recording.decide import Decision
+from application.recording.differing_items import differing_items
 from application.recording.judge import Judge
 from application.recording.rejected_element import element_of, excerpt_of
 from application.recording.rejected_store import NewRejection, RejectedTransactionStore
@@ -83,19 +84,27 @@ class Rejections:
             if row.malformed:
                 # It has become readable, so its row takes the id of the transaction.
                 self._store.rename(self._unit_of_work, row.rejection_id, request.retried_id(place))
-        answered = self._keep(request, decision.failed)
+        differing = differing_items(request, decision, self._now)
+        answered = self._keep(request, decision.failed, differing)
         # Later batches of this commit must find these rejections.
         for one in decision.failed:
             if one.local_id is not None:
                 known.rejected.setdefault(one.local_id, [])
         if known.rejected or request.retried:
             self._close(request, decision)
+        self._close_items(request, decision)
         return answered
 
-    def _keep(self, request: Request, failed: Sequence[FailedElement]) -> list[FailedElement]:
+    def _keep(
+        self,
+        request: Request,
+        failed: Sequence[FailedElement],
+        differing: Iterable[NewRejection],
+    ) -> list[FailedElement]:
         new = {one.index: self._rejection(request, one) for one in failed if request.keeps(one)}
+        rows = [*new.values(), *differing]
         left_out = self._store.add(
-            self._unit_of_work, new.values(), request.principal.actor, self._now, self._newest
+            self._unit_of_work, rows, request.principal.actor, self._now, self._newest
         )
         cut = {one.row.group_id for one in new.values() if one.row.rejection_id in left_out}
         return [
@@ -124,6 +133,16 @@ class Rejections:
         found = {key: self._judge.recorded(key) for key in local_ids if key in rejected}
         events = {key: event for key, event in found.items() if event is not None}
         self._store.resolve_malformed(self._unit_of_work, events, actor, self._now)
+
+    def _close_items(self, request: Request, decision: Decision) -> None:
+        """Closes differing items that have replaced what stood."""
+        by_place = {result.place: result.status for result in decision.items}
+        replaced = [
+            row.rejection_id
+            for place, row in request.retried_items.items()
+            if by_place[place] not in {"differs", "failed"}
+        ]
+        self._store.resolve(self._unit_of_work, replaced, request.principal.actor, self._now)
 
     def _rejection(self, request: Request, failed: FailedElement) -> NewRejection:
         item = None if failed.item_id is None else self._known.items.get(failed.item_id)

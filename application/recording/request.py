@@ -22,9 +22,13 @@ class Request(NamedTuple):
     """All of its transactions are recorded, or none."""
     retried: Mapping[int, RejectedTransaction] = NOTHING_RETRIED
     """The rejected transactions that this request retries, by the index of the transaction."""
+    retried_items: Mapping[int, RejectedTransaction] = NOTHING_RETRIED
+    """The differing items that this request retries, by the index of the item."""
     is_answered: bool = False
     """Whether a person waits for the answer. A refusal is final then: the ledger does not judge it
     again by itself."""
+    is_kept: bool = True
+    """Whether failed elements and differing items are kept for a review."""
     is_follow_up: bool = False
     """Whether to judge the rejected transactions that are due."""
 
@@ -47,7 +51,7 @@ class Request(NamedTuple):
         """Whether to store the failed element as a rejected transaction. A retry under a new
         `local_id` is not stored: it is open already, under the old one."""
         if not self.retried:
-            return True
+            return self.is_kept
         row = self.retried.get(failed.index)
         return row is not None and row.local_id in {None, failed.local_id}
 

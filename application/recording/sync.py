@@ -5,7 +5,7 @@ in one commit, shared with other batches that arrived meanwhile. Every decision 
 first write, so nothing ever has to be undone.
 """
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from concurrent.futures import Future
 from functools import partial
 from typing import Final
@@ -15,12 +15,13 @@ from application.access.principal import Principal
 from application.ledger.ledger import Ledger
 from application.ledger.retry import retry_on_conflict
 from application.parsing.batch import Batch, batch_of, parse_batch
-from application.parsing.items import Registration
+from application.parsing.items import ParsedItem, Registration
 from application.persistence.unit_of_work import UnitOfWork
 from application.recording.decide import Decider, Decision
 from application.recording.group_commit import GroupCommit, Overloaded
 from application.recording.judge import Judge
 from application.recording.reconsider import MAX_ROWS_PER_COMMIT, Reconsideration
+from application.recording.registration import Registrar
 from application.recording.rejected_store import RejectedTransactionStore
 from application.recording.rejection_errors import AlreadyRecorded
 from application.recording.rejections import Rejections
@@ -56,7 +57,12 @@ class SyncService:
         self._must_follow_up_again = False
 
     def submit(
-        self, batch: Batch, principal: Principal, *, is_answered: bool = False
+        self,
+        batch: Batch,
+        principal: Principal,
+        *,
+        is_answered: bool = False,
+        is_kept: bool = True,
     ) -> Future[SyncResult]:
         """Queues the batch for the next commit.
 
@@ -65,6 +71,8 @@ class SyncService:
             principal: its sender.
             is_answered: whether a person waits for the answer. A refusal is final then: the ledger
                 does not judge it again by itself.
+            is_kept: whether failed elements and differing items are kept for a review. Otherwise
+                the answer alone tells of them, and a refusal is final.
 
         Returns:
             A future of the outcome of each element. It raises StoreUnavailable if the database
@@ -75,7 +83,23 @@ class SyncService:
         Raises:
             Overloaded: too many transactions are waiting to be recorded.
         """
-        return self._group_commit.submit(Request(batch, principal, is_answered=is_answered))
+        request = Request(batch, principal, is_answered=is_answered or not is_kept, is_kept=is_kept)
+        return self._group_commit.submit(request)
+
+    def preview(self, batch: Batch, principal: Principal) -> SyncResult:
+        """Decides a batch as `submit` does for one that is not kept, and records nothing.
+
+        Positions and versions of the answer are those that its events would have now.
+
+        Raises:
+            StoreUnavailable: the database can't be reached.
+        """
+        request = Request(batch, principal, is_answered=True, is_kept=False)
+        try:
+            retry_on_conflict(lambda conflicting: self._attempt([request], conflicting, _undo))
+        except _Undone as undone:
+            return undone.result
+        raise AssertionError("unreachable")
 
     def follow_up(self) -> None:
         """Queues a commit that judges the rejected transactions that are due. Call it at the start,
@@ -114,6 +138,7 @@ class SyncService:
         principal: Principal,
         *,
         atomic: bool = True,
+        items: Sequence[tuple[Registration, RejectedTransaction]] = (),
     ) -> SyncResult:
         """Records transactions that were rejected, and closes their rejections.
 
@@ -122,6 +147,8 @@ class SyncService:
             rows: the rejections that they retry, by index.
             principal: the caller.
             atomic: whether to record all of them or none; otherwise each is decided on its own.
+            items: differing items that replace what stands, with their rejections. Each is decided
+                on its own.
 
         Raises:
             AlreadyRecorded: it is atomic, and one of them was recorded meanwhile.
@@ -129,29 +156,46 @@ class SyncService:
         """
         # A commit of its own: no other batch may depend on movements that are not recorded in the
         # end, because another one failed.
-        request = Request(batch_of(transactions), principal, atomic=atomic, retried=rows)
+        parsed = [ParsedItem(registration, (), replaces=True) for registration, _ in items]
+        request = Request(
+            batch_of(transactions)._replace(items=parsed),
+            principal,
+            atomic=atomic,
+            retried=rows,
+            retried_items=dict(enumerate(row for _, row in items)),
+        )
         return self._record([request])[0]
 
     def _record(self, requests: Sequence[Request]) -> list[SyncResult]:
         return retry_on_conflict(lambda conflicting: self._attempt(requests, conflicting))
 
-    def _attempt(self, requests: Sequence[Request], conflicting: set[UUID]) -> list[SyncResult]:
-        """Locks, looks up, decides, appends. Raises WriteConflict: another writer was faster."""
+    def _attempt(
+        self,
+        requests: Sequence[Request],
+        conflicting: set[UUID],
+        before_commit: Callable[[list[SyncResult]], None] = lambda _: None,
+    ) -> list[SyncResult]:
+        """Locks, looks up, decides, appends. Raises WriteConflict: another writer was faster.
+
+        `before_commit`: called with the results. The commit is rolled back if it raises.
+        """
         ledger = self._ledger
         batches = [request.batch for request in requests]
         local_ids, item_ids = _local_ids(batches), _item_ids(batches)
+        code_ids = _code_ids(batches)
         is_follow_up = any(request.is_follow_up for request in requests)
         with ledger.recorder.unit_of_work() as unit_of_work:
             if is_follow_up:
                 item_ids = list({*item_ids, *unit_of_work.items_due(MAX_ROWS_PER_COMMIT)})
-            unit_of_work.lock(item_ids)
+            unit_of_work.lock([*item_ids, *code_ids] if code_ids else item_ids)
             for request in requests:
                 if request.atomic:
                     _require_open(unit_of_work, request.retried.values())
-            known = ledger.look_up(unit_of_work, local_ids, item_ids)
+            known = ledger.look_up(unit_of_work, local_ids, item_ids, code_ids)
             now = self._clock()
             judge = Judge(known, conflicting, now, partial(ledger.history, unit_of_work), batches)
-            decider = Decider(judge, conflicting, self._default_floor)
+            registrar = Registrar(judge, unit_of_work, conflicting, self._default_floor)
+            decider = Decider(judge, registrar)
             again = Reconsideration(ledger, unit_of_work, self._store, judge)
             if is_follow_up:
                 again.judge_due(_due(unit_of_work, item_ids))
@@ -164,11 +208,29 @@ class SyncService:
             rejections = Rejections(self._store, unit_of_work, judge, newest or now)
             failed = list(map(rejections.settle, requests, decisions))
             again.save(requests, decisions)
+            positions = positions_of(known, appended)
+            last = appended[-1].position if appended else 0
+            results = results_of(requests, decisions, failed, positions, last, now)
+            before_commit(results)
         if again.has_more:
             self.follow_up()
-        position = appended[-1].position if appended else ledger.recorder.head()
-        positions = positions_of(known, appended)
-        return results_of(requests, decisions, failed, positions, position, now)
+        if appended:
+            return results
+        head = ledger.recorder.head()
+        return [result._replace(position=head) for result in results]
+
+
+class _Undone(Exception):
+    """Rolls a commit back."""
+
+    def __init__(self, result: SyncResult) -> None:
+        super().__init__()
+        self.result = result
+
+
+def _undo(results: list[SyncResult]) -> None:
+    (result,) = results
+    raise _Undone(result)
 
 
 def _decide(request: Request, decider: Decider, again: Reconsideration) -> Decision:
@@ -202,6 +264,18 @@ def _item_ids(batches: Iterable[Batch]) -> list[UUID]:
             for one in batch.items
             if isinstance(one.registration, Registration)
         )
+    return list(found)
+
+
+def _code_ids(batches: Iterable[Batch]) -> list[UUID]:
+    """Returns the distinct ids of the codes of all well-formed items."""
+    found = {
+        code_id
+        for batch in batches
+        for one in batch.items
+        if isinstance(one.registration, Registration)
+        for code_id in one.registration.code_ids
+    }
     return list(found)
 
 

@@ -16,7 +16,7 @@ from application.recording.judge import Status
 from application.recording.registration import RegistrationResult
 from application.recording.request import Request
 from domain.errors import Rejection
-from domain.events import Adjusted, MovementRecorded, StockItemEvent
+from domain.events import Adjusted, LedgerEvent, MovementRecorded
 from domain.quantities import to_number
 
 
@@ -98,7 +98,7 @@ def results_of(
     ]
 
 
-def positions_of(known: Known, appended: Iterable[Recorded[StockItemEvent]]) -> dict[UUID, int]:
+def positions_of(known: Known, appended: Iterable[Recorded[LedgerEvent]]) -> dict[UUID, int]:
     """Returns the position of the event under each `local_id`."""
     positions = {local_id: found.position for local_id, found in known.recorded.items()}
     positions.update(

@@ -37,6 +37,14 @@ def malformed_id(element: object, sender: Actor) -> UUID:
     return _digest(f"{sender.key_id or sender.name} {as_json(stable)}".encode())
 
 
+def differing_item_id(element: object, details: object) -> UUID:
+    """Derives the id of a request to register an item from the request and the details that stand.
+
+    Two devices with the same request have one row.
+    """
+    return _digest(f"item {as_json(element)} {as_json(details)}".encode())
+
+
 def as_json(value: object, **style: Any) -> str:
     """Encodes any element as JSON. One that is nested too deeply becomes a fixed text."""
     try:

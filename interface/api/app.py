@@ -19,6 +19,7 @@ from interface.api.routes import (
     changes,
     docs,
     health,
+    imports,
     items,
     keys,
     movements,
@@ -67,7 +68,18 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     # First, because routes match in order. Not by include_router: included routes are searched
     # twice.
     app.router.routes[:0] = sync.router.routes
-    for module in (status, changes, rejections, items, movements, keys, audit, health, docs):
+    for module in (
+        status,
+        changes,
+        rejections,
+        imports,
+        items,
+        movements,
+        keys,
+        audit,
+        health,
+        docs,
+    ):
         app.include_router(module.router)
     problems.install(app)
     refusals.install(app)

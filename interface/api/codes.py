@@ -11,8 +11,10 @@ from typing import Annotated, Any, Final
 from pydantic import WithJsonSchema
 
 from application.access import errors as access
+from application.files.import_items import AlreadyOpened
 from application.following.changes import ChangesUnavailable, UnknownPosition
 from application.recording import rejection_errors as rejected
+from application.tabular.errors import UnreadableFile
 from domain import errors as rejections
 from domain.errors import Rejection
 
@@ -23,6 +25,9 @@ STATUS: Final[Mapping[type[Rejection], HTTPStatus]] = {
     rejections.UnknownVersion: HTTPStatus.NOT_FOUND,
     rejections.ItemDiscontinued: HTTPStatus.CONFLICT,
     rejections.ItemDiffers: HTTPStatus.CONFLICT,
+    rejections.TooManyProvisionalItems: HTTPStatus.TOO_MANY_REQUESTS,
+    rejections.UnknownCode: HTTPStatus.NOT_FOUND,
+    rejections.CodeTaken: HTTPStatus.CONFLICT,
     rejections.InsufficientStock: HTTPStatus.CONFLICT,
     rejections.StockLimitExceeded: HTTPStatus.CONFLICT,
     rejections.UnknownTransaction: HTTPStatus.CONFLICT,
@@ -36,6 +41,8 @@ STATUS: Final[Mapping[type[Rejection], HTTPStatus]] = {
     access.KeyNotActive: HTTPStatus.CONFLICT,
     UnknownPosition: HTTPStatus.GONE,
     ChangesUnavailable: HTTPStatus.SERVICE_UNAVAILABLE,
+    AlreadyOpened: HTTPStatus.CONFLICT,
+    UnreadableFile: HTTPStatus.UNPROCESSABLE_ENTITY,
     rejected.UnknownRejection: HTTPStatus.NOT_FOUND,
     rejected.AlreadyRecorded: HTTPStatus.CONFLICT,
     rejected.TooManyRejections: HTTPStatus.TOO_MANY_REQUESTS,

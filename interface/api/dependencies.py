@@ -12,6 +12,8 @@ from application.access.audit import AuditTrail, Origin
 from application.access.key_management import KeyService
 from application.access.principal import Principal
 from application.access.roles import Permission
+from application.files.exports import ExportService
+from application.files.import_items import ImportService
 from application.following.follower import Follower
 from application.items import ItemService
 from application.reads import ReadService
@@ -88,18 +90,24 @@ def needs(permission: Permission) -> Any:
 
 CanSync = Annotated[Principal, needs(Permission.SYNC)]
 CanRecord = Annotated[Principal, needs(Permission.RECORD)]
+CanRegister = Annotated[Principal, needs(Permission.REGISTER)]
 CanManageItems = Annotated[Principal, needs(Permission.MANAGE_ITEMS)]
 CanReview = Annotated[Principal, needs(Permission.REVIEW_REJECTIONS)]
+CanReadAudit = Annotated[Principal, needs(Permission.READ_AUDIT)]
 CanRead = Annotated[Principal, needs(Permission.READ)]
 
 Configured = Annotated[Settings, _service(lambda services: services.settings)]
 Sync = Annotated[SyncService, _service(lambda services: services.sync)]
 Items = Annotated[ItemService, _service(lambda services: services.items)]
+Imports = Annotated[ImportService, _service(lambda services: services.imports)]
 Review = Annotated[ReviewService, _service(lambda services: services.review)]
 Following = Annotated[Follower, _service(lambda services: services.follower)]
 Keys = Annotated[KeyService, _service(lambda services: services.keys)]
 Audit = Annotated[AuditTrail, _service(lambda services: services.audit)]
 Reads = Annotated[ReadService, _reading_service(lambda services: services.reads)]
+UnslottedReads = Annotated[ReadService, _service(lambda services: services.reads)]
+"""For the look-ups of a write. They are short, and need no read slot."""
+Exports = Annotated[ExportService, _reading_service(lambda services: services.exports)]
 Status = Annotated[StatusService, _reading_service(lambda services: services.status)]
 Slots = Annotated[StreamSlots, Depends(_stream_slots)]
 From = Annotated[Origin, Depends(_origin)]

@@ -22,6 +22,7 @@ from interface.cli.terminal import error_console, styled
 class ExitCode(IntEnum):
     """Exit codes, for scripts."""
 
+    ROWS_FAILED = 1
     USAGE = 2
     STORE_UNAVAILABLE = 3
     REBUILD_RUNNING = 4

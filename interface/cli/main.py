@@ -5,11 +5,12 @@ from typing import Annotated
 
 import typer
 
-from interface.cli import keys
+from interface.cli import items, keys
 from interface.cli.audit import audit
 from interface.cli.backup import backup
 from interface.cli.copy import copy
 from interface.cli.demo import demo
+from interface.cli.export import export
 from interface.cli.rebuild import rebuild
 from interface.cli.serve import serve
 from interface.cli.upgrade import upgrade
@@ -29,6 +30,8 @@ app.command()(rebuild)
 app.command()(copy)
 app.command()(backup)
 app.command()(upgrade)
+app.add_typer(items.app, name="items")
+app.command()(export)
 app.add_typer(keys.app, name="keys")
 app.command()(audit)
 app.command()(demo)

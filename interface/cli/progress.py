@@ -17,15 +17,16 @@ from interface.cli.terminal import console
 
 
 class Progress(RichProgress):
-    """One progress bar per task, in events."""
+    """One progress bar per task."""
 
-    def __init__(self) -> None:
+    def __init__(self, unit: str = "events") -> None:
+        """`unit`: what the bars count."""
         super().__init__(
             SpinnerColumn(),
             TextColumn("{task.description}"),
             BarColumn(),
             MofNCompleteColumn(),
-            _Rate(),
+            _Rate(unit),
             TimeRemainingColumn(),
             console=console,
         )
@@ -39,5 +40,9 @@ class Progress(RichProgress):
 
 
 class _Rate(ProgressColumn):
+    def __init__(self, unit: str) -> None:
+        super().__init__()
+        self._unit = unit
+
     def render(self, task: Task) -> Text:
-        return Text(f"{task.speed:,.0f} events/s" if task.speed else "")
+        return Text(f"{task.speed:,.0f} {self._unit}/s" if task.speed else "")

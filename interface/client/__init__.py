@@ -10,15 +10,19 @@
 The client imports nothing from the server, and the server nothing from the client.
 """
 
-from interface.client.client import StockClient, SyncReport
+from interface.client.catalogue import RefusedItem
+from interface.client.client import Resolved, StockClient
 from interface.client.errors import ClientError, RequestFailed, Unreachable
 from interface.client.store import PendingTransaction, RejectedTransaction, Stock
+from interface.client.synchroniser import SyncReport
 
 __all__ = [
     "ClientError",
     "PendingTransaction",
+    "RefusedItem",
     "RejectedTransaction",
     "RequestFailed",
+    "Resolved",
     "Stock",
     "StockClient",
     "SyncReport",

@@ -58,7 +58,10 @@ _DETAILS: Final = {
     "safetyStock": _number,
     "scale": Optional(int),
     "floor": Optional(_number),
+    "provisional": Optional(bool),
 }
+
+_CODE: Final = {"code": str, "per": _number, "version": int}
 
 CHANGES: Final = {
     "items": [
@@ -69,12 +72,13 @@ CHANGES: Final = {
             "details": Nullable(_DETAILS),
         }
     ],
+    "codes": Optional([{**_CODE, "kind": str, "location": str, "itemId": str}]),
     "nextAfter": str,
     "hasMore": bool,
 }
 
 ITEMS: Final = {
-    "items": [{**_PLACE, **_DETAILS, "active": bool}],
+    "items": [{**_PLACE, **_DETAILS, "active": bool, "codes": Optional([_CODE])}],
     "nextCursor": Nullable(str),
     "nextAfter": str,
 }
@@ -92,6 +96,18 @@ BATCH: Final = {
             "retryable": bool,
         }
     ],
+    "items": Optional(
+        [
+            {
+                "index": int,
+                "status": str,
+                "code": Optional(str),
+                "message": Optional(str),
+                "details": Optional(dict),
+                "retryable": Optional(bool),
+            }
+        ]
+    ),
     "serverTime": _instant,
     "changes": Optional(CHANGES),
     "changesProblem": Optional({"code": str}),

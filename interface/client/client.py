@@ -1,24 +1,23 @@
 """Client of one device: records at any time, and syncs when there is a network."""
 
-import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
-from functools import partial
+from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
 from pathlib import Path
 from secrets import randbits
-from threading import Lock, local
+from threading import local
 from types import TracebackType
 from typing import Any, Final, Literal, Self
 from uuid import UUID, uuid4, uuid5
 
 import httpx2
 
-from interface.client.answer_shapes import BATCH, CHANGES, ITEMS, STATUSES
-from interface.client.errors import RequestFailed
-from interface.client.groups import MAX_GROUP_SIZE, Outgoing, is_one_group
-from interface.client.input_checks import require_acceptable
+from interface.client.catalogue import DEFAULT_UNIT, Catalogue, RefusedItem
+from interface.client.groups import MAX_GROUP_SIZE
+from interface.client.input_checks import is_label, require_acceptable, require_codes, require_item
+from interface.client.labels import item_id
 from interface.client.retrying_transport import Server
 from interface.client.store import (
     PendingTransaction,
@@ -27,40 +26,26 @@ from interface.client.store import (
     Stock,
     Store,
 )
+from interface.client.synchroniser import KEEP_ACKNOWLEDGED, Synchroniser, SyncReport
 
-TRANSACTIONS_PER_BATCH: Final = 500
-"""Transactions per request. The client halves this if the server refuses a batch as too large."""
-
-ROWS_PER_PAGE: Final = 1_000
-"""Items or changes per page."""
-
-IDS_PER_STATUS_REQUEST: Final = 1_000
-"""Transactions per status request."""
-
-KEEP_ACKNOWLEDGED: Final = timedelta(days=14)
-"""Retention of a transaction after the ledger has acknowledged it."""
-
-_BOOKMARK_LOST: Final = frozenset({"UNKNOWN_POSITION", "INVALID"})
-"""Problem codes of an unknown bookmark. All other problems of the changes are temporary."""
-
-_TOO_LARGE: Final = frozenset({"BATCH_TOO_LARGE", "BODY_TOO_LARGE"})
+NO_CODES: Final[Mapping[str, Quantity]] = {}
 
 
-@dataclass(kw_only=True)
-class SyncReport:
-    """Result of one sync."""
+@dataclass(frozen=True, kw_only=True)
+class Resolved:
+    """What a scan stands for, as far as the device knows."""
 
-    recorded: int = 0
-    """Transactions of this device that the ledger acknowledged in this sync."""
-    sent_again: int = 0
-    """Transactions that a restored ledger had lost, and that were queued again."""
-    rejected: int = 0
-    """Transactions that the ledger refused for good in this sync."""
-    changes: int = 0
-    """Changes applied to the copy."""
-    clock_offset: timedelta | None = None
-    """Server clock minus device clock, estimated. None if this sync sent no batch. Warn the clerk
-    or set the clock if it is large, because the time of a stock-take decides its effect."""
+    raw: str
+    """The scan. Record it as `scanned`."""
+    item: Stock | None
+    """None if no code of it is known: register it, or assign the code to an item."""
+    quantity: Quantity
+    """Base units that one scan counts: the `per` of the code, or the weight or count in it."""
+    code: str | None
+    """The best code of the scan, to assign it to an item. None if no item can have it."""
+    lot: str | None = None
+    expires: date | None = None
+    serial: str | None = None
 
 
 class StockClient:
@@ -97,13 +82,12 @@ class StockClient:
         keep: timedelta = KEEP_ACKNOWLEDGED,
     ) -> None:
         self._store = Store(path)
+        self._catalogue = Catalogue(self._store)
         self._server = Server(
             url, key, attempts=attempts, first_pause=first_pause, transport=transport
         )
         self._clock = clock
-        self._keep = keep
-        self._batch_size = TRANSACTIONS_PER_BATCH
-        self._syncing = Lock()
+        self._synchroniser = Synchroniser(self._store, self._catalogue, self._server, clock, keep)
         self._thread = local()
 
     def __enter__(self) -> Self:
@@ -164,7 +148,7 @@ class StockClient:
             "localId": str(local_id),
             "type": type,
             "itemId": str(item_id),
-            "quantity": quantity if isinstance(quantity, int) else f"{quantity:f}",
+            "quantity": _number(quantity),
             "occurredAt": now.isoformat(),
             "reason": reason,
             "note": note,
@@ -243,9 +227,93 @@ class StockClient:
                 self._store.put({name: one for name, one in element.items() if one is not None})
         return own_id
 
+    def register(
+        self,
+        location: str,
+        sku: str,
+        *,
+        name: str | None = None,
+        unit: str = DEFAULT_UNIT,
+        scale: int = 0,
+        codes: Mapping[str, Quantity] = NO_CODES,
+    ) -> UUID:
+        """Registers an item that the device does not know, and returns its id. It can be recorded
+        at once. The next sync sends it, before all transactions; a manager confirms it later.
+
+        Args:
+            location: one of the device's locations.
+            sku: unique at the location.
+            name: the SKU, if left out.
+            unit: of its quantities.
+            scale: decimal places of its quantities.
+            codes: the base units that each code counts, by code.
+
+        Raises:
+            ValueError: the ledger would refuse this input.
+        """
+        require_item(location, sku, name or sku, unit, scale)
+        require_codes(codes, scale)
+        element = {"location": location, "sku": sku, "name": name, "unit": unit, "scale": scale}
+        self._put_item({name: value for name, value in element.items() if value is not None}, codes)
+        return item_id(location, sku)
+
+    def assign_code(self, item_id: UUID, code: str, per: Quantity = 1) -> None:
+        """Assigns a code to an item, here at once and at the ledger with the next sync.
+
+        Raises:
+            ValueError: the ledger would refuse the code, or the device does not know the item.
+        """
+        item = self._item(item_id)
+        if item is None:
+            raise ValueError(f"there is no item {item_id} here")
+        require_codes({code: per}, item.scale)
+        self._put_item({"location": item.location, "sku": item.sku}, {code: per})
+
+    def _put_item(self, element: dict[str, Any], codes: Mapping[str, Quantity]) -> None:
+        sent = [{"code": code, "per": _number(per)} for code, per in codes.items()]
+        self._catalogue.put(element | ({"codes": sent} if sent else {}))
+
+    def resolve(self, scan: str, location: str | None = None) -> Resolved:
+        """Finds the item of a scan in the copy, without the network. Reads GS1 element strings and
+        Digital Links, too.
+
+        Args:
+            scan: what the scanner read.
+            location: where the item is; None if the device has only one location.
+        """
+        # Its GS1 tables take a tenth of a second and 25 MB, which not every device needs.
+        from interface.client.scans import parse_scan  # noqa: PLC0415
+
+        parsed = parse_scan(scan)
+        codes = [code for code in parsed.codes if is_label(code)]
+        found = self._catalogue.find(codes, location)
+        per = 1 if found is None else found.per
+        return Resolved(
+            raw=scan,
+            item=None if found is None else self._item(found.item_id),
+            quantity=per * (parsed.count or 1) if parsed.quantity is None else parsed.quantity,
+            code=next(iter(codes), None),
+            lot=parsed.lot,
+            expires=parsed.expires,
+            serial=parsed.serial,
+        )
+
+    def _item(self, item_id: UUID) -> Stock | None:
+        return next((item for item in self.stock() if item.item_id == item_id), None)
+
+    def refused_items(self) -> list[RefusedItem]:
+        """Registrations that the ledger refused, or that differ from what it has. A manager sees
+        those that differ, too."""
+        return self._catalogue.refused()
+
+    def dismiss_item(self, number: int) -> bool:
+        """Removes a refused registration from the device. False if there is no such one."""
+        return self._catalogue.forget(number)
+
     def stock(self) -> list[Stock]:
-        """The copy of the stock, by location and SKU. `available` counts pending transactions."""
-        return self._store.stock()
+        """The copy of the stock, by location and SKU, with the items that the device registers.
+        `available` counts pending transactions."""
+        return self._store.stock(self._catalogue.new_items)
 
     def pending(self) -> list[PendingTransaction]:
         """Transactions in the outbox, not acknowledged yet, in the order of recording."""
@@ -284,185 +352,7 @@ class StockClient:
                 stored. The next sync does the rest.
             RequestFailed: the server refused a request, and a retry cannot help.
         """
-        report = SyncReport()
-        with self._syncing:
-            is_up_to_date = self._push(report)
-            if self._store.bookmark is None:
-                self._start_over(report)
-                is_up_to_date = False
-            if not is_up_to_date:
-                self._pull(report, wait)
-            self._find_unseen(report)
-            with suppress(OverflowError):  # The device clock may say year 1.
-                self._store.forget_acknowledged(self._clock() - self._keep)
-        return report
-
-    def _start_over(self, report: SyncReport) -> None:
-        """Replaces the copy, because the ledger does not know our bookmark.
-
-        This is the first sync, or the ledger was restored from a backup. A restored ledger first
-        gets its lost transactions back. Raises Unreachable, RequestFailed.
-        """
-        self._find_lost(report)
-        if report.sent_again:
-            self._push(report)
-        self._copy()
-
-    def _find_lost(self, report: SyncReport) -> None:
-        """Queues the acknowledged transactions that the ledger has lost.
-
-        One commit for all, so that an interrupted sync asks again. Raises Unreachable,
-        RequestFailed.
-        """
-        lost, last_number = [], 0
-        while known := self._store.acknowledged(last_number, IDS_PER_STATUS_REQUEST):
-            lost += self._not_recorded(known)
-            last_number = known[-1].number
-        self._send_again(lost, report)
-
-    def _find_unseen(self, report: SyncReport) -> None:
-        """Checks the acknowledged transactions that are missing from the changes read so far.
-
-        Either they are older than the copy, or a restored ledger has lost them. The lost ones are
-        sent again. Raises Unreachable, RequestFailed.
-        """
-        while unseen := self._store.unseen(IDS_PER_STATUS_REQUEST):
-            lost = self._not_recorded(unseen)
-            self._send_again(lost, report)
-            with self._store.transaction():
-                for local_id in {outgoing.element["localId"] for outgoing in unseen} - set(lost):
-                    self._store.mark_as_seen(local_id)
-            if lost:  # The copy still contains their effects.
-                self._push(report)
-                self._copy()
-
-    def _not_recorded(self, known: list[Outgoing]) -> list[str]:
-        """The `localId`s of those that the ledger has not recorded. Raises Unreachable,
-        RequestFailed."""
-        body = {"localIds": [outgoing.element["localId"] for outgoing in known]}
-        answer = self._server.post("/sync/status", STATUSES, partial(dict, body))
-        statuses = answer["statuses"]
-        return [status["localId"] for status in statuses if status["status"] != "recorded"]
-
-    def _send_again(self, lost: list[str], report: SyncReport) -> None:
-        with self._store.transaction():
-            for local_id in lost:
-                self._store.send_again(local_id)
-        report.sent_again += len(lost)
-
-    def _push(self, report: SyncReport) -> bool:
-        """Sends the outbox. True if the last answer had all changes, so the copy is current.
-
-        Raises Unreachable, RequestFailed.
-        """
-        last_number, has_more = 0, True
-        while outgoing := self._store.outgoing(last_number, self._batch_size):
-            answer = self._send(outgoing, report)
-            if answer is None:
-                continue
-            has_more = self._take_in(answer, report)
-            last_number = outgoing[-1].number
-        return not has_more
-
-    def _send(self, outgoing: list[Outgoing], report: SyncReport) -> dict[str, Any] | None:
-        """Sends a batch, and returns the answer. None if the batch was too large.
-
-        Raises Unreachable, RequestFailed.
-        """
-        body: dict[str, Any] = {"transactions": [element for _, element in outgoing]}
-        if self._store.bookmark is not None:
-            body |= {"after": self._store.bookmark, "limit": ROWS_PER_PAGE}
-
-        def attempt() -> dict[str, Any]:
-            """Updates `sentAt` per attempt: the ledger computes our clock offset from it."""
-            return body | {"sentAt": self._clock().isoformat()}
-
-        started, clock = time.monotonic(), self._clock()
-        try:
-            answer = self._server.post("/sync/transactions", BATCH, attempt)
-        except RequestFailed as error:
-            if error.code not in _TOO_LARGE:
-                raise
-            if len(outgoing) == 1 or is_one_group(outgoing):
-                for one in outgoing:  # They would block all transactions after them.
-                    self._reject(one, error)
-                report.rejected += len(outgoing)
-                return None
-            self._batch_size = len(outgoing) // 2
-            return None
-        half_round_trip = timedelta(seconds=(time.monotonic() - started) / 2)
-        report.clock_offset = datetime.fromisoformat(answer["serverTime"]) - (
-            clock + half_round_trip
-        )
-        return answer
-
-    def _reject(self, outgoing: Outgoing, error: RequestFailed) -> None:
-        rejection = {"code": error.code, "message": str(error), "details": error.details}
-        self._store.reject(outgoing.element["localId"], rejection)
-
-    def _take_in(self, answer: dict[str, Any], report: SyncReport) -> bool:
-        """Stores the outcomes of a batch, and the changes in the same answer, in one commit.
-
-        True if the ledger may have more changes.
-        """
-        with self._store.transaction():
-            for synced in answer["synced"]:
-                report.recorded += self._store.acknowledge(synced["localId"], self._clock())
-                self._store.move(synced)
-            for failed in answer["failed"]:
-                if not failed["retryable"]:
-                    rejection = {name: failed[name] for name in ("code", "message", "details")}
-                    if failed["localId"] is not None:
-                        self._store.reject(failed["localId"], rejection)
-                    report.rejected += 1
-            if answer.get("changes") is not None:
-                return self._apply(answer["changes"], report)
-            problem = answer.get("changesProblem")
-            if problem is not None and problem["code"] in _BOOKMARK_LOST:
-                self._store.bookmark = None
-            return True
-
-    def _pull(self, report: SyncReport, wait: float = 0) -> None:
-        """Fetches and applies all changes. Raises Unreachable, RequestFailed."""
-        has_more = True
-        while has_more:
-            after = self._store.bookmark
-            try:
-                page = self._server.get(
-                    "/sync/changes", CHANGES, after=after, limit=ROWS_PER_PAGE, wait=wait or None
-                )
-            except RequestFailed as error:
-                if error.code != "UNKNOWN_POSITION":
-                    raise
-                self._start_over(report)
-                continue
-            with self._store.transaction():
-                has_more = self._apply(page, report)
-            wait = 0
-
-    def _apply(self, page: dict[str, Any], report: SyncReport) -> bool:
-        for change in page["items"]:
-            self._store.apply(change, self._clock())
-        self._store.bookmark = page["nextAfter"]
-        report.changes += len(page["items"])
-        has_more: bool = page["hasMore"]
-        return has_more
-
-    def _copy(self) -> None:
-        """Replaces the copy by all pages of the stock list. Raises Unreachable, RequestFailed.
-
-        Its bookmark is from before the first page, so changes during the read are not lost.
-        """
-        items: list[dict[str, Any]] = []
-        cursor, more = None, True
-        while more:
-            page = self._server.get("/items", ITEMS, limit=ROWS_PER_PAGE, cursor=cursor)
-            items += page["items"]
-            cursor = page["nextCursor"]
-            more = cursor is not None
-        with self._store.transaction():
-            self._store.replace_stock(items)
-            self._store.bookmark = page["nextAfter"]
+        return self._synchroniser.sync(wait)
 
 
 def _time_ordered_id(now: datetime) -> UUID:
@@ -472,3 +362,8 @@ def _time_ordered_id(now: datetime) -> UUID:
     """
     milliseconds = max(0, int(now.timestamp() * 1000))
     return UUID(int=milliseconds << 80 | 7 << 76 | randbits(12) << 64 | 2 << 62 | randbits(62))
+
+
+def _number(quantity: Quantity) -> int | str:
+    """Returns a quantity for JSON: a decimal as text."""
+    return f"{quantity:f}" if isinstance(quantity, Decimal) else quantity

@@ -1,13 +1,22 @@
 """Limits of the ledger, checked when the clerk records, so that the clerk can correct the input."""
 
+from collections.abc import Mapping
 from decimal import Decimal
 from typing import Final
 from uuid import UUID
+
+from interface.client.labels import kept_form
 
 MAX_QUANTITY: Final = 2**53 - 1
 
 MAX_LENGTHS: Final = {"reason": 200, "note": 2_000, "reference": 200}
 """Maximum length of each text, in characters."""
+
+MAX_LABEL_LENGTH: Final = 200
+"""Characters of a location, SKU, name, unit or code."""
+
+MAX_PER: Final = 1_000_000
+"""Maximum number of base units that one scan counts."""
 
 MAX_PLACES: Final = 6
 """Maximum decimal places of a quantity."""
@@ -46,6 +55,40 @@ def require_acceptable(
     for name, text in texts.items():
         if text is not None:
             _require_text(name, text)
+
+
+def require_item(location: str, sku: str, name: str, unit: str, scale: int) -> None:
+    """Raises ValueError, with the name of the wrong argument, if the ledger would refuse it."""
+    for argument, text in {"location": location, "sku": sku, "name": name, "unit": unit}.items():
+        _require_label(argument, text)
+    if not isinstance(scale, int) or not 0 <= scale <= MAX_PLACES:
+        raise ValueError(f"scale must be a whole number from 0 to {MAX_PLACES}")
+
+
+def require_codes(codes: Mapping[str, int | Decimal], scale: int) -> None:
+    """Raises ValueError if the ledger would refuse one of the codes, or what it counts."""
+    for code, per in codes.items():
+        _require_label("code", code)
+        if not isinstance(per, int | Decimal) or not 0 < per <= MAX_PER:
+            raise ValueError(f"code {code} must count more than 0, and at most {MAX_PER}")
+        if _places(Decimal(per)) > scale:
+            raise ValueError(f"code {code} must count at most {scale} decimal places")
+
+
+def is_label(text: object) -> bool:
+    """Whether the ledger takes the text as a location, SKU, name, unit or code."""
+    if not isinstance(text, str) or not 0 < len(text) <= MAX_LABEL_LENGTH:
+        return False
+    kept = kept_form(text)
+    return kept.isprintable() and kept == kept.strip()
+
+
+def _require_label(name: str, text: str) -> None:
+    if not is_label(text):
+        raise ValueError(
+            f"{name} must be visible text of 1 to {MAX_LABEL_LENGTH} characters, without spaces "
+            "around it"
+        )
 
 
 def _places(number: Decimal) -> int:

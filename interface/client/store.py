@@ -6,9 +6,9 @@ A commit is on the disk when it returns, so recorded transactions survive a flat
 import json
 import os
 import sqlite3
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
@@ -52,6 +52,26 @@ CREATE INDEX outbox_acknowledged ON outbox (acknowledged_at) WHERE acknowledged_
 ALTER TABLE stock ADD COLUMN scale INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE stock ADD COLUMN floor INTEGER DEFAULT 0;
 """,
+    # Without a bookmark, the next sync takes a new copy: this one has no codes.
+    4: """
+ALTER TABLE stock ADD COLUMN provisional INTEGER NOT NULL DEFAULT 0;
+CREATE TABLE registrations (
+    number INTEGER PRIMARY KEY AUTOINCREMENT,
+    element TEXT NOT NULL,
+    answered_at TEXT,
+    refusal TEXT
+);
+CREATE TABLE codes (
+    location TEXT NOT NULL,
+    code_key TEXT NOT NULL,
+    item_id TEXT,
+    per,
+    version INTEGER NOT NULL,
+    PRIMARY KEY (location, code_key)
+);
+CREATE INDEX codes_by_key ON codes (code_key);
+DELETE FROM bookmark;
+""",
 }
 
 OWNER_ONLY: Final = 0o600
@@ -61,14 +81,14 @@ SCHEMA_VERSION: Final = max(STEPS)
 PUT_ITEM = """
 INSERT INTO stock VALUES (
     :itemId, :location, :sku, :name, :unit, :safetyStock, :onHand, :version, :active,
-    :scale, :floor
+    :scale, :floor, :provisional
 ) ON CONFLICT (item_id) DO UPDATE SET
     name = excluded.name, unit = excluded.unit, safety_stock = excluded.safety_stock,
-    scale = excluded.scale, floor = excluded.floor
+    scale = excluded.scale, floor = excluded.floor, provisional = excluded.provisional
 """
 
 # What a server of an earlier version does not say.
-DEFAULT_POLICIES: Final = {"scale": 0, "floor": 0}
+DEFAULT_POLICIES: Final = {"scale": 0, "floor": 0, "provisional": False}
 
 # The version check drops older changes: the answer to a batch may be newer than they are.
 MOVE_ITEM = """
@@ -76,7 +96,12 @@ UPDATE stock SET on_hand = :onHand, version = :version
 WHERE item_id = :itemId AND version < :version
 """
 
-ACTIVITY = {"ItemDiscontinued": False, "ItemReactivated": True}
+# Flags of an item that an event changes, by the event's kind.
+FLAGS = {
+    "ItemDiscontinued": ("active", False),
+    "ItemReactivated": ("active", True),
+    "ItemConfirmed": ("provisional", False),
+}
 
 TransactionType = Literal["INBOUND", "OUTBOUND", "ADJUST", "COUNT", "VOID"]
 
@@ -103,6 +128,8 @@ class Stock:
     """Decimal places of its quantities."""
     floor: Quantity | None
     """The least quantity that goods out may leave on hand; None for no limit."""
+    provisional: bool = False
+    """Whether a manager has still to confirm the item."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -190,7 +217,7 @@ class Store:
 
         Raises ValueError, TypeError: the element is not JSON, and would block the outbox.
         """
-        self._run(
+        self.run(
             "INSERT INTO outbox (local_id, element) VALUES (?, ?)",
             element["localId"],
             json.dumps(element, allow_nan=False),
@@ -199,7 +226,7 @@ class Store:
     def outgoing(self, after: int, limit: int) -> list[Outgoing]:
         """About `limit` pending transactions with a number above `after`, in the order of
         recording. Groups are whole."""
-        rows = self._run(
+        rows = self.run(
             "SELECT number, element FROM outbox "
             "WHERE rejection IS NULL AND acknowledged_at IS NULL AND number > ? "
             "ORDER BY number LIMIT ?",
@@ -210,7 +237,7 @@ class Store:
 
     def size_of_group(self, group: str) -> int:
         """Number of transactions in a group."""
-        ((number,),) = self._run(
+        ((number,),) = self.run(
             "SELECT count(*) FROM outbox WHERE json_extract(element, '$.group') = ?", group
         )
         return int(number)
@@ -218,10 +245,10 @@ class Store:
     def acknowledge(self, local_id: str, now: datetime) -> bool:
         """Marks a transaction as recorded by the ledger. False if it was marked before, or is
         not of this device."""
-        found = self._run(
+        found = self.run(
             "UPDATE outbox SET acknowledged_at = ?, rejection = NULL "
             "WHERE local_id = ? AND acknowledged_at IS NULL RETURNING 1",
-            _text(now),
+            text_of(now),
             local_id,
         )
         return bool(found)
@@ -231,11 +258,11 @@ class Store:
 
         So each ledger that knows our bookmark has it.
         """
-        self._run("UPDATE outbox SET is_seen = 1 WHERE local_id = ?", local_id)
+        self.run("UPDATE outbox SET is_seen = 1 WHERE local_id = ?", local_id)
 
     def unseen(self, limit: int) -> list[Outgoing]:
         """Acknowledged transactions that are not seen yet, in the order of recording."""
-        rows = self._run(
+        rows = self.run(
             "SELECT number, element FROM outbox "
             "WHERE acknowledged_at IS NOT NULL AND NOT is_seen ORDER BY number LIMIT ?",
             limit,
@@ -244,7 +271,7 @@ class Store:
 
     def acknowledged(self, after: int, limit: int) -> list[Outgoing]:
         """Acknowledged transactions with a number above `after`, in the order of recording."""
-        rows = self._run(
+        rows = self.run(
             "SELECT number, element FROM outbox "
             "WHERE acknowledged_at IS NOT NULL AND number > ? ORDER BY number LIMIT ?",
             after,
@@ -254,28 +281,28 @@ class Store:
 
     def send_again(self, local_id: str) -> None:
         """Queues an acknowledged transaction again, under its old number."""
-        self._run(
+        self.run(
             "UPDATE outbox SET acknowledged_at = NULL, is_seen = 0 WHERE local_id = ?", local_id
         )
 
     def forget_acknowledged(self, before: datetime) -> None:
         """Deletes the transactions that were acknowledged before that time."""
-        self._run("DELETE FROM outbox WHERE acknowledged_at < ?", _text(before))
+        self.run("DELETE FROM outbox WHERE acknowledged_at < ?", text_of(before))
 
     def forget(self, local_id: str) -> bool:
         """Deletes a transaction from the outbox. False if it is not there."""
-        return bool(self._run("DELETE FROM outbox WHERE local_id = ? RETURNING 1", local_id))
+        return bool(self.run("DELETE FROM outbox WHERE local_id = ? RETURNING 1", local_id))
 
     def reject(self, local_id: str, rejection: dict[str, Any]) -> None:
         """Marks a transaction as rejected, so that it is not sent again."""
-        self._run(
+        self.run(
             "UPDATE outbox SET rejection = ? WHERE local_id = ?", json.dumps(rejection), local_id
         )
 
     def reopen(self, local_id: str) -> bool:
         """Queues a rejected transaction again, with all of its group, at the end of the outbox.
         False if there is no such one."""
-        found = self._run(
+        found = self.run(
             "DELETE FROM outbox WHERE rejection IS NOT NULL AND (local_id = :local_id "
             "OR json_extract(element, '$.group') = (SELECT json_extract(element, '$.group') "
             "FROM outbox WHERE local_id = :local_id)) RETURNING number, element",
@@ -289,14 +316,14 @@ class Store:
         return any(element["localId"] == local_id for element in elements)
 
     def pending(self) -> list[PendingTransaction]:
-        rows = self._run(
+        rows = self.run(
             "SELECT element FROM outbox "
             "WHERE rejection IS NULL AND acknowledged_at IS NULL ORDER BY number"
         )
         return [PendingTransaction(**_fields(row["element"])) for row in rows]
 
     def rejected(self) -> list[RejectedTransaction]:
-        rows = self._run(
+        rows = self.run(
             "SELECT element, rejection FROM outbox WHERE rejection IS NOT NULL ORDER BY number"
         )
         return [
@@ -304,35 +331,41 @@ class Store:
             for row in rows
         ]
 
-    def stock(self) -> list[Stock]:
-        """The copy of the stock, by location and SKU."""
+    def stock(self, new: Callable[[Iterable[UUID]], list[Stock]] = lambda _: []) -> list[Stock]:
+        """The copy of the stock, by location and SKU.
+
+        `new`: returns the items that the copy does not have, from the ids of those that it has.
+        """
         with self._lock:
-            rows = self._run("SELECT * FROM stock ORDER BY location, sku")
+            rows = self.run("SELECT * FROM stock ORDER BY location, sku")
             pending = self.pending()
             voided = {
                 one.voids: self.find(str(one.voids), or_rejected=False)
                 for one in pending
                 if one.voids
             }
-        available = {row["item_id"]: _quantity(row["on_hand"]) for row in rows}
+        items = [_stock(row) for row in rows]
+        items += new([item.item_id for item in items])
+        available = {item.item_id: item.on_hand for item in items}
         unsent = {transaction.local_id for transaction in pending}
         for transaction in pending:
-            key = str(transaction.item_id)
+            key = transaction.item_id
             original = voided.get(transaction.voids) if transaction.voids else None
             if key in available and not {transaction.local_id, transaction.voids} & (
                 voided.keys() & unsent
             ):
                 available[key] = available_after(transaction, available[key], original)
-        return [_stock(row, available[row["item_id"]]) for row in rows]
+        found = [replace(item, available=available[item.item_id]) for item in items]
+        return sorted(found, key=lambda item: (item.location, item.sku))
 
     def has(self, local_id: str) -> bool:
         """Whether the outbox has the transaction, acknowledged and rejected ones included."""
-        return bool(self._run("SELECT 1 FROM outbox WHERE local_id = ?", local_id))
+        return bool(self.run("SELECT 1 FROM outbox WHERE local_id = ?", local_id))
 
     def find(self, local_id: str, *, or_rejected: bool = True) -> PendingTransaction | None:
         """Returns a transaction of the outbox, also a rejected one; None if there is none. An
         acknowledged one is there for some days."""
-        rows = self._run(
+        rows = self.run(
             "SELECT element FROM outbox WHERE local_id = ? AND (? OR rejection IS NULL)",
             local_id,
             or_rejected,
@@ -342,45 +375,47 @@ class Store:
     @property
     def bookmark(self) -> str | None:
         """Bookmark of the last change in the copy. None: the copy must be fetched first."""
-        rows = self._run("SELECT after FROM bookmark")
+        rows = self.run("SELECT after FROM bookmark")
         return cast("str", rows[0]["after"]) if rows else None
 
     @bookmark.setter
     def bookmark(self, after: str | None) -> None:
-        self._run("DELETE FROM bookmark")
+        self.run("DELETE FROM bookmark")
         if after is not None:
-            self._run("INSERT INTO bookmark VALUES (?)", after)
+            self.run("INSERT INTO bookmark VALUES (?)", after)
 
     def replace_stock(self, items: Iterable[dict[str, Any]]) -> None:
         """Replaces the whole copy."""
-        self._run("DELETE FROM stock")
+        self.run("DELETE FROM stock")
         for item in items:
-            self._run(PUT_ITEM, DEFAULT_POLICIES | item)
+            self.run(PUT_ITEM, DEFAULT_POLICIES | item)
 
     def move(self, item: dict[str, Any]) -> None:
         """Updates the quantity on hand, unless the copy has a later version of the item."""
-        self._run(MOVE_ITEM, item)
+        self.run(MOVE_ITEM, item)
 
     def apply(self, change: dict[str, Any], now: datetime) -> None:
         """Applies a change. Changes arrive in order and at least once."""
         transaction, details = change["transaction"], change["details"]
         if details is not None:
-            self._run(PUT_ITEM, {"active": True, **DEFAULT_POLICIES, **change, **details})
-        if change["kind"] in ACTIVITY:
-            active = ACTIVITY[change["kind"]]
-            self._run("UPDATE stock SET active = ? WHERE item_id = ?", active, change["itemId"])
+            self.run(PUT_ITEM, {"active": True, **DEFAULT_POLICIES, **change, **details})
+        if change["kind"] in FLAGS:
+            column, flag = FLAGS[change["kind"]]
+            statement = f"UPDATE stock SET {column} = ? WHERE item_id = ?"  # noqa: S608
+            self.run(statement, flag, change["itemId"])
         self.move(change)
         if transaction is not None:  # Perhaps our own, and its answer was lost.
             self.acknowledge(transaction["localId"], now)
             self.mark_as_seen(transaction["localId"])
 
-    def _run(self, statement: str, *parameters: Any) -> Sequence[sqlite3.Row]:
+    def run(self, statement: str, *parameters: Any) -> Sequence[sqlite3.Row]:
+        """Runs a statement, and returns its rows."""
         bound = parameters[0] if parameters and isinstance(parameters[0], dict) else parameters
         with self._lock:
             return self._connection.execute(statement, bound).fetchall()
 
 
-def _text(instant: datetime) -> str:
+def text_of(instant: datetime) -> str:
     """ISO 8601 in UTC with a fixed length, so that texts sort by time."""
     return instant.astimezone(UTC).isoformat(timespec="milliseconds")
 
@@ -391,13 +426,13 @@ def _fields(element: str) -> dict[str, Any]:
         "local_id": UUID(sent["localId"]),
         "type": sent["type"],
         "item_id": UUID(sent["itemId"]),
-        "quantity": _quantity(sent.get("quantity", 0)),
+        "quantity": to_quantity(sent.get("quantity", 0)),
         "occurred_at": datetime.fromisoformat(sent["occurredAt"]),
         "voids": UUID(sent["voids"]) if "voids" in sent else None,
     }
 
 
-def _quantity(stored: float | str) -> Quantity:
+def to_quantity(stored: float | str) -> Quantity:
     """Returns a quantity as it is stored: a number, or a decimal as text."""
     return stored if isinstance(stored, int) else _canonical(Decimal(str(stored)))
 
@@ -406,19 +441,20 @@ def _canonical(number: Decimal) -> Quantity:
     return int(number) if number == number.to_integral_value() else number.normalize()
 
 
-def _stock(row: sqlite3.Row, available: Quantity) -> Stock:
+def _stock(row: sqlite3.Row) -> Stock:
     return Stock(
         item_id=UUID(row["item_id"]),
         location=row["location"],
         sku=row["sku"],
         name=row["name"],
         unit=row["unit"],
-        safety_stock=_quantity(row["safety_stock"]),
+        safety_stock=to_quantity(row["safety_stock"]),
         active=bool(row["active"]),
-        on_hand=_quantity(row["on_hand"]),
-        available=available,
+        on_hand=to_quantity(row["on_hand"]),
+        available=to_quantity(row["on_hand"]),
         scale=row["scale"],
-        floor=None if row["floor"] is None else _quantity(row["floor"]),
+        floor=None if row["floor"] is None else to_quantity(row["floor"]),
+        provisional=bool(row["provisional"]),
     )
 
 

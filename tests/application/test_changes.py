@@ -26,6 +26,7 @@ from application.items import ItemService
 from application.ledger.ledger import Ledger
 from application.maintenance.copy import copy
 from application.persistence import environment
+from application.projections import Change
 from application.projections.item_changes import ItemChange
 from application.projections.movements import Movement
 from application.recording.rejected_store import RejectedTransactionStore
@@ -51,9 +52,7 @@ def tea(items: ItemService) -> UUID:
 
 
 def kinds(page: ChangePage) -> list[str]:
-    return [
-        change.kind if isinstance(change, ItemChange) else change.type for change in page.changes
-    ]
+    return [change.type if isinstance(change, Movement) else change.kind for change in page.changes]
 
 
 def test_everything_that_happens_to_an_item_is_a_change(
@@ -79,7 +78,7 @@ def test_pages_go_on_where_the_last_one_ended(
 ) -> None:
     sync.sync([element("INBOUND", tea, n + 1) for n in range(6)], CLERK)
     after, more = BEGINNING, []
-    found: list[Movement | ItemChange] = []
+    found: list[Change] = []
     for _ in range(5):
         page = feed.page(after, None, 2)
         found += page.changes
@@ -215,7 +214,7 @@ class Listener:
         self._follower = follower
         self._locations = locations
         self.after = follower.feed.head()
-        self.found: list[Movement | ItemChange] = []
+        self.found: list[Change] = []
         self.from_memory = 0
         self.woken = threading.Event()
 

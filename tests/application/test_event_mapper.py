@@ -8,11 +8,12 @@ from uuid import UUID
 
 import pytest
 from eventsourcing.persistence import MapperDeserialisationError, StoredEvent
-from eventsourcing.utils import get_topic
+from eventsourcing.utils import get_topic, resolve_topic
 
 from application.ledger.event_mapper import EventMapper, JSONTranscoder
-from domain import events
-from domain.events import StockItemEvent
+from domain import barcode, events
+from domain.barcode import BARCODE_TOPICS
+from domain.events import LedgerEvent, StockItemEvent
 
 pytestmark = pytest.mark.pure
 
@@ -29,7 +30,7 @@ def stored(topic: str, state: dict[str, Any], version: int = 2) -> StoredEvent:
 def test_events_as_they_were_first_released_can_be_read_for_ever(example: dict[str, Any]) -> None:
     """Never edit the file: a changed event class gets a new `class_version` and an upcast."""
     event = MAPPER.to_domain_event(stored(example["topic"], example["state"]))
-    assert type(event) is getattr(events, example["topic"])
+    assert type(event) is resolve_topic(example["topic"])
     for field, value in example["reads_as"].items():
         assert str(getattr(event, field)) == str(value)
 
@@ -48,8 +49,10 @@ def test_every_event_class_is_in_the_file() -> None:
     topics = {example["topic"] for example in STORED}
     classes = {
         event_class.__dict__["TOPIC"]
-        for event_class in vars(events).values()
-        if isinstance(event_class, type) and "TOPIC" in event_class.__dict__
+        for event_class in (*vars(events).values(), *vars(barcode).values())
+        if isinstance(event_class, type)
+        and issubclass(event_class, LedgerEvent)
+        and "TOPIC" in event_class.__dict__
     }
     assert topics == classes
 
@@ -108,7 +111,11 @@ def test_damaged_event_is_named(state: bytes) -> None:
             read(damaged)
 
 
-@pytest.mark.parametrize("example", STORED, ids=lambda example: str(example["topic"]))
+@pytest.mark.parametrize(
+    "example",
+    [one for one in STORED if one["topic"] not in BARCODE_TOPICS],
+    ids=lambda example: str(example["topic"]),
+)
 def test_base_is_the_same_as_in_the_whole_event(example: dict[str, Any]) -> None:
     event = MAPPER.to_domain_event(stored(example["topic"], example["state"]))
     assert isinstance(event, StockItemEvent)

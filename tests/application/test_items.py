@@ -12,25 +12,25 @@ from application.ledger.ledger import Ledger
 from application.recording.sync import SyncService
 from domain.errors import Invalid, ItemDiffers, UnknownItem, UnknownVersion
 from domain.item_details import ItemDetails
-from tests.support.builders import CLERK, Clock, element, register
+from tests.support.builders import CLERK, Clock, element, register, registration
 from tests.support.ledger_checks import all_events, assert_read_models_equal_replay
 
 DETAILS = ItemDetails(name="Green tea", unit="box", safety_stock=5)
 
 
 def test_registering_twice_meets_the_same_item(items: ItemService, ledger: Ledger) -> None:
-    first, is_new = items.register("main", "TEA-250", DETAILS, CLERK)
+    first, is_new = items.register(registration("main", "TEA-250", DETAILS), CLERK)
     assert is_new
-    second, is_new = items.register("main", "TEA-250", DETAILS, CLERK)
+    second, is_new = items.register(registration("main", "TEA-250", DETAILS), CLERK)
     assert not is_new
     assert second.id == first.id
     assert len(all_events(ledger)) == 1
 
 
 def test_registering_with_other_details_is_refused(items: ItemService) -> None:
-    item, _ = items.register("main", "TEA-250", DETAILS, CLERK)
+    item, _ = items.register(registration("main", "TEA-250", DETAILS), CLERK)
     with pytest.raises(ItemDiffers) as refused:
-        items.register("main", "TEA-250", replace(DETAILS, unit="tin"), CLERK)
+        items.register(registration("main", "TEA-250", replace(DETAILS, unit="tin")), CLERK)
     assert refused.value == ItemDiffers(item.id, **item.shown_details)
 
 

@@ -29,7 +29,17 @@ from domain.events import MovementRecorded
 from domain.item_details import ItemDetails
 from domain.stock_item import item_id
 from tests.support.access import caller
-from tests.support.builders import CLERK, DAY, Clock, at, element, local_id_of, register, void_of
+from tests.support.builders import (
+    CLERK,
+    DAY,
+    Clock,
+    at,
+    element,
+    local_id_of,
+    register,
+    registration,
+    void_of,
+)
 from tests.support.ledger_checks import (
     assert_read_models_equal_replay,
     codes,
@@ -637,5 +647,6 @@ def test_details_of_a_new_item_may_widen_its_floor(
 ) -> None:
     new = item_id("main", "NEW")
     sync.sync([element("OUTBOUND", new, 3)], CLERK)
-    items.register("main", "NEW", ItemDetails(name="New", unit="pc", floor=None), CLERK)
+    details = ItemDetails(name="New", unit="pc", floor=None)
+    items.register(registration("main", "NEW", details), CLERK)
     assert on_hand(ledger, new) == -3

@@ -18,7 +18,7 @@ from application.recording.sync import SyncService
 from application.recording.sync_result import SyncResult
 from domain.item_details import ItemDetails
 from domain.stock_item import item_id
-from tests.support.builders import CLERK, DAY, at, element, void_of
+from tests.support.builders import CLERK, DAY, at, element, registration, void_of
 from tests.support.ledger_checks import EVERYTHING, on_hand
 from tests.support.replay_oracle import Replay, Sent, known
 
@@ -80,7 +80,7 @@ class Shop:
 
     def register(self) -> None:
         details = replace(DETAILS, floor=self.floor)
-        self.items.register("main", self.sku, details, CLERK)
+        self.items.register(registration("main", self.sku, details), CLERK)
 
     def widen(self, floor: int | None) -> None:
         self.floor = floor

@@ -19,7 +19,7 @@ from application.recording.sync import SyncService
 from domain.errors import Invalid, ItemDiscontinued, LocalIdReused, UnknownItem
 from domain.item_details import ItemDetails
 from tests.support.access import ADMIN, caller, own
-from tests.support.builders import CLERK, Clock, element
+from tests.support.builders import CLERK, Clock, element, registration
 from tests.support.builders import register as registered
 from tests.support.ledger_checks import all_events, codes, on_hand, only_failure
 
@@ -29,7 +29,7 @@ DETAILS = ItemDetails(name="Tea", unit="box")
 def test_who_may_do_what() -> None:
     """A second copy of the table, so that no permission changes by accident."""
     everyone = {Permission.READ}
-    device = everyone | {Permission.SYNC}
+    device = everyone | {Permission.SYNC, Permission.REGISTER}
     clerk = device | {Permission.RECORD, Permission.RELAY, Permission.COUNT}
     manager = clerk | {
         *(Permission.ADJUST, Permission.OVERRIDE, Permission.VOID_ANY),
@@ -173,10 +173,10 @@ def test_event_names_actor_key_and_device(
 
 def test_manager_registers_at_own_locations_alone(ledger: Ledger, items: ItemService) -> None:
     manager = caller(Role.MANAGER, "main")
-    item, is_new = items.register("main", "TEA", DETAILS, manager)
+    item, is_new = items.register(registration("main", "TEA", DETAILS), manager)
     assert is_new
     with pytest.raises(Forbidden):
-        items.register("annex", "TEA", DETAILS, manager)
+        items.register(registration("annex", "TEA", DETAILS), manager)
     items.discontinue(item.id, manager)
     with pytest.raises(ItemDiscontinued):
         items.change_details(item.id, lambda _: DETAILS, manager)

@@ -1,19 +1,31 @@
 """Registration: a batch registers items before its transactions."""
 
-from typing import Any
+import json
+from collections.abc import Sequence
+from typing import Any, ClassVar
+from uuid import UUID
 
 import pytest
 
+from application.access.audit import AuditTrail, Origin
 from application.access.principal import Principal
 from application.access.roles import Role
 from application.items import ItemService
 from application.ledger.ledger import Ledger
 from application.parsing.batch import parse_batch
+from application.persistence.filters import RejectedFilter
+from application.projections.stock_levels import StockLevel
+from application.recording import registration
+from application.recording.rejected_store import RejectedTransactionStore
 from application.recording.sync import SyncService
 from application.recording.sync_result import SyncResult
+from application.review import ReviewService
+from application.tables.rejected import RejectedTransaction
+from domain.actor import Actor
+from domain.errors import TooManyProvisionalItems
 from domain.stock_item import item_id
 from tests.support.access import caller
-from tests.support.builders import CLERK, element, register
+from tests.support.builders import CLERK, Clock, element, register
 from tests.support.ledger_checks import all_events, assert_read_models_equal_replay, codes, on_hand
 
 
@@ -23,6 +35,22 @@ def send(sync: SyncService, items: list[Any], *elements: Any, who: Principal = C
 
 def item(sku: str, **more: Any) -> dict[str, Any]:
     return {"location": "main", "sku": sku} | more
+
+
+@pytest.fixture
+def review(ledger: Ledger, sync: SyncService, clock: Clock) -> ReviewService:
+    audit = AuditTrail(ledger.recorder, clock)
+    return ReviewService(ledger.recorder, sync, RejectedTransactionStore(), audit, clock)
+
+
+def level_of(ledger: Ledger, item: UUID) -> StockLevel:
+    level = ledger.recorder.select_item(item)
+    assert level is not None
+    return level
+
+
+def assigned(ledger: Ledger, item: UUID) -> dict[str, int]:
+    return {one.code: int(one.per) for one in ledger.recorder.select_codes([item])}
 
 
 def statuses(result: SyncResult) -> list[str]:
@@ -85,16 +113,148 @@ def test_labels_are_kept_in_their_form(sync: SyncService, ledger: Ledger) -> Non
 
 
 @pytest.mark.parametrize("role", [Role.DEVICE, Role.CLERK])
-def test_who_may_not_register_still_has_movements_recorded(
+def test_device_and_clerk_register_provisional_items(
     sync: SyncService, items: ItemService, ledger: Ledger, role: Role
 ) -> None:
-    tea = register(items)
+    who = caller(role, "main")
     new = item_id("main", "NEW")
-    moves = [element("INBOUND", tea, 1), element("INBOUND", new, 1)]
-    result = send(sync, [item("NEW")], *moves, who=caller(role, "main"))
-    assert [one.rejection.code for one in result.items if one.rejection] == ["FORBIDDEN"]
-    assert codes(result) == ["UNKNOWN_ITEM"]
-    assert on_hand(ledger, tea) == 1
+    moves = [element("INBOUND", new, "1.5"), element("OUTBOUND", new, 1)]
+    result = send(sync, [item("NEW", name="New", scale=1, floor=-5)], *moves, who=who)
+    assert (statuses(result), codes(result)) == (["registered"], [])
+    assert [one.code for one in result.items[0].warnings] == ["NOT_ALLOWED"]
+    level = level_of(ledger, new)
+    assert (level.provisional, level.on_hand, level.floor) == (True, 5, 0)
+    assert ledger.repository.get(new).provisional
+    items.confirm(new, CLERK)
+    items.confirm(new, CLERK)
+    assert not level_of(ledger, new).provisional
+    assert not ledger.repository.get(new).provisional
+    assert len(all_events(ledger)) == 4
+    assert_read_models_equal_replay(ledger)
+
+
+def test_auditor_registers_nothing(sync: SyncService) -> None:
+    (one,) = send(sync, [item("NEW")], who=caller(Role.AUDITOR)).items
+    assert one.rejection is not None
+    assert one.rejection.code == "FORBIDDEN"
+
+
+def test_what_was_refused_as_unknown_is_recorded_with_the_registration(
+    sync: SyncService, ledger: Ledger
+) -> None:
+    new = item_id("main", "NEW")
+    device = Principal(Actor("scanner"), Role.DEVICE, frozenset({"main"}))
+    assert codes(send(sync, [], element("INBOUND", new, 3), who=device)) == ["UNKNOWN_ITEM"]
+    send(sync, [item("NEW")], who=caller(Role.CLERK, "main"))
+    assert on_hand(ledger, new) == 3
+
+
+def test_manager_describes_and_confirms_a_provisional_item(
+    sync: SyncService, ledger: Ledger
+) -> None:
+    new = item_id("main", "NEW")
+    send(sync, [item("NEW")], who=caller(Role.DEVICE, "main"))
+    result = send(sync, [item("NEW", name="Green tea", unit="box", scale=2, floor=-3)])
+    assert statuses(result) == ["known"]
+    level = level_of(ledger, new)
+    assert (level.name, level.unit, level.scale, level.floor) == ("Green tea", "box", 2, -300)
+    assert not level.provisional
+    # From here on, the first details stand for everybody.
+    assert statuses(send(sync, [item("NEW", name="Other")])) == ["differs"]
+    assert_read_models_equal_replay(ledger)
+
+
+def test_scale_of_a_provisional_item_that_moved_stays(sync: SyncService, ledger: Ledger) -> None:
+    new, device = item_id("main", "NEW"), caller(Role.DEVICE, "main")
+    send(sync, [item("NEW")], element("INBOUND", new, 3), who=device)
+    (one,) = send(sync, [item("NEW", scale=2)]).items
+    assert one.rejection is not None
+    assert (one.status, one.rejection.details["field"]) == ("differs", "scale")
+    assert level_of(ledger, new).provisional
+
+
+def test_key_registers_a_limited_number_of_provisional_items(
+    sync: SyncService, items: ItemService, ledger: Ledger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(registration, "MAX_PROVISIONAL_ITEMS", 3)
+    device, other = (caller(Role.DEVICE, "main", key_id=key) for key in ("k1", "k2"))
+    found = send(sync, [item("A"), item("B")], who=device)
+    found = send(sync, [item("A"), item("C"), item("D")], who=device)
+    assert statuses(found) == ["known", "registered", "failed"]
+    assert found.items[2].rejection == TooManyProvisionalItems(3)
+    assert statuses(send(sync, [item("D")], who=other)) == ["registered"]
+    items.confirm(item_id("main", "A"), CLERK)
+    assert statuses(send(sync, [item("E")], who=device)) == ["registered"]
+    assert statuses(send(sync, [item(f"M{n}") for n in range(9)])) == ["registered"] * 9
+
+
+def test_two_devices_that_register_one_item_meet(sync: SyncService, ledger: Ledger) -> None:
+    tea = item_id("main", "TEA")
+    one, other = caller(Role.DEVICE, "main"), caller(Role.CLERK, "main")
+    first = send(sync, [item("TEA", name="Tea")], element("INBOUND", tea, 2), who=one)
+    second = send(sync, [item("TEA", name="Thee")], element("INBOUND", tea, 3), who=other)
+    assert (statuses(first), statuses(second)) == (["registered"], ["differs"])
+    assert (level_of(ledger, tea).name, on_hand(ledger, tea)) == ("Tea", 5)
+
+
+class TestDifferingItems:
+    """A request that differs from what stands waits for a manager."""
+
+    DIFFERENT: ClassVar = item("TEA", name="Thee", codes=[{"code": "T", "per": 12}])
+
+    @pytest.fixture
+    def tea(self, sync: SyncService) -> UUID:
+        send(sync, [item("TEA", name="Tea", unit="box")])
+        return item_id("main", "TEA")
+
+    def rows(self, ledger: Ledger) -> Sequence[RejectedTransaction]:
+        return ledger.recorder.select_rejected(RejectedFilter(), before=None, limit=9)
+
+    def test_two_devices_with_the_same_request_have_one_row(
+        self, sync: SyncService, ledger: Ledger, tea: UUID
+    ) -> None:
+        for role in (Role.DEVICE, Role.CLERK, Role.DEVICE):
+            found = send(sync, [self.DIFFERENT], who=caller(role, "main"))
+            assert statuses(found) == ["differs"]
+        (row,) = self.rows(ledger)
+        assert (row.code, row.item_id, row.local_id) == ("ITEM_DIFFERS", tea, None)
+        assert row.details["name"] == "Tea"
+        assert json.loads(row.element) == self.DIFFERENT
+        assert assigned(ledger, tea) == {"T": 12}  # The code is free, so the device finds it.
+
+    def test_retry_lets_it_replace_what_stands(
+        self, sync: SyncService, ledger: Ledger, review: ReviewService, tea: UUID
+    ) -> None:
+        send(sync, [self.DIFFERENT], who=caller(Role.DEVICE, "main"))
+        (row,) = self.rows(ledger)
+        result = review.retry(row.rejection_id, caller(Role.MANAGER, "main"))
+        assert statuses(result) == ["known"]
+        level = level_of(ledger, tea)
+        assert (level.name, level.unit) == ("Thee", "box")
+        (row,) = self.rows(ledger)
+        assert row.status == "resolved"
+        assert_read_models_equal_replay(ledger)
+
+    def test_bulk_retry_takes_items_and_transactions(
+        self, sync: SyncService, ledger: Ledger, review: ReviewService, tea: UUID
+    ) -> None:
+        sale = element("OUTBOUND", tea, 1)
+        send(sync, [self.DIFFERENT], sale, who=caller(Role.DEVICE, "main"))
+        found = review.retry_all(RejectedFilter(), None, caller(Role.MANAGER, "main"))
+        assert sorted(one.status for one in found.rows) == ["failed", "recorded"]
+        assert level_of(ledger, tea).name == "Thee"
+
+    def test_dismissed_it_stays_dismissed(
+        self, sync: SyncService, ledger: Ledger, review: ReviewService, tea: UUID
+    ) -> None:
+        device = caller(Role.DEVICE, "main")
+        send(sync, [self.DIFFERENT], who=device)
+        (row,) = self.rows(ledger)
+        review.dismiss(row.rejection_id, "it is Tea", CLERK, Origin(CLERK.actor))
+        send(sync, [self.DIFFERENT], who=device)
+        (row,) = self.rows(ledger)
+        assert row.status == "dismissed"
+        assert level_of(ledger, tea).name == "Tea"
 
 
 def test_manager_registers_at_their_locations(sync: SyncService) -> None:

@@ -38,7 +38,7 @@ from domain.item_details import ItemDetails
 from domain.quantities import MAX_QUANTITY, from_steps
 from domain.stock_item import item_id
 from tests.conftest import BACKENDS
-from tests.support.builders import CLERK, Clock, element, void_of
+from tests.support.builders import CLERK, Clock, element, registration, void_of
 from tests.support.ledger_checks import EVERYTHING, assert_read_models_equal_replay
 from tests.support.make_ledger import load_ledger
 from tests.support.schemas import upgrade
@@ -105,7 +105,7 @@ class SyncMachine(RuleBasedStateMachine):
 
     def _register(self, sku: str, item: ModelItem) -> None:
         details = ItemDetails(name=sku, unit="pc", scale=item.scale, floor=_quantity(item.floor))
-        self.items.register("main", sku, details, CLERK)
+        self.items.register(registration("main", sku, details), CLERK)
         self.model.items[str(IDS[sku])] = item
         self.model.changed(str(IDS[sku]))
 

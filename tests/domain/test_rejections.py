@@ -1,6 +1,7 @@
 """Rejection codes are a stable promise to programs."""
 
 import application.access.errors
+import application.files.import_items
 import application.following.changes
 from application.recording.rejection_errors import TooManyRejections
 from domain import errors as rejections
@@ -15,6 +16,9 @@ def test_codes_are_these_and_stay_these() -> None:
         "UNKNOWN_VERSION",
         "ITEM_DISCONTINUED",
         "ITEM_DIFFERS",
+        "TOO_MANY_PROVISIONAL_ITEMS",
+        "UNKNOWN_CODE",
+        "CODE_TAKEN",
         "INSUFFICIENT_STOCK",
         "STOCK_LIMIT_EXCEEDED",
         "UNKNOWN_TRANSACTION",
@@ -30,12 +34,15 @@ def test_codes_are_these_and_stay_these() -> None:
         "ALREADY_RECORDED",
         "TOO_MANY_REJECTIONS",
         "READ_TIMED_OUT",
+        "UNREADABLE_FILE",
+        "ALREADY_OPENED",
     }
 
 
 def test_what_may_be_otherwise_later_is_worth_a_retry() -> None:
     assert {r for r in all_rejections() if r.retryable} == {
         rejections.Conflict,
+        rejections.TooManyProvisionalItems,
         TooManyRejections,
         application.following.changes.ChangesUnavailable,
     }

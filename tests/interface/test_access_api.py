@@ -241,7 +241,7 @@ def test_trail_tells_who_was_turned_away_and_why(
     item_id = register(api, admin, location="annex")
     device = key_of(Role.DEVICE)
     api.get("/items", headers={"X-Request-Id": "ask-1"})
-    api.post("/items", json=ITEM, headers=device)
+    api.post(f"/items/{item_id}/discontinue", headers=device)
     batch = [element("INBOUND", item_id, 1), element("INBOUND", uuid4(), 1)]
     api.post("/sync/transactions", json={"transactions": batch}, headers=device)
     api.get("/keys", headers=device)

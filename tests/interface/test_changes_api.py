@@ -46,7 +46,8 @@ def test_page_is_as_documented(api: TestClient, tea: UUID) -> None:
         "version": 1,
         "onHand": 0,
         "transaction": None,
-        "details": {"name": "Tea", "unit": "box", "safetyStock": 0, "scale": 0, "floor": 0},
+        "details": {"name": "Tea", "unit": "box", "safetyStock": 0, "scale": 0, "floor": 0}
+        | {"provisional": False},
     }
     assert counted == common | {
         "position": 2,

@@ -109,7 +109,7 @@ def test_what_is_recorded_survives_a_kill(tmp_path: Path) -> None:
     with StockClient(file, url="http://127.0.0.1:1") as device:
         assert [pending.local_id for pending in device.pending()] == recorded
         assert [pending.quantity for pending in device.pending()] == [1, 2, 3]
-        synchronous = device._store._run("PRAGMA synchronous")[0][0]
+        synchronous = device._store.run("PRAGMA synchronous")[0][0]
         assert synchronous == 2  # FULL: a commit is on the disk
 
 

@@ -97,6 +97,7 @@ def received(body: bytes, cuts: list[int], headers: dict[str, str]) -> bytes:
 
     scope: dict[str, Any] = {
         "type": "http",
+        "path": "/sync/transactions",
         "headers": [(name.lower().encode(), value.encode()) for name, value in headers.items()],
         "state": {"principal": DEVICE},
     }

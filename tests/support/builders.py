@@ -7,6 +7,7 @@ from uuid import UUID, uuid4
 from application.access.principal import Principal
 from application.access.roles import Role
 from application.items import ItemService
+from application.parsing.items import Registration
 from domain.actor import Actor
 from domain.item_details import ItemDetails
 from domain.transaction import void_id
@@ -39,7 +40,20 @@ def register(
 ) -> UUID:
     """Registers the item, if it is new. Returns its id."""
     details = ItemDetails(name=f"Name of {sku}", unit="piece", safety_stock=5, **policies)
-    return items.register(location, sku, details, CLERK)[0].id
+    return items.register(registration(location, sku, details), CLERK)[0].id
+
+
+def registration(location: str, sku: str, details: ItemDetails) -> Registration:
+    """A request to register an item with all of these details."""
+    return Registration(
+        location,
+        sku,
+        details.name,
+        details.unit,
+        details.safety_stock,
+        details.scale,
+        details.floor,
+    )
 
 
 def element(type: str, item_id: UUID, quantity: Any, **more: Any) -> dict[str, Any]:

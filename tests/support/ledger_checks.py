@@ -7,11 +7,13 @@ from application.ledger.ledger import Ledger
 from application.parsing.batch import FailedElement
 from application.persistence.filters import ItemFilter, MovementFilter
 from application.projections import PROJECTIONS
+from application.projections.code_changes import CodeChange
+from application.projections.codes import Code, Codes
 from application.projections.item_changes import ItemChange
 from application.projections.projection import Recorded
 from application.recording.sync_result import SyncResult
-from application.tables.table import Insert
-from domain.events import StockItemEvent
+from application.tables.table import Insert, Upsert
+from domain.events import LedgerEvent
 from domain.stock_item import StockItem
 
 EVERYTHING = 1_000_000
@@ -39,9 +41,14 @@ def execute(ledger: Ledger, statement: str) -> None:
         cursor.execute(statement)
 
 
-def all_events(ledger: Ledger) -> list[Recorded[StockItemEvent]]:
+def all_events(ledger: Ledger) -> list[Recorded[LedgerEvent]]:
     notifications = ledger.recorder.select_notifications(1, EVERYTHING)
     return [ledger.to_recorded(notification) for notification in notifications]
+
+
+def all_codes(ledger: Ledger) -> set[Code]:
+    with ledger.recorder.unit_of_work() as unit_of_work:
+        return set(unit_of_work.rows(Codes.table))
 
 
 def assert_read_models_equal_replay(ledger: Ledger) -> None:
@@ -58,11 +65,15 @@ def assert_read_models_equal_replay(ledger: Ledger) -> None:
         "stock_levels": set(levels),
         "movements": set(movements),
         "item_changes": {change for change in changes if isinstance(change, ItemChange)},
+        "code_changes": {change for change in changes if isinstance(change, CodeChange)},
+        "codes": {*all_codes(ledger)},
     }
     for projection in PROJECTIONS:
         rows = set()
         for write in projection.project(recorded):
-            assert isinstance(write, Insert)  # a replay from the first event has nothing to update
+            assert isinstance(
+                write, Insert | Upsert
+            )  # a replay from the first event has nothing to update
             rows |= set(write.rows)
         assert live[projection.table.name] == rows
     for level in levels:

@@ -23,6 +23,8 @@ from application.access.principal import Principal
 from application.access.roles import Role
 from application.items import ItemService
 from application.ledger.ledger import Ledger
+from application.parsing.batch import parse_batch
+from application.parsing.items import Registration
 from application.persistence import environment
 from application.recording.sync import SyncService
 from domain.actor import Actor
@@ -33,6 +35,12 @@ from interface.client import StockClient
 FOLDER = Path(__file__).parents[1] / "application" / "schemas"
 ADMIN = Principal(Actor("the boss"), Role.ADMIN)
 DEVICE = Principal(Actor("scanner", "k1"), Role.DEVICE, frozenset({"main"}), device="scanner")
+
+FROM_THE_SHELF = [
+    {"location": "main", "sku": "CHEESE", "scale": 3, "codes": ["4006381333931"]},
+    {"location": "main", "sku": "TEA-250", "name": "Other", "codes": [{"code": "T", "per": 12}]},
+]
+"""Items that the device registers: a provisional one, and one that differs."""
 
 
 def main() -> None:
@@ -85,6 +93,9 @@ def _fill(database_url: str) -> dict[str, Any]:
         ]
         answers = sync.sync(elements, ADMIN)
         sync.sync([_element(9, "COUNT", tea, 1)], DEVICE)
+        sync.submit(parse_batch([], items=FROM_THE_SHELF), DEVICE).result()
+        items.assign_code(cup, "CUP-OLD", 6, ADMIN)
+        items.retire_code(cup, "CUP-OLD", ADMIN)
         audit = AuditTrail(ledger.recorder)
         keys = KeyService(ledger.recorder, audit)
         boss = Origin(ADMIN.actor)
@@ -102,8 +113,7 @@ def _fill(database_url: str) -> dict[str, Any]:
 
 
 def _register(items: ItemService, sku: str) -> UUID:
-    details = ItemDetails(name=f"Name of {sku}", unit="piece", safety_stock=5)
-    return items.register("main", sku, details, ADMIN)[0].id
+    return items.register(Registration("main", sku, f"Name of {sku}", "piece", 5), ADMIN)[0].id
 
 
 def _element(number: int, type: str, item_id: UUID, quantity: int, **more: Any) -> dict[str, Any]:

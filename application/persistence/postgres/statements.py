@@ -44,6 +44,10 @@ SELECT count(*) FROM (
 ) AS found
 """  # noqa: S608
 
+COUNT = """
+SELECT count(*) FROM (SELECT 1 FROM {table} WHERE {column} = %s LIMIT %s) AS found
+"""
+
 REJECTIONS = "rejection_id = ANY(%b) ORDER BY rejection_id FOR UPDATE"
 
 OPEN_MALFORMED = f"""

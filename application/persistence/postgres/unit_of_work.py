@@ -155,6 +155,12 @@ class PostgresUnitOfWork:
         rows = self._execute(target.select(f"{table.key} = %s"), [value])
         return next((target.decode(row) for row in rows), None)
 
+    def count(self, table: Table[Any], column: str, value: Any, *, at_most: int) -> int:
+        encoded = postgres_table(table).encode_value(column, value)
+        statement = sql.COUNT.format(table=table.name, column=column)
+        ((number,),) = self._execute(statement, [encoded, at_most])
+        return int(number)
+
     def rows(self, table: Table[RowT]) -> list[RowT]:
         target = postgres_table(table)
         rows = self._execute(f"SELECT {target.columns} FROM {table.name}")  # noqa: S608

@@ -104,4 +104,5 @@ STEPS: Final = {
         WHERE group_id IS NOT NULL
         """,
     ),
+    6: (),  # Codes, and provisional items: read models.
 }

@@ -41,6 +41,10 @@ SELECT count(*) FROM (
 ) AS found
 """  # noqa: S608
 
+COUNT = """
+SELECT count(*) FROM (SELECT 1 FROM {table} WHERE {column} = ? LIMIT ?) AS found
+"""
+
 REJECTIONS = f"rejection_id IN ({_IDS})"
 
 OPEN_MALFORMED = f"""

@@ -154,6 +154,13 @@ class SQLiteUnitOfWork:
         rows = self._rows(target.select(f"{table.key} = ?"), [value])
         return next((target.decode(row) for row in rows), None)
 
+    def count(self, table: Table[Any], column: str, value: Any, *, at_most: int) -> int:
+        encoded = sqlite_table(table).encode_value(column, value)
+        ((number,),) = self._rows(
+            sql.COUNT.format(table=table.name, column=column), [encoded, at_most]
+        )
+        return int(number)
+
     def rows(self, table: Table[RowT]) -> list[RowT]:
         target = sqlite_table(table)
         rows = self._rows(f"SELECT {target.columns} FROM {table.name}")  # noqa: S608

@@ -20,6 +20,18 @@ SPARE_JSON_VALUES: Final = 100_000
 """JSON values, counted by commas, braces and brackets. A transaction has about ten, but the text
 of its note may have many."""
 
+FILE_PATHS: Final = frozenset({"/items/import"})
+"""Paths that take a file. All others take JSON."""
+
+_CSV_TYPES: Final = frozenset(
+    {
+        "text/csv",
+        "text/tab-separated-values",
+        "application/vnd.ms-excel",  # What browsers on Windows send for CSV.
+        "application/octet-stream",
+    }
+)
+
 _JSON: Final = re.compile(r"application/(?:[\w.-]+\+)?json", re.ASCII)
 
 
@@ -95,7 +107,9 @@ class BodyMiddleware:
                 retry_after=1,
             ) from error
         body = buffer.end()
-        if body:
+        if body and scope["path"] in FILE_PATHS:
+            _require_csv(headers)
+        elif body:
             _require_json(headers)
             self._require_few_values(body)
         return body
@@ -136,14 +150,29 @@ def _require_json(headers: Headers) -> None:
 
     A web page can send other types, such as text/plain, to another origin without a CORS preflight.
     """
-    media_type = headers.get("Content-Type", "").partition(";")[0].strip().lower()
+    media_type = _media_type(headers)
     if not _JSON.fullmatch(media_type):
-        raise RequestProblem(
-            HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
-            "UNSUPPORTED_MEDIA_TYPE",
-            "send the body with the header Content-Type: application/json"
-            + (f", not {printable(media_type)[:100]}" if media_type else ""),
-        )
+        raise _unsupported(media_type, "application/json")
+
+
+def _require_csv(headers: Headers) -> None:
+    """Raises RequestProblem: the body has another media type."""
+    media_type = _media_type(headers)
+    if media_type not in _CSV_TYPES:
+        raise _unsupported(media_type, "text/csv")
+
+
+def _media_type(headers: Headers) -> str:
+    return headers.get("Content-Type", "").partition(";")[0].strip().lower()
+
+
+def _unsupported(media_type: str, wanted: str) -> RequestProblem:
+    return RequestProblem(
+        HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
+        "UNSUPPORTED_MEDIA_TYPE",
+        f"send the body with the header Content-Type: {wanted}"
+        + (f", not {printable(media_type)[:100]}" if media_type else ""),
+    )
 
 
 async def _chunks(receive: Receive) -> AsyncIterator[bytes]:

@@ -2,19 +2,22 @@
 
 import asyncio
 from collections.abc import Sequence
+from dataclasses import replace
 from http import HTTPStatus
 from typing import Annotated
 from uuid import UUID
 
 from fastapi import Query, Request, Response
 
+from application.files.exports import ListName
 from application.parsing.batch import parse_batch
 from application.parsing.transactions import MovementElement
 from application.persistence.filters import MovementFilter
 from application.projections.movements import Movement
 from domain.errors import Invalid
 from domain.transaction import TransactionType
-from interface.api.dependencies import CanRead, CanRecord, Reads, Sync
+from interface.api.dependencies import CanRead, CanRecord, Exports, Reads, Sync
+from interface.api.exporting import EXPORTED, AcceptedFormat, exported
 from interface.api.problems import documented
 from interface.api.request_json import JSONBody, arrival
 from interface.api.route_classes import strict_router
@@ -86,13 +89,26 @@ async def record_movement(
     return synced_answer(result)
 
 
-@router.get("/movements", summary="List movements", responses=documented(_INVALID))
+@router.get(
+    "/movements",
+    summary="List movements",
+    response_model=MovementPage,
+    responses={**EXPORTED, **documented(_INVALID)},
+)
 def list_movements(
-    caller: CanRead, reads: Reads, query: Annotated[JournalQuery, Query()]
-) -> MovementPage:
+    request: Request,
+    caller: CanRead,
+    reads: Reads,
+    exports: Exports,
+    query: Annotated[JournalQuery, Query()],
+    format: AcceptedFormat,
+) -> MovementPage | Response:
     """Lists recorded transactions at the caller's locations, the newest first."""
-    before = parse_cursor(query.cursor, Position)
     wanted = query.movement_filter()
+    if format is not None:
+        export = exports.movements(wanted, caller, query.location)
+        return exported(request, ListName.MOVEMENTS, export, format, query.cursor)
+    before = parse_cursor(query.cursor, Position)
     rows = reads.movements(
         wanted, caller, location=query.location, before=before, limit=query.limit
     )
@@ -102,14 +118,25 @@ def list_movements(
 @router.get(
     "/items/{item_id}/movements",
     summary="List an item's movements",
-    responses=documented(HTTPStatus.NOT_FOUND, _INVALID),
+    response_model=MovementPage,
+    responses={**EXPORTED, **documented(HTTPStatus.NOT_FOUND, _INVALID)},
 )
 def list_item_movements(
-    item_id: UUID, caller: CanRead, reads: Reads, query: Annotated[ItemJournalQuery, Query()]
-) -> MovementPage:
+    request: Request,
+    item_id: UUID,
+    caller: CanRead,
+    reads: Reads,
+    exports: Exports,
+    query: Annotated[ItemJournalQuery, Query()],
+    format: AcceptedFormat,
+) -> MovementPage | Response:
     """Lists the item's recorded transactions, the newest first."""
-    before = parse_cursor(query.cursor, Position)
     wanted = query.movement_filter()
+    if format is not None:
+        item = reads.item(item_id, caller)
+        export = exports.movements(replace(wanted, item_id=item.item_id), caller, item.location)
+        return exported(request, ListName.MOVEMENTS, export, format, query.cursor)
+    before = parse_cursor(query.cursor, Position)
     rows = reads.movements_of(item_id, wanted, caller, before=before, limit=query.limit)
     return _page(rows, reads, query.limit)
 

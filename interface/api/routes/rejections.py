@@ -7,9 +7,11 @@ from uuid import UUID
 from fastapi import Query, Request, Response
 
 from application.access.audit import refusals
+from application.files.exports import ListName
 from application.persistence.filters import RejectedFilter
 from application.tables.rejected import RejectionStatus
-from interface.api.dependencies import Audit, CanRead, CanReview, From, Reads, Review
+from interface.api.dependencies import Audit, CanRead, CanReview, Exports, From, Reads, Review
+from interface.api.exporting import EXPORTED, AcceptedFormat, exported
 from interface.api.problems import documented
 from interface.api.route_classes import strict_router
 from interface.api.schemas.paging import Timeline, WantedLabel, WantedText
@@ -45,10 +47,20 @@ class RejectionQuery(Timeline):
     device: WantedText = None
 
 
-@router.get("", summary="List rejected transactions", responses=documented(_INVALID))
+@router.get(
+    "",
+    summary="List rejected transactions",
+    response_model=RejectedTransactionPage,
+    responses={**EXPORTED, **documented(_INVALID)},
+)
 def list_rejections(
-    caller: CanRead, reads: Reads, query: Annotated[RejectionQuery, Query()]
-) -> RejectedTransactionPage:
+    request: Request,
+    caller: CanRead,
+    reads: Reads,
+    exports: Exports,
+    query: Annotated[RejectionQuery, Query()],
+    format: AcceptedFormat,
+) -> RejectedTransactionPage | Response:
     """Lists rejected transactions at the caller's locations, the newest first.
 
     Each stays open until it is recorded under its `localId` or dismissed. It is kept for some time
@@ -63,6 +75,9 @@ def list_rejections(
         rejected_from=query.recorded_from,
         rejected_to=query.recorded_to,
     )
+    if format is not None:
+        export = exports.rejections(wanted, caller, query.location)
+        return exported(request, ListName.REJECTIONS, export, format, query.cursor)
     before = before_rejection(query.cursor)
     rows = reads.rejected(wanted, caller, location=query.location, before=before, limit=query.limit)
     return RejectedTransactionPage(

@@ -11,12 +11,14 @@ from application.following.changes import ChangePage
 from application.parsing.transactions import Number
 from application.parsing.values import read_whole_number
 from application.projections import Change
+from application.projections.code_changes import CodeChange
 from application.projections.item_changes import ItemChange
 from application.projections.movements import Movement
 from domain.quantities import to_number
 from domain.stock_item import floor_number
 from domain.transaction import TransactionType
 from interface.api.schemas.base import CoveredAt, DeviceTime, Timestamp, Wire, example, is_none
+from interface.api.schemas.codes import CodeVersion, Per, json_number
 from interface.api.schemas.movements import ExtraFields, RefusedAt, extra_fields, quantity_fields
 from interface.api.schemas.paging import Limit, WantedLabel
 from interface.api.validation import invalid
@@ -96,6 +98,9 @@ class ItemDetails(Wire):
     safety_stock: Number
     scale: int
     floor: Number | None
+    provisional: Annotated[
+        bool, Field(description="Whether a manager has still to confirm the item.")
+    ]
 
 
 class ChangeRecord(Wire):
@@ -132,9 +137,9 @@ class ChangeRecord(Wire):
         str,
         Field(
             description="The event: `InboundRecorded`, `OutboundRecorded`, `Adjusted`, "
-            "`Voided`, `ItemRegistered`, `ItemDetailsChanged`, `ItemDiscontinued`, "
-            "`ItemReactivated`. Later versions may add more: ignore an unknown kind, but take its "
-            "`onHand`."
+            "`Voided`, `ItemRegistered`, `ItemDetailsChanged`, `ItemConfirmed`, "
+            "`ItemDiscontinued`, `ItemReactivated`. Later versions may add more: ignore an unknown "
+            "kind, but take its `onHand`."
         ),
     ]
     item_id: UUID
@@ -156,7 +161,7 @@ class ChangeRecord(Wire):
     ] = None
 
     @classmethod
-    def of(cls, change: Change) -> "ChangeRecord":
+    def of(cls, change: Movement | ItemChange) -> "ChangeRecord":
         kind, scale = _kind_and_scale(change)
         return cls.model_construct(
             position=change.position,
@@ -174,10 +179,48 @@ class ChangeRecord(Wire):
         )
 
 
+class CodeChangeRecord(Wire):
+    """A change of a code: one event."""
+
+    model_config = example(
+        position=3,
+        kind="CodeAssigned",
+        code="4006381333931",
+        location="main",
+        itemId="25611397-d162-5417-9427-6c759c4ceb9c",
+        sku="TEA-250",
+        per=12,
+        version=1,
+        actor="mina",
+        keyId="k3v9q1",
+        recordedAt="2026-01-08T00:20:11.482Z",
+    )
+
+    position: int
+    kind: Annotated[
+        str, Field(description="The event: `CodeAssigned`, or `CodeRetired`: the code is free.")
+    ]
+    code: str
+    location: str
+    item_id: UUID
+    sku: str
+    per: Per
+    version: CodeVersion
+    actor: str
+    key_id: str | None
+    recorded_at: Timestamp
+
+    @classmethod
+    def of(cls, change: CodeChange) -> "CodeChangeRecord":
+        values = {name: getattr(change, name) for name in cls.model_fields}
+        return cls.model_construct(**(values | {"per": json_number(change.per)}))
+
+
 class ChangeList(Wire):
-    """A page of changes, ordered by position."""
+    """A page of changes: those of items and those of codes, each ordered by position."""
 
     items: list[ChangeRecord]
+    codes: list[CodeChangeRecord]
     next_after: Annotated[
         str, Field(description="Bookmark: `after` of the next request. Store it.")
     ]
@@ -187,7 +230,8 @@ class ChangeList(Wire):
     @classmethod
     def of(cls, page: ChangePage) -> "ChangeList":
         return cls.model_construct(
-            items=[ChangeRecord.of(change) for change in page.changes],
+            items=[ChangeRecord.of(one) for one in page.changes if not isinstance(one, CodeChange)],
+            codes=[CodeChangeRecord.of(one) for one in page.changes if isinstance(one, CodeChange)],
             next_after=str(page.next_after),
             has_more=page.has_more,
             head=page.head,
@@ -195,20 +239,28 @@ class ChangeList(Wire):
 
 
 _CHANGE: Final = TypeAdapter(ChangeRecord)
+_CODE_CHANGE: Final = TypeAdapter(CodeChangeRecord)
 
 
 def page_json(page: ChangePage) -> str:
     """Serialises a page like `ChangeList`. Cached changes cost a fraction of the time."""
-    items = ",".join(_change_json(change) for change in page.changes)
+    items, codes = (
+        ",".join(
+            _change_json(one) for one in page.changes if isinstance(one, CodeChange) is of_code
+        )
+        for of_code in (False, True)
+    )
     has_more = "true" if page.has_more else "false"
     return (
-        f'{{"items":[{items}],"nextAfter":"{page.next_after}",'
+        f'{{"items":[{items}],"codes":[{codes}],"nextAfter":"{page.next_after}",'
         f'"hasMore":{has_more},"head":{page.head}}}'
     )
 
 
 @lru_cache(CACHED_CHANGES)
 def _change_json(change: Change) -> str:
+    if isinstance(change, CodeChange):
+        return _CODE_CHANGE.dump_json(CodeChangeRecord.of(change), by_alias=True).decode()
     return _CHANGE.dump_json(ChangeRecord.of(change), by_alias=True).decode()
 
 
@@ -240,10 +292,11 @@ def _details(change: ItemChange) -> ItemDetails | None:
         safety_stock=to_number(change.safety_stock, change.scale),
         scale=change.scale,
         floor=floor_number(change.floor, change.scale),
+        provisional=change.provisional,
     )
 
 
-def _kind_and_scale(change: Change) -> tuple[str, int]:
+def _kind_and_scale(change: Movement | ItemChange) -> tuple[str, int]:
     if isinstance(change, ItemChange):
         return change.kind, change.scale
     return EVENT_OF_TYPE[change.type], change.extra.scale

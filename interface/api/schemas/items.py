@@ -1,5 +1,6 @@
 """Schemas of items and of the requests that change them."""
 
+from collections.abc import Iterable
 from typing import Annotated, Any, Self
 from uuid import UUID
 
@@ -7,10 +8,13 @@ from pydantic import Field, model_validator
 from pydantic.alias_generators import to_camel
 from pydantic_core import PydanticCustomError
 
+from application.parsing.items import DEFAULT, CodeRequest
+from application.parsing.items import Registration as RequestedRegistration
 from application.parsing.transactions import Number
+from application.projections.codes import Code
 from application.projections.stock_levels import StockLevel
-from domain.item_details import ItemDetails
-from domain.quantities import MAX_SCALE, Quantity, to_number
+from domain.labels import label
+from domain.quantities import MAX_SCALE, to_number
 from domain.stock_item import StockItem, floor_number
 from interface.api.schemas.base import (
     RequestBody,
@@ -20,6 +24,7 @@ from interface.api.schemas.base import (
     Wire,
     example,
 )
+from interface.api.schemas.codes import CodeAssignment, ItemCode
 
 Scale = Annotated[
     SentWholeNumber,
@@ -53,28 +58,39 @@ class Registration(RequestBody):
     safety_stock: SentQuantity = 0
     scale: Scale = 0
     floor: Floor = None
+    codes: Annotated[list[CodeAssignment], Field(default_factory=list)]
 
-    def details(self, default_floor: Quantity | None) -> ItemDetails:
-        """Returns the details of the item. Raises Invalid: one is outside its bounds."""
-        return ItemDetails(
+    @property
+    def requested(self) -> RequestedRegistration:
+        """The request, as the application knows it. Raises Invalid: location or SKU is no label."""
+        return RequestedRegistration(
+            location=label("location", self.location),
+            sku=label("sku", self.sku),
             name=self.name,
             unit=self.unit,
             safety_stock=self.safety_stock,
             scale=self.scale,
-            floor=self.floor if "floor" in self.model_fields_set else default_floor,
+            floor=self.floor if "floor" in self.model_fields_set else DEFAULT,
+            codes=tuple(CodeRequest(one.code, one.per) for one in self.codes),
         )
 
 
-class DetailsChange(RequestBody):
-    """The details to change. At least one is required; the others stay the same."""
+class Confirmation(RequestBody):
+    """Details to change when an item is confirmed. The others stay the same."""
 
-    model_config = example(name="Green tea 250 g, organic")
+    model_config = example(name="Green tea 250 g", unit="box")
 
     name: str = ""
     unit: str = ""
     safety_stock: SentQuantity = 0
     scale: Scale = 0
     floor: Floor = None
+
+
+class DetailsChange(Confirmation):
+    """The details to change. At least one is required; the others stay the same."""
+
+    model_config = example(name="Green tea 250 g, organic")
 
     @model_validator(mode="after")
     def _require_a_change(self) -> Self:
@@ -100,6 +116,8 @@ class Item(Wire):
         updatedAt="2026-01-08T00:20:11.482Z",
         scale=0,
         floor=0,
+        provisional=False,
+        codes=[{"code": "4006381333931", "per": 1, "version": 1}],
     )
 
     item_id: UUID
@@ -119,14 +137,24 @@ class Item(Wire):
             description="The least quantity that goods out may leave on hand; null for no limit."
         ),
     ]
+    provisional: Annotated[
+        bool, Field(description="Whether a manager has still to confirm the item.")
+    ]
+    codes: Annotated[
+        list[ItemCode],
+        Field(
+            description="The codes that belong to it now, also if an earlier state is asked for."
+        ),
+    ]
 
     @classmethod
-    def of_level(cls, level: StockLevel) -> "Item":
-        values = {name: getattr(level, name) for name in cls.model_fields}
-        return cls.model_construct(**(values | _quantities(level)))
+    def of_level(cls, level: StockLevel, codes: Iterable[Code]) -> "Item":
+        values = {name: getattr(level, name) for name in cls.model_fields if name != "codes"}
+        of_codes = [ItemCode.of(code) for code in codes]
+        return cls.model_construct(**(values | _quantities(level)), codes=of_codes)
 
     @classmethod
-    def of_item(cls, item: StockItem) -> "Item":
+    def of_item(cls, item: StockItem, codes: Iterable[Code]) -> "Item":
         return cls(
             item_id=item.id,
             location=item.location,
@@ -137,6 +165,8 @@ class Item(Wire):
             active=item.active,
             updated_at=item.modified_on,
             scale=item.scale,
+            provisional=bool(item.provisional),
+            codes=[ItemCode.of(code) for code in codes],
             **_quantities(item),
         )
 

@@ -8,6 +8,7 @@ from uuid import UUID
 from pydantic import Field, model_validator
 
 from application.persistence.filters import RejectedFilter
+from application.recording.differing_items import is_differing_item
 from application.recording.retries import Correction, RetryOptions
 from application.review import MAX_REVIEWED_PER_CALL, BulkReview, Reviewed
 from application.tables import rejected
@@ -22,6 +23,7 @@ from interface.api.schemas.base import (
     Timestamp,
     Wire,
     example,
+    is_none,
 )
 from interface.api.schemas.paging import (
     Milliseconds,
@@ -68,9 +70,19 @@ class RejectedTransaction(Wire):
     item_id: UUID | None
     location: str | None
     transaction: Annotated[
-        dict[str, Any] | str,
-        Field(description="The transaction as it was sent. A text if it could not be parsed."),
+        dict[str, Any] | str | None,
+        Field(
+            description="The transaction as it was sent. A text if it could not be parsed. Null if "
+            "an item was sent."
+        ),
     ]
+    item: Annotated[
+        dict[str, Any] | None,
+        Field(
+            exclude_if=is_none,
+            description="The item as it was sent, if it differs from the one that is registered.",
+        ),
+    ] = None
     code: RejectionCode
     message: str
     details: dict[str, Any]
@@ -95,7 +107,7 @@ class RejectedTransaction(Wire):
             local_id=row.local_id,
             item_id=row.item_id,
             location=row.location,
-            transaction=row.element if row.malformed else json.loads(row.element),
+            **_sent(row),
             code=row.code,
             message=row.message,
             details=wire_details(row.details),
@@ -110,6 +122,12 @@ class RejectedTransaction(Wire):
             closed_by=row.closed_by,
             reason=row.closing_reason,
         )
+
+
+def _sent(row: rejected.RejectedTransaction) -> dict[str, Any]:
+    if is_differing_item(row):
+        return {"transaction": None, "item": json.loads(row.element)}
+    return {"transaction": row.element if row.malformed else json.loads(row.element)}
 
 
 def rejection_cursor(row: rejected.RejectedTransaction) -> str:

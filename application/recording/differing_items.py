@@ -1,0 +1,99 @@
+"""Differing items: requests to register an item in another way than it stands, kept for a manager.
+
+Each is a row of the rejected transactions without a `local_id`. To retry it is to let it replace
+what stands.
+"""
+
+import json
+from collections.abc import Iterator, Mapping
+from datetime import datetime
+from typing import Any
+
+from pydantic.alias_generators import to_camel
+
+from application.parsing.items import Registration, parse_item
+from application.recording.decide import Decision
+from application.recording.registration import RegistrationResult
+from application.recording.rejected_store import NewRejection
+from application.recording.request import Request
+from application.tables.rejected import CLOSING, RejectedTransaction, RejectionStatus
+from application.tables.rejection_ids import differing_item_id
+from domain.errors import Invalid, Rejection
+from domain.quantities import Quantity
+from domain.transaction import plain
+
+_KEPT = ("first_rejected_at", *CLOSING)
+"""Columns of an existing row that the same request does not change."""
+
+
+def differing_items(request: Request, decision: Decision, now: datetime) -> Iterator[NewRejection]:
+    """Yields a row for each item of a batch that differs. A person who waits for the answer has it
+    already."""
+    if request.is_answered or not request.is_kept or request.retried_items:
+        return
+    for result in decision.items:
+        registration = request.batch.items[result.place].registration
+        if result.status == "differs" and isinstance(registration, Registration):
+            yield NewRejection(_row(request, result, registration, now), _KEPT)
+
+
+def is_differing_item(row: RejectedTransaction) -> bool:
+    """Whether the row is a request to register an item, not a transaction."""
+    return row.local_id is None and not row.malformed
+
+
+def registration_of(row: RejectedTransaction) -> Registration:
+    """Reads the request. Raises Invalid: this version can't read it."""
+    found = parse_item(json.loads(row.element)).registration
+    if isinstance(found, Rejection):
+        raise Invalid("item", f"can't be read: {found.message}")
+    return found
+
+
+def _row(
+    request: Request, result: RegistrationResult, registration: Registration, now: datetime
+) -> RejectedTransaction:
+    principal, rejection, item = request.principal, result.rejection, result.item
+    if rejection is None or item is None:
+        raise AssertionError("an item that differs has its reason")
+    element = _element_of(registration)
+    return RejectedTransaction(
+        rejection_id=differing_item_id(element, item.shown_details),
+        local_id=None,
+        item_id=item.id,
+        location=item.location,
+        element=json.dumps(element),
+        malformed=False,
+        code=rejection.code,
+        message=rejection.message,
+        detail_object=json.dumps(rejection.details),
+        actor=principal.actor.name,
+        key_id=principal.actor.key_id,
+        device=principal.device,
+        first_rejected_at=now,
+        rejected_at=now,
+        status=RejectionStatus.OPEN.value,
+        closed_at=None,
+        closed_by=None,
+        closing_reason=None,
+        moved_at=None,
+    )
+
+
+def _element_of(registration: Registration) -> Mapping[str, Any]:
+    """Returns the request as an element of a batch's `items`."""
+    fields = {
+        to_camel(name): _plain(value)
+        for name, value in registration._asdict().items()
+        if value is not None and name not in {"floor", "codes"}
+    }
+    if registration.names_floor:
+        fields["floor"] = _plain(registration.floor)
+    if registration.codes:
+        fields["codes"] = [{"code": one.code, "per": plain(one.per)} for one in registration.codes]
+    return fields
+
+
+def _plain(value: Any) -> Any:
+    """Returns a decimal as its text; anything else as it is."""
+    return plain(value) if isinstance(value, Quantity) and not isinstance(value, int) else value

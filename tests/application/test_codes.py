@@ -1,0 +1,210 @@
+"""Codes: unique at a location, whoever assigns them, in whatever order."""
+
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+from uuid import UUID
+
+import pytest
+
+from application.access.principal import Principal
+from application.access.roles import Role
+from application.following.changes import BEGINNING, ChangeFeed
+from application.items import ItemService
+from application.ledger.ledger import Ledger
+from application.parsing.batch import parse_batch
+from application.persistence.filters import ItemFilter
+from application.projections.code_changes import CodeChange
+from application.recording.sync import SyncService
+from application.recording.sync_result import SyncResult
+from domain.barcode import MAX_CODES_PER_ITEM
+from domain.errors import CodeTaken, Invalid, ItemDiffers, LedgerDamaged, UnknownCode, UnknownItem
+from domain.quantities import Quantity
+from domain.stock_item import item_id
+from tests.support.access import caller
+from tests.support.builders import CLERK, element, register
+from tests.support.ledger_checks import all_events, assert_read_models_equal_replay, execute
+
+EAN, IN_14_DIGITS = "4006381333931", "04006381333931"
+DEVICE = caller(Role.DEVICE, "main")
+MANAGER = caller(Role.MANAGER, "main", key_id="k2")
+
+
+def send(sync: SyncService, *items: dict[str, Any], who: Principal = DEVICE) -> SyncResult:
+    return sync.submit(parse_batch([], items=list(items)), who).result()
+
+
+def item(sku: str, *codes: Any, location: str = "main") -> dict[str, Any]:
+    return {"location": location, "sku": sku, "codes": list(codes)}
+
+
+def assigned(ledger: Ledger, item_id: UUID) -> dict[str, str]:
+    return {one.code: one.per for one in ledger.recorder.select_codes([item_id])}
+
+
+def found_by(ledger: Ledger, code: str, *locations: str) -> list[str]:
+    wanted = ItemFilter(code=code, locations=frozenset(locations) if locations else None)
+    return [one.sku for one in ledger.recorder.select_items(wanted, after=None, limit=9)]
+
+
+@pytest.fixture
+def tea(items: ItemService) -> UUID:
+    return register(items, "TEA")
+
+
+@pytest.fixture
+def cup(items: ItemService) -> UUID:
+    return register(items, "CUP")
+
+
+def test_devices_assign_codes_to_new_and_known_items(
+    sync: SyncService, ledger: Ledger, tea: UUID
+) -> None:
+    carton = {"code": "CARTON", "per": 12}
+    result = send(sync, item("NEW", EAN), item("TEA", carton, "T-1"), item("TEA", carton))
+    assert [one.status for one in result.items] == ["registered", "known", "known"]
+    assert assigned(ledger, item_id("main", "NEW")) == {EAN: "1"}
+    assert assigned(ledger, tea) == {"CARTON": "12", "T-1": "1"}
+    assert found_by(ledger, IN_14_DIGITS) == found_by(ledger, EAN) == ["NEW"]
+    assert found_by(ledger, "CARTON", "annex") == []
+    assert len(all_events(ledger)) == 5
+    assert_read_models_equal_replay(ledger)
+
+
+def test_code_of_another_sku_differs_and_stays(
+    sync: SyncService, ledger: Ledger, tea: UUID, cup: UUID
+) -> None:
+    send(sync, item("TEA", EAN))
+    (one,) = send(sync, item("CUP", IN_14_DIGITS, "C-1", "C-2"), who=MANAGER).items
+    assert one.status == "differs"
+    assert one.rejection == CodeTaken(EAN, tea, "TEA")
+    assert assigned(ledger, tea) == {EAN: "1"}
+    assert assigned(ledger, cup) == {"C-1": "1", "C-2": "1"}
+
+
+def test_one_code_is_another_code_elsewhere(items: ItemService, ledger: Ledger) -> None:
+    here, there = register(items, "TEA"), register(items, "TEE", "annex")
+    items.assign_code(here, EAN, 1, CLERK)
+    items.assign_code(there, EAN, 1, CLERK)
+    assert found_by(ledger, EAN) == ["TEE", "TEA"]
+    assert found_by(ledger, EAN, "main") == ["TEA"]
+
+
+def test_what_a_code_counts_stands_for_a_device_and_a_manager_changes_it(
+    sync: SyncService, ledger: Ledger, tea: UUID
+) -> None:
+    send(sync, item("TEA", {"code": EAN, "per": 6}))
+    again = item("TEA", {"code": EAN, "per": 12})
+    (differs,) = send(sync, again).items
+    assert differs.rejection == ItemDiffers(tea, code=EAN, per=6)
+    assert [one.status for one in send(sync, again, who=MANAGER).items] == ["known"]
+    assert assigned(ledger, tea) == {EAN: "12"}
+
+
+def test_retired_code_is_reassigned(
+    items: ItemService, sync: SyncService, ledger: Ledger, tea: UUID, cup: UUID
+) -> None:
+    items.assign_code(tea, EAN, 1, MANAGER)
+    with pytest.raises(UnknownCode):
+        items.retire_code(cup, EAN, MANAGER)
+    assert items.retire_code(tea, IN_14_DIGITS, MANAGER).version == 2
+    assert items.retire_code(tea, EAN, MANAGER).version == 2
+    assert (assigned(ledger, tea), found_by(ledger, EAN)) == ({}, [])
+    send(sync, item("CUP", EAN))
+    assert assigned(ledger, cup) == {EAN: "1"}
+    assert_read_models_equal_replay(ledger)
+
+
+def test_codes_need_their_item(items: ItemService, tea: UUID) -> None:
+    with pytest.raises(UnknownItem):
+        items.assign_code(UUID(int=7), EAN, 1, CLERK)
+    with pytest.raises(UnknownItem):
+        items.assign_code(tea, EAN, 1, caller(Role.MANAGER, "annex"))
+    with pytest.raises(UnknownItem):
+        items.retire_code(tea, EAN, caller(Role.MANAGER, "annex"))
+    with pytest.raises(UnknownCode):
+        items.retire_code(tea, EAN, MANAGER)
+
+
+@pytest.mark.parametrize(
+    ("code", "per"), [("", 1), ("a\x1db", 1), ("A", 0), ("A", -1), ("A", 10**9)]
+)
+def test_bad_code_assigns_nothing(
+    items: ItemService, ledger: Ledger, tea: UUID, code: str, per: Quantity
+) -> None:
+    with pytest.raises(Invalid):
+        items.assign_code(tea, code, per, CLERK)
+    assert ledger.recorder.head() == 1
+
+
+@pytest.mark.parametrize(
+    "codes", ["A", [7, None], [{"per": 1}], [{"code": "A", "per": "x"}], ["A"] * 101]
+)
+def test_item_with_unreadable_codes_fails(sync: SyncService, codes: object) -> None:
+    (one,) = send(sync, {"location": "main", "sku": "A", "codes": codes}).items
+    assert one.rejection is not None
+    assert (one.status, one.rejection.code) == ("failed", "INVALID")
+
+
+def test_item_has_a_limited_number_of_codes(sync: SyncService, ledger: Ledger, tea: UUID) -> None:
+    send(sync, item("TEA", *(f"C{n}" for n in range(MAX_CODES_PER_ITEM - 1))))
+    (one,) = send(sync, item("TEA", "C1", "LAST", "TOO", "MANY")).items
+    assert one.status == "differs"
+    assert len(one.warnings) == 1
+    assert len(assigned(ledger, tea)) == MAX_CODES_PER_ITEM
+
+
+def test_code_that_cannot_be_read_harms_nothing_else(
+    sync: SyncService, ledger: Ledger, tea: UUID, items: ItemService
+) -> None:
+    damaged = items.assign_code(tea, EAN, 1, CLERK).id
+    key = f"x'{damaged.hex}'" if "SQLite" in type(ledger.recorder).__name__ else f"'{damaged}'"
+    broken = "x'7b'" if "SQLite" in type(ledger.recorder).__name__ else r"'\x7b'"
+    execute(ledger, f"UPDATE stored_events SET state = {broken} WHERE originator_id = {key}")
+    (one,) = send(sync, item("TEA", EAN, "T-2")).items
+    assert (one.status, one.rejection) == ("differs", LedgerDamaged(damaged))
+    assert ledger.recorder.select_codes([tea])[-1].code == "T-2"
+
+
+def test_changes_of_codes_are_followed(
+    items: ItemService, sync: SyncService, ledger: Ledger, tea: UUID
+) -> None:
+    feed = ChangeFeed(ledger.recorder, ledger.bookmark_key)
+    items.assign_code(tea, EAN, 12, MANAGER)
+    sync.sync([element("INBOUND", tea, 5)], CLERK)
+    items.retire_code(tea, EAN, MANAGER)
+    pages = [feed.page(BEGINNING, frozenset({"main"}), 3)]
+    pages.append(feed.follow(feed.known(str(pages[0].next_after)), None, 3))
+    found = [one for page in pages for one in page.changes]
+    assert [one.position for one in found] == [1, 2, 3, 4]
+    codes = [one for one in found if isinstance(one, CodeChange)]
+    assert [(one.kind, one.code, one.item_id, one.version) for one in codes] == [
+        ("CodeAssigned", EAN, tea, 1),
+        ("CodeRetired", EAN, tea, 2),
+    ]
+    head = feed.head()
+    assert feed.known(str(head)) == head
+    assert not feed.page(BEGINNING, frozenset({"annex"}), 9).changes
+
+
+def test_devices_that_assign_one_code_at_once_meet(sync: SyncService, ledger: Ledger) -> None:
+    """Each has its own item; the code ends at one of them, and the others are told."""
+    with ThreadPoolExecutor(8) as pool:
+        wanted = [item(f"SKU-{n}", EAN, {"code": "CARTON", "per": 2}) for n in range(8)]
+        results = list(pool.map(lambda one: send(sync, one), wanted))
+    statuses = sorted(result.items[0].status for result in results)
+    assert statuses == ["differs"] * 7 + ["registered"]
+    assert len(found_by(ledger, EAN)) == len(found_by(ledger, "CARTON")) == 1
+    assert_read_models_equal_replay(ledger)
+
+
+def test_servers_that_assign_one_code_at_once_meet(ledger: Ledger) -> None:
+    """Each server has its own queue: the database alone keeps them apart."""
+    servers = [SyncService(ledger) for _ in range(4)]
+    with ThreadPoolExecutor(4) as pool:
+        for round_number in range(6):
+            same = item(f"SKU-{round_number}", f"CODE-{round_number}")
+            results = list(pool.map(lambda sync, one=same: send(sync, one), servers))
+            statuses = sorted(result.items[0].status for result in results)
+            assert statuses == ["known"] * 3 + ["registered"]
+    assert ledger.recorder.head() == len(all_events(ledger)) == 12
+    assert_read_models_equal_replay(ledger)
