@@ -6,7 +6,7 @@ import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Final
 from uuid import UUID
 
 import httpx2
@@ -14,50 +14,61 @@ import uvicorn
 from rich.table import Table
 from rich.text import Text
 
+from application.access.audit import Origin
+from application.access.key_management import Grant
+from application.access.roles import Role
+from domain.actor import Actor
 from interface.cli.terminal import console, styled
 from interface.client import StockClient, SyncReport, Unreachable
+from interface.client.labels import item_id
+from interface.composition import compose
 from interface.settings import Settings
 
-SHOP: list[dict[str, Any]] = [
-    {"location": "shop", "sku": "TEA-250", "name": "Green tea 250 g", "safetyStock": 5},
-    {"location": "shop", "sku": "CUP-01", "name": "Tea cup", "safetyStock": 4},
-    {"location": "shop", "sku": "POT-07", "name": "Cast iron pot", "safetyStock": 1},
-]
+CATALOGUE: Final = """\
+sku;name;unit;safety stock;barcode
+TEA-250;Green tea 250 g;box;5;4006381333931
+CUP-01;Tea cup;piece;4;4006381333948
+POT-07;Cast iron pot;piece;1;4006381333955
+"""
+"""A file as a spreadsheet saves it."""
+
+UNKNOWN_BARCODE: Final = "4006381333962"
+
+LOCATION: Final = "shop"
 
 
 def demo() -> None:
-    """Simulate two handhelds that go offline, with a real server.
+    """Simulate a small shop with two handhelds that go offline, and a real server.
 
-    Both use the reference client. The first handheld loses an answer and sends its backlog twice.
-    The second handheld sells more than the stock on hand: that sale is refused, and recorded after
-    all when goods come in. Its stock-take is older than a sale of the first. All files are in
-    a temporary folder, which is deleted at the end.
+    The catalogue is imported from a spreadsheet. The handhelds use the reference client. The first
+    one scans an unknown barcode and registers the item. It loses an answer, and sends its backlog
+    twice. The second one sells more than the stock on hand: that sale is refused, and recorded
+    after all when goods come in. Its stock-take is older than a sale of the first. All files are
+    in a temporary folder, which is deleted at the end.
     """
     with tempfile.TemporaryDirectory() as folder, ExitStack() as cleanup:
-        settings = Settings(
-            database_url=f"sqlite:///{Path(folder) / 'demo.db'}", port=0, auth=False
-        )
+        settings = Settings(database_url=f"sqlite:///{Path(folder) / 'demo.db'}", port=0)
+        keys = _keys(settings)
         url = cleanup.enter_context(_server(settings))
-        counter, *handhelds = (
-            Handheld(name, Path(folder), url) for name in ("counter", "handheld-1", "handheld-2")
-        )
+        counter, *handhelds = (Handheld(name, Path(folder), url, key) for name, key in keys.items())
         for device in (counter, *handhelds):
             cleanup.callback(device.client.close)
-        with httpx2.Client(base_url=url, timeout=30) as api:
-            items = [_register(api, entry) for entry in SHOP]
-            _play(api, counter, handhelds, items)
+        bearer = {"Authorization": f"Bearer {keys[counter.name]}"}
+        with httpx2.Client(base_url=url, headers=bearer, timeout=30) as api:
+            _import_catalogue(api)
+            _play(api, counter, handhelds)
 
 
 class Handheld(httpx2.BaseTransport):
     """A device with a simulated network, which can be off or lose one answer."""
 
-    def __init__(self, name: str, folder: Path, url: str) -> None:
+    def __init__(self, name: str, folder: Path, url: str, key: str) -> None:
         self.name = name
         self.has_network = True
         self.loses_next_answer = False
         self._network = httpx2.HTTPTransport()
         self.client = StockClient(
-            folder / f"{name}.db", url=url, transport=self, attempts=2, first_pause=0.01
+            folder / f"{name}.db", url=url, key=key, transport=self, attempts=2, first_pause=0.01
         )
 
     def handle_request(self, request: httpx2.Request) -> httpx2.Response:
@@ -74,10 +85,8 @@ class Handheld(httpx2.BaseTransport):
         self._network.close()
 
 
-def _play(
-    api: httpx2.Client, counter: Handheld, handhelds: list[Handheld], items: list[UUID]
-) -> None:
-    tea, cup, pot = items
+def _play(api: httpx2.Client, counter: Handheld, handhelds: list[Handheld]) -> None:
+    tea, cup, pot = (item_id(LOCATION, sku) for sku in ("TEA-250", "CUP-01", "POT-07"))
     first, second = handhelds
     console.rule("A small shop opens")
     for item, quantity in ((tea, 24), (cup, 10), (pot, 2)):
@@ -91,7 +100,8 @@ def _play(
     second.client.record("COUNT", tea, 23)
     first.client.record("OUTBOUND", tea, 3)
     first.client.record("OUTBOUND", pot, 2)
-    first.client.record("ADJUST", cup, -1, reason="broken")
+    first.client.record("OUTBOUND", cup, 1, reason="broken")
+    honey = _scan_unknown(first)
     second.client.record("OUTBOUND", pot, 1)
     second.client.record("OUTBOUND", cup, 4)
     for handheld in handhelds:
@@ -111,15 +121,65 @@ def _play(
         _sync(f"{handheld.name} fetches the changes since then", handheld)
     _show_rejected(second)
 
+    _confirm(api, honey, second)
+
     console.rule("All devices agree, and each transaction is recorded once")
     for handheld in handhelds:
         _show_stock(handheld)
-    _show_journal(api, dict(zip(items, (entry["name"] for entry in SHOP), strict=True)))
+    _show_journal(api, {item.item_id: item.name for item in second.client.stock()})
 
 
-def _register(api: httpx2.Client, entry: dict[str, Any]) -> UUID:
-    answer = api.post("/items", json={"unit": "piece", **entry}).raise_for_status()
-    return UUID(answer.json()["itemId"])
+def _keys(settings: Settings) -> dict[str, str]:
+    """Creates the key of each device, and returns them by its name."""
+    roles = {"counter": Role.MANAGER, "handheld-1": Role.CLERK, "handheld-2": Role.CLERK}
+    with compose(settings) as services:
+        return {
+            name: services.keys.create(
+                Grant(name=name, role=role, locations=(LOCATION,)), Origin(Actor("demo"))
+            ).secret
+            for name, role in roles.items()
+        }
+
+
+def _import_catalogue(api: httpx2.Client) -> None:
+    console.rule("The catalogue comes from a spreadsheet")
+    answer = api.post(
+        "/items/import",
+        params={"location": LOCATION},
+        content=CATALOGUE.encode(),
+        headers={"Content-Type": "text/csv"},
+    )
+    report = answer.raise_for_status().json()
+    console.print(styled("[bold]catalogue.csv[/]: [green]{} items[/] registered, ",
+                         report["registered"]) + f"{report['failed']} problems")  # fmt: skip
+
+
+def _scan_unknown(device: Handheld) -> UUID:
+    """Scans a barcode that nobody knows, and takes goods in under it. Returns the new item."""
+    found = device.client.resolve(UNKNOWN_BARCODE)
+    known = "unknown" if found.item is None else found.item.name
+    new = device.client.register(
+        LOCATION, "HONEY-1", name="Honey 500 g", codes={UNKNOWN_BARCODE: 1}
+    )
+    device.client.record("INBOUND", new, 6, scanned=found.raw)
+    console.print(
+        styled("[bold]{} scans {}[/]: [yellow]{}[/], ", device.name, UNKNOWN_BARCODE, known)
+        + "so it registers Honey 500 g and takes 6 in"
+    )
+    return new
+
+
+def _confirm(api: httpx2.Client, item: UUID, device: Handheld) -> None:
+    """A manager confirms the new item, and another device scans its barcode."""
+    (new,) = api.get("/items", params={"provisional": True}).raise_for_status().json()["items"]
+    api.post(f"/items/{item}/confirm", json={"unit": "jar"}).raise_for_status()
+    console.print(
+        styled("[bold]A manager confirms[/] {}, which handheld-1 registered", new["name"])
+    )
+    _sync(f"{device.name} fetches the item", device)
+    found = device.client.resolve(UNKNOWN_BARCODE)
+    name = "unknown" if found.item is None else found.item.name
+    console.print(styled("[bold]{} scans {}[/]: {}", device.name, UNKNOWN_BARCODE, name))
 
 
 def _sync(step: str, device: Handheld) -> None:
