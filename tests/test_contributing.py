@@ -28,8 +28,8 @@ from interface.api.app import create_app
 from interface.api.schemas.changes import EVENT_OF_TYPE
 from interface.cli.main import app as command_line
 from interface.client import input_checks
-from interface.client.store import PendingTransaction, Quantity, available_after
-from interface.client.store import TransactionType as ClientType
+from interface.client.records import PendingTransaction, Quantity, available_after
+from interface.client.records import TransactionType as ClientType
 from interface.settings import Settings
 from tests.support.api import register, sync
 from tests.support.builders import element, void_of

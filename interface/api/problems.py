@@ -58,7 +58,8 @@ UNAVAILABLE: Final[Mapping[type[Exception], _Unavailable]] = {
     ClockStepped: _Unavailable("CLOCK_STEPPED", None, retry_after=60, log_level=logging.ERROR),
     Overloaded: _Unavailable(
         "OVERLOADED",
-        "too many transactions wait for a commit: this request was not recorded, send it again",
+        "too many transactions wait for a commit: send this again, each transaction is recorded "
+        "only once",
         retry_after=RETRY_AFTER_SECONDS,
         log_level=None,
     ),

@@ -13,7 +13,7 @@ The client imports nothing from the server, and the server nothing from the clie
 from interface.client.catalogue import RefusedItem
 from interface.client.client import Resolved, StockClient
 from interface.client.errors import ClientError, RequestFailed, Unreachable
-from interface.client.store import PendingTransaction, RejectedTransaction, Stock
+from interface.client.records import PendingTransaction, RejectedTransaction, Stock
 from interface.client.synchroniser import SyncReport
 
 __all__ = [

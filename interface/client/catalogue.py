@@ -12,7 +12,8 @@ from typing import Any, Final, Literal, NamedTuple
 from uuid import UUID
 
 from interface.client.labels import code_key, item_id, kept_form
-from interface.client.store import Quantity, Stock, Store, text_of, to_quantity
+from interface.client.records import Quantity, Stock, to_quantity
+from interface.client.store import Store, text_of
 
 DEFAULT_UNIT: Final = "pc"
 

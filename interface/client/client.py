@@ -18,14 +18,9 @@ from interface.client.catalogue import DEFAULT_UNIT, Catalogue, RefusedItem
 from interface.client.groups import MAX_GROUP_SIZE
 from interface.client.input_checks import is_label, require_acceptable, require_codes, require_item
 from interface.client.labels import item_id
+from interface.client.records import PendingTransaction, Quantity, RejectedTransaction, Stock
 from interface.client.retrying_transport import Server
-from interface.client.store import (
-    PendingTransaction,
-    Quantity,
-    RejectedTransaction,
-    Stock,
-    Store,
-)
+from interface.client.store import Store
 from interface.client.synchroniser import KEEP_ACKNOWLEDGED, Synchroniser, SyncReport
 
 NO_CODES: Final[Mapping[str, Quantity]] = {}
@@ -233,7 +228,7 @@ class StockClient:
         sku: str,
         *,
         name: str | None = None,
-        unit: str = DEFAULT_UNIT,
+        unit: str | None = None,
         scale: int = 0,
         codes: Mapping[str, Quantity] = NO_CODES,
     ) -> UUID:
@@ -244,16 +239,29 @@ class StockClient:
             location: one of the device's locations.
             sku: unique at the location.
             name: the SKU, if left out.
-            unit: of its quantities.
+            unit: of its quantities; `pc`, if left out.
             scale: decimal places of its quantities.
             codes: the base units that each code counts, by code.
 
         Raises:
             ValueError: the ledger would refuse this input.
         """
-        require_item(location, sku, name or sku, unit, scale)
+        require_item(
+            location,
+            sku,
+            sku if name is None else name,
+            DEFAULT_UNIT if unit is None else unit,
+            scale,
+        )
         require_codes(codes, scale)
-        element = {"location": location, "sku": sku, "name": name, "unit": unit, "scale": scale}
+        # What is left out is not compared, if another device has registered the item meanwhile.
+        element = {
+            "location": location,
+            "sku": sku,
+            "name": name,
+            "unit": unit,
+            "scale": scale or None,
+        }
         self._put_item({name: value for name, value in element.items() if value is not None}, codes)
         return item_id(location, sku)
 

@@ -8,16 +8,22 @@ import os
 import sqlite3
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, datetime
-from decimal import Decimal
 from pathlib import Path
 from threading import RLock
-from typing import Any, Final, Literal, cast
+from typing import Any, Final, cast
 from uuid import UUID
 
 from interface.client.errors import ClientError
 from interface.client.groups import MAX_GROUP_SIZE, Outgoing, cut
+from interface.client.records import (
+    PendingTransaction,
+    RejectedTransaction,
+    Stock,
+    available_after,
+    to_quantity,
+)
 
 # Migrations by schema version. A file with version 0 is empty, or has schema 1.
 STEPS: Final = {
@@ -102,57 +108,6 @@ FLAGS = {
     "ItemReactivated": ("active", True),
     "ItemConfirmed": ("provisional", False),
 }
-
-TransactionType = Literal["INBOUND", "OUTBOUND", "ADJUST", "COUNT", "VOID"]
-
-Quantity = int | Decimal
-"""A whole number as `int`, any other as `Decimal`."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Stock:
-    """An item in the copy of the device."""
-
-    item_id: UUID
-    location: str
-    sku: str
-    name: str
-    unit: str
-    safety_stock: Quantity
-    active: bool
-    on_hand: Quantity
-    """Quantity on hand in the last answer of the ledger. May be below zero."""
-    available: Quantity
-    """Quantity on hand after the pending transactions of this device."""
-    scale: int
-    """Decimal places of its quantities."""
-    floor: Quantity | None
-    """The least quantity that goods out may leave on hand; None for no limit."""
-    provisional: bool = False
-    """Whether a manager has still to confirm the item."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class PendingTransaction:
-    """A transaction in the outbox that the ledger has not acknowledged or rejected yet."""
-
-    local_id: UUID
-    type: TransactionType
-    item_id: UUID
-    quantity: Quantity
-    """0 for VOID."""
-    occurred_at: datetime
-    voids: UUID | None = None
-    """The transaction that a VOID voids."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class RejectedTransaction(PendingTransaction):
-    """A transaction that the ledger refused, with the code and message of the rejection."""
-
-    code: str
-    message: str
-    details: dict[str, Any]
 
 
 class Store:
@@ -432,15 +387,6 @@ def _fields(element: str) -> dict[str, Any]:
     }
 
 
-def to_quantity(stored: float | str) -> Quantity:
-    """Returns a quantity as it is stored: a number, or a decimal as text."""
-    return stored if isinstance(stored, int) else _canonical(Decimal(str(stored)))
-
-
-def _canonical(number: Decimal) -> Quantity:
-    return int(number) if number == number.to_integral_value() else number.normalize()
-
-
 def _stock(row: sqlite3.Row) -> Stock:
     return Stock(
         item_id=UUID(row["item_id"]),
@@ -456,22 +402,3 @@ def _stock(row: sqlite3.Row) -> Stock:
         floor=None if row["floor"] is None else to_quantity(row["floor"]),
         provisional=bool(row["provisional"]),
     )
-
-
-def available_after(
-    transaction: PendingTransaction, on_hand: Quantity, voided: PendingTransaction | None = None
-) -> Quantity:
-    """Quantity on hand after a pending transaction. `voided`: the recorded transaction that a VOID
-    voids, if the outbox has it."""
-    match transaction.type:
-        case "COUNT":
-            return transaction.quantity
-        case "VOID":
-            return on_hand if voided is None else _canonical(on_hand - _change(voided))
-        case _:
-            return _canonical(on_hand + _change(transaction))
-
-
-def _change(transaction: PendingTransaction) -> Decimal:
-    quantity = Decimal(transaction.quantity)
-    return -quantity if transaction.type == "OUTBOUND" else quantity
