@@ -1,11 +1,11 @@
 """Item operations other than movements, and the state of an item at an earlier time."""
 
 from bisect import bisect_left
-from collections.abc import Callable, Container, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from functools import partial
-from typing import Final, cast
+from typing import Final, TypeVar, cast
 from uuid import UUID
 
 from eventsourcing.persistence import StoredEvent
@@ -15,26 +15,35 @@ from application.ledger.ledger import Known, Ledger, replay, state_of
 from application.ledger.retry import retry_on_conflict
 from application.parsing.items import CodeRequest, ParsedItem, Registration
 from application.persistence.unit_of_work import UnitOfWork
+from application.projections.codes import Codes
 from application.recording.judge import Judge
 from application.recording.reconsider import Reconsideration
-from application.recording.registration import Registrar, RegistrationResult
+from application.recording.registration import (
+    Registrar,
+    RegistrationResult,
+    has_movements,
+    require_writable,
+)
 from application.recording.rejected_store import RejectedTransactionStore
 from application.server_clock import Clock, utc_now
-from domain.barcode import Barcode, code_id
-from domain.errors import Conflict, LedgerDamaged, UnknownVersion
+from domain.actor import Actor
+from domain.barcode import BarcodeEvent, CodeAssigned, code_id
+from domain.errors import Invalid, UnknownVersion
 from domain.events import (
-    MOVEMENT_TOPICS,
     ItemDetailsChanged,
     ItemRegistered,
     StockItemEvent,
 )
 from domain.item_details import ItemDetails
+from domain.labels import label
 from domain.quantities import Quantity
 from domain.stock_item import StockItem
 
 EVENTS_PER_REPLAY_READ: Final = 1_000
 """Events that a replay holds in memory at a time."""
 
+
+Changed = TypeVar("Changed")
 
 DESCRIBING: Final = (ItemRegistered.TOPIC, ItemDetailsChanged.TOPIC)
 
@@ -74,13 +83,14 @@ class ItemService:
         """Registers an item; returns it, and whether it is new. Idempotent.
 
         Without the permission to manage items, it is provisional. With it, a provisional item is
-        confirmed, with these details. Its codes are assigned as far as they are free.
+        confirmed, with these details. All of it is done, or nothing.
 
         Raises:
             Invalid: location, SKU, a detail or a code is outside its bounds.
             Forbidden: the location is not one of the caller's.
             ItemDiffers: the item is registered already, with other details.
             CodeTaken: a code belongs to another SKU.
+            CodeWasRetired: a code was taken from the item, and the caller may not undo that.
             TooManyProvisionalItems: the caller has the maximum.
             Conflict: other writers were faster in every attempt.
         """
@@ -92,20 +102,9 @@ class ItemService:
         return cast("StockItem", result.item), result.status == "registered"
 
     def change_details(
-        self,
-        item_id: UUID,
-        change: Callable[[ItemDetails], ItemDetails],
-        principal: Principal,
-        *,
-        confirm: bool = False,
+        self, item_id: UUID, change: Callable[[ItemDetails], ItemDetails], principal: Principal
     ) -> StockItem:
-        """Changes the item's details.
-
-        Args:
-            item_id: the item.
-            change: takes the present details and returns the new ones.
-            principal: the caller.
-            confirm: whether to confirm a provisional item, too.
+        """Changes the item's details. `change` takes the present ones and returns the new ones.
 
         Raises:
             UnknownItem: it is not registered, or not at a location of the caller's.
@@ -115,55 +114,62 @@ class ItemService:
         """
 
         def change_item(unit_of_work: UnitOfWork, item: StockItem, now: datetime) -> None:
-            details = change(item.details)
-            item.change_details(
-                details,
-                has_moved=details.scale != item.scale and _has_moved(unit_of_work, item),
-                by=principal.actor,
-                recorded_at=now,
-            )
-            if confirm:
-                item.confirm(by=principal.actor, recorded_at=now)
+            _change_details(unit_of_work, item, change(item.details), principal.actor, now)
 
         return self._change(item_id, principal, change_item)
 
-    def confirm(self, item_id: UUID, principal: Principal) -> StockItem:
-        """Confirms a provisional item. Idempotent. Raises UnknownItem, Conflict."""
-        return self._change(
-            item_id,
-            principal,
-            lambda _, item, now: item.confirm(by=principal.actor, recorded_at=now),
-        )
+    def confirm(
+        self,
+        item_id: UUID,
+        principal: Principal,
+        change: Callable[[ItemDetails], ItemDetails] = lambda details: details,
+    ) -> StockItem:
+        """Confirms a provisional item, and changes its details. Idempotent. Raises as
+        `change_details`."""
 
-    def assign_code(self, item_id: UUID, code: str, per: Quantity, principal: Principal) -> Barcode:
-        """Assigns a code to the item, or changes what it counts. Idempotent.
+        def confirm_item(unit_of_work: UnitOfWork, item: StockItem, now: datetime) -> None:
+            _change_details(unit_of_work, item, change(item.details), principal.actor, now)
+            item.confirm(by=principal.actor, recorded_at=now)
+
+        return self._change(item_id, principal, confirm_item)
+
+    def assign_code(
+        self, item_id: UUID, code: str, per: Quantity, principal: Principal
+    ) -> tuple[CodeAssigned, bool]:
+        """Assigns a code to the item, or changes what it counts; returns the assignment, and
+        whether it is new. Idempotent.
 
         Raises:
             UnknownItem: it is not registered, or not at a location of the caller's.
             Invalid: the code or `per` is outside its bounds, or the item has too many codes.
             CodeTaken: the code belongs to another SKU.
+            CodeWasRetired: it was taken from this item, and the caller may not undo that.
             ItemDiffers: it counts another number, and the caller may not change that.
             Conflict: other writers were faster in every attempt.
         """
+        wanted = CodeRequest(label("code", code), per)
+        return self._change_code(
+            item_id,
+            wanted.code,
+            principal,
+            lambda registrar, item: registrar.assign(item, wanted, principal),
+        )
 
-        def assign(registrar: Registrar, item: StockItem) -> Barcode:
-            return registrar.assign(item, CodeRequest(code, per), principal)
-
-        return self._change_code(item_id, code, principal, assign)
-
-    def retire_code(self, item_id: UUID, code: str, principal: Principal) -> Barcode:
-        """Frees a code of the item. Idempotent.
+    def retire_code(self, item_id: UUID, code: str, principal: Principal) -> BarcodeEvent:
+        """Frees a code of the item; returns its last event. Idempotent.
 
         Raises:
             UnknownItem: the item is not registered, or not at a location of the caller's.
             UnknownCode: the code is not one of the item.
             Conflict: other writers were faster in every attempt.
         """
-
-        def retire(registrar: Registrar, item: StockItem) -> Barcode:
-            return registrar.retire(item, code, principal)
-
-        return self._change_code(item_id, code, principal, retire)
+        code = label("code", code)
+        return self._change_code(
+            item_id,
+            code,
+            principal,
+            lambda registrar, item: registrar.retire(item, code, principal),
+        )
 
     def discontinue(self, item_id: UUID, principal: Principal) -> StockItem:
         """Ends the item's movements. Idempotent. Raises UnknownItem, Conflict."""
@@ -243,7 +249,8 @@ class ItemService:
             judge = self._judge(unit_of_work, known)
             registrar = Registrar(judge, unit_of_work, conflicting, self.default_floor)
             (result,) = registrar.register([ParsedItem(registration, ())], principal)
-            self._append(unit_of_work, judge)
+            if result.rejection is None:  # Refused, the request has no effect.
+                self._append(unit_of_work, judge)
         return result
 
     def _change_code(
@@ -251,19 +258,19 @@ class ItemService:
         item_id: UUID,
         code: str,
         principal: Principal,
-        change: Callable[[Registrar, StockItem], Barcode],
-    ) -> Barcode:
+        change: Callable[[Registrar, StockItem], Changed],
+    ) -> Changed:
         location = self._require_found(item_id, principal)
 
-        def attempt(conflicting: set[UUID]) -> Barcode:
+        def attempt(conflicting: set[UUID]) -> Changed:
             with self._locked([item_id], [code_id(location, code)]) as (unit_of_work, known):
-                _require_writable(item_id, known, conflicting)
+                require_writable(item_id, known, conflicting)
                 judge = self._judge(unit_of_work, known)
                 registrar = Registrar(judge, unit_of_work, conflicting)
                 item = principal.require_item(item_id, known.items.get(item_id))
-                barcode = change(registrar, item)
+                changed = change(registrar, item)
                 self._append(unit_of_work, judge)
-            return barcode
+            return changed
 
         return retry_on_conflict(attempt)
 
@@ -275,7 +282,7 @@ class ItemService:
     ) -> StockItem:
         def attempt(conflicting: set[UUID]) -> StockItem:
             with self._locked([item_id]) as (unit_of_work, known):
-                _require_writable(item_id, known, conflicting)
+                require_writable(item_id, known, conflicting)
                 item = principal.require_item(item_id, known.items.get(item_id))
                 change(unit_of_work, item, self._clock())
                 judge = self._judge(unit_of_work, known)
@@ -291,7 +298,7 @@ class ItemService:
     ) -> Iterator[tuple[UnitOfWork, Known]]:
         """Locks and looks up items and codes in a unit of work."""
         with self._ledger.recorder.unit_of_work() as unit_of_work:
-            unit_of_work.lock([*item_ids, *code_ids])
+            unit_of_work.lock(item_ids)
             yield unit_of_work, self._ledger.look_up(unit_of_work, [], item_ids, code_ids)
 
     def _judge(self, unit_of_work: UnitOfWork, known: Known) -> Judge:
@@ -328,13 +335,13 @@ class ItemService:
         return principal.require_item(item_id, item).location
 
 
-def _require_writable(item_id: UUID, known: Known, conflicting: Container[UUID]) -> None:
-    """Raises Conflict: the item must not be written; LedgerDamaged: it can't be read."""
-    if item_id in conflicting:
-        raise Conflict(item_id)
-    if item_id in known.damaged:
-        raise LedgerDamaged(item_id)
-
-
-def _has_moved(unit_of_work: UnitOfWork, item: StockItem) -> bool:
-    return any(stored.topic in MOVEMENT_TOPICS for stored in unit_of_work.events_of(item.id))
+def _change_details(
+    unit_of_work: UnitOfWork, item: StockItem, details: ItemDetails, by: Actor, now: datetime
+) -> None:
+    """Raises ItemDiscontinued; Invalid: the scale can't change any more."""
+    if details.scale < item.scale and unit_of_work.count(
+        Codes.table, "item_id", item.id, at_most=1
+    ):
+        raise Invalid("scale", "can't be lowered: the item has codes")
+    has_moved = details.scale != item.scale and has_movements(unit_of_work, item)
+    item.change_details(details, has_moved=has_moved, by=by, recorded_at=now)

@@ -14,7 +14,7 @@ from application.parsing.items import Registration
 from application.persistence.filters import RejectedFilter
 from application.persistence.recorder import LedgerRecorder
 from application.recording.decide import MAX_GROUP_SIZE
-from application.recording.differing_items import is_differing_item, registration_of
+from application.recording.differing_items import registration_of
 from application.recording.registration import RegistrationResult
 from application.recording.rejected_store import RejectedTransactionStore
 from application.recording.rejection_errors import AlreadyRecorded, UnknownRejection
@@ -141,7 +141,9 @@ class ReviewService:
         row = _latest(name, self._find([name], principal))
         if row.status == RejectionStatus.RESOLVED:
             raise AlreadyRecorded(name)
-        if is_differing_item(row):
+        if row.is_item:
+            if options != AS_SENT:
+                raise Invalid("retry", "of an item takes no options: it replaces what stands")
             return self._replace_items([(registration_of(row), row)], principal)
         group = _to_retry(self._group_of(row), principal)
         transactions, rows = transactions_to_retry(row, group, options)
@@ -162,8 +164,8 @@ class ReviewService:
         override: str | None = None,
         before: tuple[datetime, UUID] | None = None,
     ) -> BulkReview:
-        """Retries open rejections as they were sent, in one commit, each on its own, or with its
-        group.
+        """Retries open rejections as they were sent, each on its own, or with its group. All
+        transactions are in one commit, and all items in another.
 
         Args:
             chosen: a filter, or names. At most `MAX_REVIEWED_PER_CALL` are retried.
@@ -182,7 +184,7 @@ class ReviewService:
         failed += failed_items
         transactions: list[Transaction] = []
         retried: list[RejectedTransaction] = []
-        for unit in self._units([row for row in rows if not is_differing_item(row)]):
+        for unit in self._units([row for row in rows if not row.is_item]):
             try:
                 found = _to_retry(unit, principal)
                 new = [retried_transaction(row, options) for row in found]
@@ -363,7 +365,7 @@ def _differing_items(
     """Returns the differing items among the rows, and those that this version can't read."""
     items: list[tuple[Registration, RejectedTransaction]] = []
     failed: list[Reviewed] = []
-    for row in filter(is_differing_item, rows):
+    for row in (one for one in rows if one.is_item):
         try:
             items.append((registration_of(row), row))
         except Rejection as rejection:

@@ -9,13 +9,13 @@ from __future__ import annotations
 import re
 from datetime import datetime
 from decimal import Decimal
-from typing import Any, Final, Self, TypeVar
+from typing import Any, Final, TypeVar
 from uuid import UUID, uuid5
 
 from eventsourcing.utils import register_topic
 
 from domain.actor import Actor
-from domain.errors import CodeTaken, Invalid, UnknownCode
+from domain.errors import CodeTaken, CodeWasRetired, Invalid, ItemDiffers, UnknownCode
 from domain.events import LedgerEvent
 from domain.labels import kept_form, label
 from domain.quantities import MAX_SCALE, Quantity, canonical, to_number, to_steps
@@ -57,6 +57,13 @@ def code_id(location: str, code: str) -> UUID:
     return uuid5(NAMESPACE, f"{kept_form(location)}\x1f{compared_form(code)}")
 
 
+def require_per(per: Quantity) -> None:
+    """Raises Invalid: a scan can't count so many base units."""
+    if not 0 < per <= MAX_PER:
+        raise Invalid("per", f"must be above 0, and at most {MAX_PER}")
+    to_steps("per", per, MAX_SCALE)
+
+
 class BarcodeEvent(LedgerEvent):
     """The fields of every event of a code: enough to decide the next one."""
 
@@ -66,6 +73,11 @@ class BarcodeEvent(LedgerEvent):
     sku: str
     per: Decimal
     """The base units that one scan counts: 12 for a carton of 12."""
+
+    @property
+    def shown_per(self) -> int | float:
+        """The same as a number for JSON."""
+        return to_number(to_steps("per", canonical(self.per), MAX_SCALE), MAX_SCALE)
 
 
 class CodeAssigned(BarcodeEvent):
@@ -90,48 +102,49 @@ for _event in BARCODE_EVENTS:
 class Barcode:
     """A code at a location: assigned to an item, or free.
 
-    Its last event is its whole state.
+    Its last event is its whole state. It decides, and returns events; it does not change.
     """
 
     def __init__(self, location: str, code: str, last: BarcodeEvent | None = None) -> None:
         """`last`: its last event; None if it was never assigned. Raises Invalid: the code is not a
         label."""
-        self.location = location
-        self.code = label("code", code)
-        self.pending_events: list[BarcodeEvent] = []
+        self._location = location
+        self._code = label("code", code)
         self._last = last
-
-    @classmethod
-    def after(cls, event: BarcodeEvent) -> Self:
-        """Returns the code as it is after its last event."""
-        return cls(event.location, event.code, event)
-
-    @property
-    def id(self) -> UUID:
+        self.id = code_id(location, self._code) if last is None else last.originator_id
         """The id of its event stream."""
-        return code_id(self.location, self.code)
-
-    @property
-    def version(self) -> int:
-        """The number of its events."""
-        return 0 if self._last is None else self._last.originator_version
 
     @property
     def assignment(self) -> CodeAssigned | None:
         """The assignment in force; None if the code is free."""
         return self._last if isinstance(self._last, CodeAssigned) else None
 
-    @property
-    def per(self) -> Quantity | None:
-        """The base units that one scan counts; None if the code is free."""
-        return None if self.assignment is None else canonical(self.assignment.per)
+    def require_not_of_another(self, item_id: UUID) -> None:
+        """Raises CodeTaken: it belongs to another SKU."""
+        taken = self.assignment
+        if taken is not None and taken.item_id != item_id:
+            raise CodeTaken(taken.code, taken.item_id, taken.sku)
 
-    @property
-    def shown_per(self) -> int | float | None:
-        """The same as a number for JSON."""
-        return (
-            None if self.per is None else to_number(to_steps("per", self.per, MAX_SCALE), MAX_SCALE)
-        )
+    def require_of(self, item_id: UUID) -> BarcodeEvent:
+        """Returns its last event. Raises UnknownCode: it is not, and was not last, of the item."""
+        if self._last is None or self._last.item_id != item_id:
+            raise UnknownCode(self._code)
+        return self._last
+
+    def require_as_it_stands(self, item_id: UUID, per: Quantity) -> None:
+        """Checks a request of a sender who may not change what a manager decided.
+
+        Raises:
+            ItemDiffers: it counts another number of base units of the item.
+            CodeWasRetired: it was last of this item, and was taken from it.
+        """
+        last = self._last
+        if last is None or last.item_id != item_id:
+            return
+        if isinstance(last, CodeRetired):
+            raise CodeWasRetired(last.code, last.sku)
+        if last.per != per:
+            raise ItemDiffers(item_id, code=last.code, per=last.shown_per)
 
     def assign(
         self, item: StockItem, per: Quantity, *, by: Actor, recorded_at: datetime
@@ -143,46 +156,34 @@ class Barcode:
             CodeTaken: it belongs to another SKU.
             Invalid: `per` is out of bounds, or has more decimal places than the item.
         """
-        if not 0 < per <= MAX_PER:
-            raise Invalid("per", f"must be above 0, and at most {MAX_PER}")
+        require_per(per)
         to_steps("per", per, item.scale)
-        taken = self.assignment
-        if taken is not None and taken.item_id != item.id:
-            raise CodeTaken(taken.code, taken.item_id, taken.sku)
-        if taken is not None and self.per == per:
+        self.require_not_of_another(item.id)
+        if self.assignment is not None and self.assignment.per == per:
             return None
         values = {"item_id": item.id, "sku": item.sku, "per": Decimal(per)}
-        return self._trigger(CodeAssigned, by, recorded_at, **values)
+        return self._event(CodeAssigned, by, recorded_at, code=self._code, **values)
 
-    def retire(self, item_id: UUID, *, by: Actor, recorded_at: datetime) -> CodeRetired | None:
-        """Frees the code; returns the event. None: it is free already.
-
-        Raises:
-            UnknownCode: it was never assigned, or belongs to another item.
-        """
-        if self._last is None or self._last.item_id != item_id:
-            raise UnknownCode(self.code)
-        if self.assignment is None:
+    def retire(self, *, by: Actor, recorded_at: datetime) -> CodeRetired | None:
+        """Frees the code; returns the event. None: it is free already."""
+        taken = self.assignment
+        if taken is None:
             return None
-        values = {"item_id": item_id, "sku": self._last.sku, "per": self._last.per}
-        return self._trigger(CodeRetired, by, recorded_at, **values)
+        values = {"item_id": taken.item_id, "sku": taken.sku, "per": taken.per}
+        return self._event(CodeRetired, by, recorded_at, code=taken.code, **values)
 
-    def _trigger(
+    def _event(
         self, event_class: type[AnyEvent], by: Actor, recorded_at: datetime, **facts: Any
     ) -> AnyEvent:
         last = self._last
-        event = event_class.of(
+        return event_class.of(
             {
                 "originator_id": self.id,
                 "originator_version": 1 if last is None else last.originator_version + 1,
                 "timestamp": recorded_at if last is None else max(recorded_at, last.timestamp),
-                "location": self.location,
-                "code": self.code,
+                "location": self._location,
                 "actor": by.name,
                 "key_id": by.key_id,
                 **facts,
             }
         )
-        self._last = event
-        self.pending_events.append(event)
-        return event

@@ -10,6 +10,7 @@
       TooManyProvisionalItems  the sender's limit of unconfirmed items is reached
       UnknownCode            no such code is assigned to the item
       CodeTaken              the code belongs to another SKU at the location
+      CodeWasRetired         the code was taken from the item
       InsufficientStock      the quantity on hand would end below the item's floor
       StockLimitExceeded     more would be on hand than JSON readers can hold exactly
       UnknownTransaction     it voids or corrects a transaction that is not recorded
@@ -153,6 +154,19 @@ class CodeTaken(Rejection):
             f"code {code} belongs to {sku}: retire it there first",
             code=code,
             item_id=str(item_id),
+            sku=sku,
+        )
+
+
+class CodeWasRetired(Rejection):
+    """The code was taken from the item. Only a manager may give it back."""
+
+    code = "CODE_RETIRED"
+
+    def __init__(self, code: str, sku: str) -> None:
+        super().__init__(
+            f"code {code} was retired from {sku}: a manager may assign it again",
+            code=code,
             sku=sku,
         )
 

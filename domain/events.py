@@ -121,6 +121,7 @@ class ItemDiscontinued(StockItemEvent):
 
     def apply(self, item: ItemState) -> None:
         item.discontinued_at = self.discontinued_at or self.timestamp
+        item.provisional = None
 
 
 class ItemReactivated(StockItemEvent):

@@ -8,6 +8,12 @@ from domain.labels import label
 from domain.quantities import MAX_SCALE, Quantity, require_quantity, to_steps
 
 
+def require_floor(floor: Quantity | None) -> None:
+    """Raises Invalid: no item can have this floor."""
+    if floor is not None and floor > 0:
+        raise Invalid("floor", "must be 0 or less, or null for no limit")
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ItemDetails:
     """The description of an item, and its policies.
@@ -31,9 +37,8 @@ class ItemDetails:
             raise Invalid("scale", f"must be a whole number from 0 to {MAX_SCALE}")
         require_quantity("safetyStock", self.safety_stock, at_least=0)
         to_steps("safetyStock", self.safety_stock, self.scale)
+        require_floor(self.floor)
         if self.floor is not None:
-            if self.floor > 0:
-                raise Invalid("floor", "must be 0 or less, or null for no limit")
             to_steps("floor", self.floor, self.scale)
 
     @property

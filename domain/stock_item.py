@@ -158,22 +158,23 @@ class StockItem(Aggregate, created_event_name="ItemRegistered"):
             ItemDiscontinued: it must be reactivated first.
             Invalid: the scale can't change, because the item has movements.
         """
+        if details == self.details:
+            return
         if not self.active:
             raise ItemDiscontinued(self.id)
         if details.scale != self.scale and has_moved:
             raise Invalid("scale", "can't change: the item has movements")
-        if details != self.details:
-            self._trigger(
-                events.ItemDetailsChanged,
-                self.on_hand,
-                by,
-                recorded_at,
-                name=details.name,
-                unit=details.unit,
-                safety_stock=to_steps("safetyStock", details.safety_stock, details.scale),
-                scale=details.scale,
-                floor=details.floor_steps,
-            )
+        self._trigger(
+            events.ItemDetailsChanged,
+            self.on_hand,
+            by,
+            recorded_at,
+            name=details.name,
+            unit=details.unit,
+            safety_stock=to_steps("safetyStock", details.safety_stock, details.scale),
+            scale=details.scale,
+            floor=details.floor_steps,
+        )
 
     def confirm(self, *, by: Actor, recorded_at: datetime) -> None:
         """Confirms a provisional item. Idempotent."""
@@ -181,7 +182,8 @@ class StockItem(Aggregate, created_event_name="ItemRegistered"):
             self._trigger(events.ItemConfirmed, self.on_hand, by, recorded_at, provisional=None)
 
     def discontinue(self, *, by: Actor, recorded_at: datetime) -> None:
-        """Ends the movements of goods. Idempotent."""
+        """Ends the movements of goods. Idempotent. A provisional item needs no confirmation any
+        more."""
         if self.active:
             self._trigger(
                 events.ItemDiscontinued,
@@ -189,6 +191,7 @@ class StockItem(Aggregate, created_event_name="ItemRegistered"):
                 by,
                 recorded_at,
                 discontinued_at=self._in_order(recorded_at),
+                provisional=None,
             )
 
     def reactivate(self, *, by: Actor, recorded_at: datetime) -> None:

@@ -6,7 +6,7 @@ from typing import Any, Final, NamedTuple, TypeVar
 from uuid import UUID, uuid5
 
 from application.files.rows import NO_FLOOR_CELL
-from application.parsing.items import DEFAULT, CodeRequest, Default, Registration
+from application.parsing.items import DEFAULT, Default, Registration, code_requests
 from application.tabular.cells import code_of, sku_of, text_of
 from application.tabular.csv_file import CsvFile, Row
 from application.tabular.header import Columns
@@ -103,9 +103,9 @@ class RowReader:
             safety_stock=cells.number("safetyStock"),
             scale=_whole("scale", cells.number("scale")),
             floor=_floor(cells),
-            codes=tuple(_codes(cells)),
+            codes=code_requests(_codes(cells)),
         )
-        registration.details()
+        registration.require_valid()
         on_hand, active = cells.number("onHand"), cells.read("active", _yes_or_no)
         opening = None if on_hand is None else self._opening(registration.item_id, on_hand)
         return ItemRow(row.line, registration, opening, is_discontinued=active is False)
@@ -167,12 +167,12 @@ class _Cells:
         return [one for one in self._cells if one.rstrip("0123456789") == name]
 
 
-def _codes(cells: _Cells) -> Iterator[CodeRequest]:
+def _codes(cells: _Cells) -> Iterator[tuple[str, Quantity]]:
     for name in cells.numbered("code"):
         per_name = "per" + name.removeprefix("code")
         per = cells.number(per_name)
         code = cells.required(name, code_of)
-        yield CodeRequest(label(name, code), 1 if per is None else per)
+        yield code, 1 if per is None else per
 
 
 def _floor(cells: _Cells) -> Quantity | Default | None:

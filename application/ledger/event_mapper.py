@@ -18,7 +18,7 @@ from eventsourcing.persistence import (
     StoredEvent,
     Transcoder,
 )
-from eventsourcing.utils import get_topic, resolve_topic
+from eventsourcing.utils import TopicError, get_topic, resolve_topic
 
 from domain.events import ItemDiscontinued, LedgerEvent
 from domain.labels import kept_form
@@ -112,10 +112,10 @@ class EventMapper(Mapper[UUID]):
         return StoredEvent(item_id, version, get_topic(event_class), self.transcoder.encode(state))
 
     def to_domain_event(self, stored_event: StoredEvent) -> DomainEventProtocol[UUID]:
-        event_class: type[LedgerEvent] = resolve_topic(stored_event.topic)
         try:
+            event_class: type[LedgerEvent] = resolve_topic(stored_event.topic)
             values = msgspec.structs.asdict(_state_reader(event_class)(stored_event.state))
-        except (msgspec.MsgspecError, AttributeError, TypeError) as error:
+        except (msgspec.MsgspecError, AttributeError, TypeError, TopicError) as error:
             raise _unreadable(stored_event, error) from error
         # Older events may have their labels in another Unicode form.
         for name in _LABELS:

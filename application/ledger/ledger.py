@@ -25,7 +25,7 @@ from application.projections import PROJECTIONS
 from application.projections.projection import AnyEvent_co, Recorded
 from application.tables.properties import BOOKMARK_KEY
 from application.tables.rejected import RejectedTransaction
-from domain.barcode import Barcode, BarcodeEvent
+from domain.barcode import BARCODE_TOPICS, BarcodeEvent
 from domain.events import LedgerEvent, MovementRecorded, StockItemEvent
 from domain.history import History
 from domain.stock_item import StockItem
@@ -67,8 +67,8 @@ class Known(NamedTuple):
     """Recorded movements by `local_id`."""
     items: dict[UUID, StockItem]
     """Existing items by id, as of the last commit."""
-    codes: dict[UUID, Barcode]
-    """Codes that were ever assigned, by the id of their stream."""
+    codes: dict[UUID, BarcodeEvent]
+    """The last event of each code that was ever assigned, by the id of its stream."""
     rejected: dict[UUID, list[RejectedTransaction]]
     """Rejected transactions by `local_id`."""
     damaged: set[UUID]
@@ -148,7 +148,7 @@ class Ledger(Application[UUID]):
                 _LOG.error("%s", error)
                 known.damaged.add(stream)
             else:
-                known.codes[stream] = Barcode.after(cast("BarcodeEvent", event))
+                known.codes[stream] = cast("BarcodeEvent", event)
 
     def _look_up(
         self, unit_of_work: UnitOfWork, local_ids: Sequence[UUID], item_ids: Sequence[UUID]
@@ -166,6 +166,8 @@ class Ledger(Application[UUID]):
             known.damaged.update(damaged)
         for one in list(latest):
             item_id = cast("UUID", one.event.originator_id)
+            if one.event.topic in BARCODE_TOPICS:  # A client may send the id of a code.
+                continue
             try:
                 known.items[item_id] = self._rehydrate(unit_of_work, one)
             except MapperDeserialisationError as error:

@@ -1,6 +1,6 @@
 """Parsing of an element of a batch's `items` into a registration, or into a rejection."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from enum import Enum, auto
 from typing import Annotated, Final, NamedTuple
@@ -11,11 +11,11 @@ from pydantic import BaseModel, Field
 from application.parsing.fields import ElementFields, FieldNames, FieldWarning
 from application.parsing.transactions import WIRE_CONFIG, Number
 from application.parsing.values import read_quantity, read_text, read_whole_number
-from domain.barcode import MAX_CODES_PER_ITEM, code_id
-from domain.errors import Rejection
-from domain.item_details import ItemDetails
+from domain.barcode import MAX_CODES_PER_ITEM, code_id, require_per
+from domain.errors import Invalid, Rejection
+from domain.item_details import ItemDetails, require_floor
 from domain.labels import label
-from domain.quantities import MAX_SCALE, Quantity
+from domain.quantities import MAX_SCALE, Quantity, require_quantity
 from domain.stock_item import StockItem, item_id
 
 DEFAULT_UNIT: Final = "pc"
@@ -107,6 +107,20 @@ class Registration(NamedTuple):
         """The id that follows from location and SKU."""
         return item_id(self.location, self.sku)
 
+    def require_valid(self) -> None:
+        """Raises Invalid: something is outside the bounds of every item."""
+        if self.scale is not None:
+            self.details()
+            return
+        for name in ("name", "unit"):
+            text = getattr(self, name)
+            if text is not None:
+                label(name, text)
+        if self.safety_stock is not None:
+            require_quantity("safetyStock", self.safety_stock, at_least=0)
+        if not isinstance(self.floor, Default):
+            require_floor(self.floor)
+
     def details(self, default_floor: Quantity | None = 0) -> ItemDetails:
         """Returns the details for a new item. Raises Invalid: one is outside its bounds."""
         return ItemDetails(
@@ -118,8 +132,11 @@ class Registration(NamedTuple):
         )
 
     def agrees_with(self, item: StockItem) -> bool:
-        """Whether all given details are those of the item. Raises Invalid, as `details`."""
-        return self.applied_to(item.details) == item.details
+        """Whether all given details are those of the item."""
+        try:
+            return self.applied_to(item.details) == item.details
+        except Invalid:  # Such as a part of a step: the item has another scale.
+            return False
 
     def applied_to(self, details: ItemDetails) -> ItemDetails:
         """Returns the details with all that are given here. Raises Invalid, as `details`."""
@@ -137,6 +154,12 @@ class ParsedItem(NamedTuple):
     warnings: Sequence[FieldWarning]
     replaces: bool = False
     """Whether it replaces the details that stand, if its sender manages items."""
+
+    @property
+    def number_of_codes(self) -> int:
+        """How many codes it assigns."""
+        found = self.registration
+        return len(found.codes) if isinstance(found, Registration) else 0
 
 
 _CODE: Final = FieldNames("a code", CodeElement.model_fields)
@@ -159,7 +182,7 @@ def parse_item(element: object) -> ParsedItem:
             codes=fields.decisive("codes", _read_codes) or (),
         )
         fields.warn_of_unknown()
-        registration.details()
+        registration.require_valid()
     except Rejection as rejection:
         return ParsedItem(rejection, ())
     return ParsedItem(registration, fields.warnings)
@@ -167,17 +190,27 @@ def parse_item(element: object) -> ParsedItem:
 
 def _read_codes(value: object) -> tuple[CodeRequest, ...]:
     """Reads a list of codes. Raises ValueError, Invalid."""
-    if not isinstance(value, list) or len(value) > MAX_CODES_PER_ITEM:
-        raise ValueError(f"must be a list of at most {MAX_CODES_PER_ITEM} codes")
-    return tuple(_read_code(one) for one in value)
+    if not isinstance(value, list):
+        raise ValueError("must be a list of codes")  # noqa: TRY004 -- readers raise ValueError
+    return code_requests(_read_code(one) for one in value)
 
 
-def _read_code(value: object) -> CodeRequest:
+def _read_code(value: object) -> tuple[str, Quantity]:
     if not isinstance(value, dict):
-        return CodeRequest(label("codes", read_text(value)))
+        return read_text(value), 1
     fields = ElementFields(value, _CODE)
     fields.require_unambiguous()
     per = fields.decisive("per", read_quantity)
-    return CodeRequest(
-        label("codes", fields.required("code", read_text)), 1 if per is None else per
-    )
+    return fields.required("code", read_text), 1 if per is None else per
+
+
+def code_requests(codes: Iterable[tuple[str, Quantity]]) -> tuple[CodeRequest, ...]:
+    """Returns requests for these codes, with what each counts. Raises Invalid: there are too many,
+    or one is out of bounds."""
+    found = []
+    for code, per in codes:
+        require_per(per)
+        found.append(CodeRequest(label("code", code), per))
+    if len(found) > MAX_CODES_PER_ITEM:
+        raise Invalid("codes", f"an item has at most {MAX_CODES_PER_ITEM} codes")
+    return tuple(found)

@@ -63,7 +63,7 @@ class StockLevels:
         is_updated=True,
     )
 
-    revision: ClassVar = 2
+    revision: ClassVar = 3
 
     topics: ClassVar[Sequence[str]] = (*ITEM_TOPICS, *MOVEMENT_TOPICS)
 
@@ -138,7 +138,7 @@ def _description(event: StockItemEvent) -> dict[str, Any]:
         case ItemConfirmed():
             return {"provisional_by": None}
         case ItemDiscontinued():
-            return {"active": False}
+            return {"active": False, "provisional_by": None}
         case ItemReactivated():
             return {"active": True}
     return {}

@@ -8,6 +8,7 @@ import json
 from collections.abc import Iterator, Mapping
 from datetime import datetime
 from typing import Any
+from uuid import UUID
 
 from pydantic.alias_generators import to_camel
 
@@ -22,7 +23,7 @@ from domain.errors import Invalid, Rejection
 from domain.quantities import Quantity
 from domain.transaction import plain
 
-_KEPT = ("first_rejected_at", *CLOSING)
+_KEPT = ("first_rejected_at", "actor", "key_id", "device", *CLOSING)
 """Columns of an existing row that the same request does not change."""
 
 
@@ -32,14 +33,16 @@ def differing_items(request: Request, decision: Decision, now: datetime) -> Iter
     if request.is_answered or not request.is_kept or request.retried_items:
         return
     for result in decision.items:
-        registration = request.batch.items[result.place].registration
-        if result.status == "differs" and isinstance(registration, Registration):
-            yield NewRejection(_row(request, result, registration, now), _KEPT)
+        if result.status == "differs" and result.registration is not None:
+            yield NewRejection(_row(request, result, result.registration, now), _KEPT)
 
 
-def is_differing_item(row: RejectedTransaction) -> bool:
-    """Whether the row is a request to register an item, not a transaction."""
-    return row.local_id is None and not row.malformed
+def differing_item_id_of(result: RegistrationResult) -> UUID:
+    """Returns the id of the row of an item that differs."""
+    if result.registration is None or result.rejection is None:
+        raise AssertionError("an item that differs has its reason")
+    reason = [result.rejection.code, result.rejection.details]
+    return differing_item_id(_element_of(result.registration), reason)
 
 
 def registration_of(row: RejectedTransaction) -> Registration:
@@ -56,13 +59,12 @@ def _row(
     principal, rejection, item = request.principal, result.rejection, result.item
     if rejection is None or item is None:
         raise AssertionError("an item that differs has its reason")
-    element = _element_of(registration)
     return RejectedTransaction(
-        rejection_id=differing_item_id(element, item.shown_details),
+        rejection_id=differing_item_id_of(result),
         local_id=None,
         item_id=item.id,
         location=item.location,
-        element=json.dumps(element),
+        element=json.dumps(_element_of(registration)),
         malformed=False,
         code=rejection.code,
         message=rejection.message,

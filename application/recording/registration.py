@@ -4,19 +4,20 @@ A device or a clerk registers provisional items, which a manager confirms. The f
 a later request that differs changes nothing, and waits for a manager (`differing_items.py`).
 """
 
-from collections.abc import Container, Iterator, Sequence
+from collections.abc import Container, Sequence
 from typing import Final, Literal, NamedTuple, cast
 from uuid import UUID
 
 from application.access.principal import Principal
 from application.access.roles import Permission
+from application.ledger.ledger import Known
 from application.parsing.fields import FieldWarning
 from application.parsing.items import CodeRequest, ParsedItem, Registration
 from application.persistence.unit_of_work import UnitOfWork
 from application.projections.codes import Codes
 from application.projections.stock_levels import StockLevels
 from application.recording.judge import Judge
-from domain.barcode import MAX_CODES_PER_ITEM, Barcode
+from domain.barcode import MAX_CODES_PER_ITEM, Barcode, BarcodeEvent, CodeAssigned
 from domain.errors import (
     Conflict,
     Invalid,
@@ -25,8 +26,8 @@ from domain.errors import (
     Rejection,
     TooManyProvisionalItems,
 )
-from domain.events import MOVEMENT_TOPICS, MovementRecorded, StockItemEvent
-from domain.quantities import Quantity
+from domain.events import MOVEMENT_TOPICS, LedgerEvent, MovementRecorded
+from domain.quantities import Quantity, to_steps
 from domain.stock_item import StockItem
 
 MAX_PROVISIONAL_ITEMS: Final = 1_000
@@ -47,6 +48,10 @@ class RegistrationResult(NamedTuple):
     rejection: Rejection | None
     """Why it failed, or how it differs."""
     warnings: Sequence[FieldWarning]
+    registration: Registration | None = None
+    """The request as it was decided; None if it failed."""
+    problems: Sequence[Rejection] = ()
+    """All the ways in which it differs. The first one is the rejection."""
 
 
 class Registrar:
@@ -84,6 +89,42 @@ class Registrar:
         """Decides each item on its own, in order. A rejection becomes its result."""
         return [self._register(place, one, principal) for place, one in enumerate(parsed)]
 
+    def assign(
+        self, item: StockItem, wanted: CodeRequest, principal: Principal
+    ) -> tuple[CodeAssigned, bool]:
+        """Assigns a code to the item; returns the assignment, and whether it is new.
+
+        Raises:
+            CodeTaken: it belongs to another SKU.
+            CodeWasRetired: it was taken from this item, and the caller may not undo that.
+            ItemDiffers: it counts another number of base units, and the caller may not change that.
+            Invalid: the code or its number of base units is out of bounds, or the item has too many
+                codes.
+            Conflict, LedgerDamaged: this commit can't write it.
+        """
+        barcode = self._barcode(item.location, wanted.code)
+        self._require_room_for_codes(item.id, [barcode])
+        if not principal.may(Permission.MANAGE_ITEMS):
+            barcode.require_as_it_stands(item.id, wanted.per)
+        event = barcode.assign(item, wanted.per, by=principal.actor, recorded_at=self._judge.now)
+        if event is None:
+            return cast("CodeAssigned", barcode.assignment), False
+        if barcode.assignment is None:
+            self._codes[item.id] += 1
+        self._append_code(event)
+        return event, True
+
+    def retire(self, item: StockItem, code: str, principal: Principal) -> BarcodeEvent:
+        """Frees a code of the item; returns its last event. Raises UnknownCode, Invalid, Conflict,
+        LedgerDamaged."""
+        barcode = self._barcode(item.location, code)
+        last = barcode.require_of(item.id)
+        event = barcode.retire(by=principal.actor, recorded_at=self._judge.now)
+        if event is None:
+            return last
+        self._append_code(event)
+        return event
+
     def _register(self, place: int, one: ParsedItem, principal: Principal) -> RegistrationResult:
         try:
             if isinstance(one.registration, Rejection):
@@ -103,13 +144,7 @@ class Registrar:
         """
         principal.require(Permission.REGISTER)
         principal.require_location(registration.location)
-        self._require_writable(registration.item_id)
-
-    def _require_writable(self, stream: UUID) -> None:
-        if stream in self._known.damaged:
-            raise LedgerDamaged(stream)
-        if stream in self._conflicting:
-            raise Conflict(stream)
+        require_writable(registration.item_id, self._known, self._conflicting)
 
     def _decide(
         self,
@@ -118,22 +153,51 @@ class Registrar:
         registration: Registration,
         principal: Principal,
     ) -> RegistrationResult:
+        """Decides one item. Whatever makes it fail is found before anything changes."""
+        is_managed = principal.may(Permission.MANAGE_ITEMS)
         warnings = list(parsed.warnings)
-        if registration.names_floor and not principal.may(Permission.MANAGE_ITEMS):
+        if registration.names_floor and not is_managed:
             registration = registration.without_floor()
             warnings.append(_FLOOR_PASSED_OVER)
         item = self._known.items.get(registration.item_id)
-        is_new = item is None
+        replaces = is_managed and item is not None and (parsed.replaces or bool(item.provisional))
+        self._require_possible(registration, item, replaces=replaces)
         if item is None:
-            item, problems = self._new(registration, principal), []
+            item, status, problems = self._new(registration, principal), "registered", []
         else:
-            replaces = parsed.replaces or bool(item.provisional)
-            problems = list(self._reconcile(item, registration, principal, replaces=replaces))
-        problems += self._assign(item, registration.codes, principal)
+            status, problems = "known", self._reconcile(item, registration, principal, replaces)
+        problems += self._assign_each(item, registration.codes, principal)
         warnings += [FieldWarning(one.code, "codes", one.message) for one in problems[1:]]
-        if problems:
-            return RegistrationResult(place, "differs", item, problems[0], warnings)
-        return RegistrationResult(place, "registered" if is_new else "known", item, None, warnings)
+        return RegistrationResult(
+            place,
+            "differs" if problems else cast("Literal['registered', 'known']", status),
+            item,
+            problems[0] if problems else None,
+            warnings,
+            registration,
+            problems,
+        )
+
+    def _require_possible(
+        self, registration: Registration, item: StockItem | None, *, replaces: bool
+    ) -> None:
+        """Checks what concerns the codes.
+
+        Raises:
+            Invalid: one counts a part of a step, or the item would have too many codes.
+            CodeTaken: it replaces what stands, and one belongs to another SKU.
+            Conflict, LedgerDamaged: this commit can't write one of them.
+        """
+        barcodes = [self._barcode(registration.location, one.code) for one in registration.codes]
+        scale = registration.scale or 0
+        if item is not None and not (replaces and registration.scale is not None):
+            scale = item.scale
+        for one in registration.codes:
+            to_steps("per", one.per, scale)
+        self._require_room_for_codes(registration.item_id, barcodes)
+        if replaces:
+            for barcode in barcodes:
+                barcode.require_not_of_another(registration.item_id)
 
     def _new(self, registration: Registration, principal: Principal) -> StockItem:
         """Registers the item. Raises Invalid, TooManyProvisionalItems."""
@@ -152,7 +216,7 @@ class Registrar:
             self._provisional[principal.limit_key] += 1
         self._known.items[new.id] = new
         self._codes[new.id] = 0
-        self._judge.events += cast("list[StockItemEvent]", new.pending_events)
+        self._judge.events += cast("list[LedgerEvent]", new.pending_events)
         return new
 
     def _require_room(self, key: str) -> None:
@@ -165,89 +229,72 @@ class Registrar:
             raise TooManyProvisionalItems(MAX_PROVISIONAL_ITEMS)
 
     def _reconcile(
-        self, item: StockItem, registration: Registration, principal: Principal, *, replaces: bool
-    ) -> Iterator[Rejection]:
-        """Gives the item the details of a manager that replace others, and confirms it. Yields how
-        others differ."""
-        if replaces and principal.may(Permission.MANAGE_ITEMS):
-            try:
-                self._describe(item, registration, principal)
-            except Rejection as rejection:
-                yield rejection
-        elif not registration.agrees_with(item):
-            yield ItemDiffers(item.id, **item.shown_details)
+        self, item: StockItem, registration: Registration, principal: Principal, replaces: bool
+    ) -> list[Rejection]:
+        """Gives the item the details of a manager that replace others, and confirms it. Returns how
+        others differ. Raises Invalid, ItemDiscontinued: they can't replace what stands."""
+        if replaces:
+            self._describe(item, registration, principal)
+            return []
+        if registration.agrees_with(item):
+            return []
+        return [ItemDiffers(item.id, **item.shown_details)]
 
     def _describe(self, item: StockItem, registration: Registration, principal: Principal) -> None:
-        """Gives the item the details of a registration, and confirms it. Raises ItemDiscontinued,
-        Invalid."""
         before, by, now = len(item.pending_events), principal.actor, self._judge.now
         details = registration.applied_to(item.details)
-        has_moved = details.scale != item.scale and self._has_moved(item)
-        if details != item.details:
-            item.change_details(details, has_moved=has_moved, by=by, recorded_at=now)
+        has_moved = details.scale != item.scale and has_movements(self._unit_of_work, item)
+        item.change_details(details, has_moved=has_moved, by=by, recorded_at=now)
         item.confirm(by=by, recorded_at=now)
-        self._judge.events += cast("list[StockItemEvent]", item.pending_events[before:])
+        self._judge.events += cast("list[LedgerEvent]", item.pending_events[before:])
 
-    def _has_moved(self, item: StockItem) -> bool:
-        pending = cast("list[StockItemEvent]", item.pending_events)
-        stored = self._unit_of_work.events_of(item.id)
-        has_stored = any(one.topic in MOVEMENT_TOPICS for one in stored)
-        return has_stored or any(isinstance(one, MovementRecorded) for one in pending)
-
-    def _assign(
+    def _assign_each(
         self, item: StockItem, codes: Sequence[CodeRequest], principal: Principal
-    ) -> Iterator[Rejection]:
-        """Assigns codes to the item, each on its own. Yields why some are not assigned."""
+    ) -> list[Rejection]:
+        """Assigns codes to the item, each on its own. Returns why some are not assigned."""
+        problems: list[Rejection] = []
         for wanted in codes:
             try:
                 self.assign(item, wanted, principal)
             except Rejection as rejection:
-                yield rejection
+                problems.append(rejection)
+        return problems
 
-    def assign(self, item: StockItem, wanted: CodeRequest, principal: Principal) -> Barcode:
-        """Assigns a code to the item.
-
-        Raises:
-            CodeTaken: it belongs to another SKU.
-            ItemDiffers: it counts another number of base units, and the caller may not change that.
-            Invalid: the code or its number of base units is out of bounds, or the item has too many
-                codes.
-            Conflict, LedgerDamaged: this commit can't write it.
-        """
-        barcode = self._code_at(item.location, wanted.code)
-        may_change = principal.may(Permission.MANAGE_ITEMS)
-        is_its_own = barcode.assignment is not None and barcode.assignment.item_id == item.id
-        if is_its_own and barcode.per != wanted.per and not may_change:
-            raise ItemDiffers(item.id, code=barcode.code, per=barcode.shown_per)
-        if barcode.assignment is None:
-            self._require_room_for_code(item)
-        event = barcode.assign(item, wanted.per, by=principal.actor, recorded_at=self._judge.now)
-        if event is not None:
-            self._known.codes[barcode.id] = barcode
-            self._judge.events.append(event)
-            if not is_its_own:
-                self._codes[item.id] += 1
-        return barcode
-
-    def retire(self, item: StockItem, code: str, principal: Principal) -> Barcode:
-        """Frees a code of the item. Raises UnknownCode, Invalid, Conflict, LedgerDamaged."""
-        barcode = self._code_at(item.location, code)
-        event = barcode.retire(item.id, by=principal.actor, recorded_at=self._judge.now)
-        if event is not None:
-            self._judge.events.append(event)
-        return barcode
-
-    def _code_at(self, location: str, code: str) -> Barcode:
+    def _barcode(self, location: str, code: str) -> Barcode:
         """Returns the code at the location. Raises Invalid, Conflict, LedgerDamaged."""
-        new = Barcode(location, code)
-        self._require_writable(new.id)
-        return self._known.codes.get(new.id, new)
+        free = Barcode(location, code)
+        require_writable(free.id, self._known, self._conflicting)
+        last = self._known.codes.get(free.id)
+        return free if last is None else Barcode(location, code, last)
 
-    def _require_room_for_code(self, item: StockItem) -> None:
-        """Raises Invalid: the item has the maximum."""
-        if item.id not in self._codes:
-            self._codes[item.id] = self._unit_of_work.count(
-                Codes.table, "item_id", item.id, at_most=MAX_CODES_PER_ITEM
+    def _append_code(self, event: BarcodeEvent) -> None:
+        self._known.codes[event.originator_id] = event
+        self._judge.events.append(event)
+
+    def _require_room_for_codes(self, item_id: UUID, barcodes: Sequence[Barcode]) -> None:
+        """Raises Invalid: the item would have too many codes."""
+        free = {barcode.id for barcode in barcodes if barcode.assignment is None}
+        if not free:
+            return
+        if item_id not in self._codes:
+            self._codes[item_id] = self._unit_of_work.count(
+                Codes.table, "item_id", item_id, at_most=MAX_CODES_PER_ITEM
             )
-        if self._codes[item.id] >= MAX_CODES_PER_ITEM:
+        if self._codes[item_id] + len(free) > MAX_CODES_PER_ITEM:
             raise Invalid("codes", f"an item has at most {MAX_CODES_PER_ITEM} codes")
+
+
+def require_writable(stream: UUID, known: Known, conflicting: Container[UUID]) -> None:
+    """Raises Conflict: this commit must not write the item or the code; LedgerDamaged: it can't be
+    read."""
+    if stream in known.damaged:
+        raise LedgerDamaged(stream)
+    if stream in conflicting:
+        raise Conflict(stream)
+
+
+def has_movements(unit_of_work: UnitOfWork, item: StockItem) -> bool:
+    """Whether the item has movements, stored or pending."""
+    if any(isinstance(one, MovementRecorded) for one in item.pending_events):
+        return True
+    return any(stored.topic in MOVEMENT_TOPICS for stored in unit_of_work.events_of(item.id))

@@ -186,6 +186,9 @@ def _kept(new: NewRejection, known: RejectedTransaction | None) -> tuple[str, ..
     not have the rights for it."""
     if known is None or new.row.malformed:
         return new.kept
+    if new.row.is_item:
+        is_closed = known.status == RejectionStatus.RESOLVED  # It differs again.
+        return tuple(one for one in new.kept if not (is_closed and one in CLOSING))
     if known.status != RejectionStatus.OPEN:
         return (*new.kept, *WAITING)
     if "actor" in new.kept:

@@ -1,7 +1,7 @@
 """Rejected transactions of a commit: stores failed elements, and closes recorded ones."""
 
 import json
-from collections.abc import Container, Iterable, Sequence
+from collections.abc import Container
 from dataclasses import replace
 from datetime import datetime
 from typing import Final
@@ -11,8 +11,9 @@ from application.access.principal import Located
 from application.parsing.batch import FailedElement
 from application.persistence.unit_of_work import UnitOfWork
 from application.recording.decide import Decision
-from application.recording.differing_items import differing_items
+from application.recording.differing_items import differing_item_id_of, differing_items
 from application.recording.judge import Judge
+from application.recording.registration import RegistrationResult
 from application.recording.rejected_element import element_of, excerpt_of
 from application.recording.rejected_store import NewRejection, RejectedTransactionStore
 from application.recording.rejection_errors import TooManyRejections
@@ -84,8 +85,7 @@ class Rejections:
             if row.malformed:
                 # It has become readable, so its row takes the id of the transaction.
                 self._store.rename(self._unit_of_work, row.rejection_id, request.retried_id(place))
-        differing = differing_items(request, decision, self._now)
-        answered = self._keep(request, decision.failed, differing)
+        answered = self._keep(request, decision)
         # Later batches of this commit must find these rejections.
         for one in decision.failed:
             if one.local_id is not None:
@@ -95,17 +95,17 @@ class Rejections:
         self._close_items(request, decision)
         return answered
 
-    def _keep(
-        self,
-        request: Request,
-        failed: Sequence[FailedElement],
-        differing: Iterable[NewRejection],
-    ) -> list[FailedElement]:
+    def _keep(self, request: Request, decision: Decision) -> list[FailedElement]:
+        """Stores what is refused, and returns the failed elements for the answer. Items that can't
+        be kept become failed."""
+        failed = decision.failed
         new = {one.index: self._rejection(request, one) for one in failed if request.keeps(one)}
-        rows = [*new.values(), *differing]
+        rows = [*new.values(), *differing_items(request, decision, self._now)]
         left_out = self._store.add(
             self._unit_of_work, rows, request.principal.actor, self._now, self._newest
         )
+        if left_out:
+            decision.items[:] = [self._kept_item(one, left_out) for one in decision.items]
         cut = {one.row.group_id for one in new.values() if one.row.rejection_id in left_out}
         return [
             replace(one, rejection=TooManyRejections(one.rejection, self._store.max_open))
@@ -113,6 +113,17 @@ class Rejections:
             else one
             for one in failed
         ]
+
+    def _kept_item(
+        self, result: RegistrationResult, left_out: Container[UUID]
+    ) -> RegistrationResult:
+        """Returns the result of an item for the answer: failed, if its row is left out."""
+        if result.status != "differs" or result.rejection is None:
+            return result
+        if differing_item_id_of(result) not in left_out:
+            return result
+        rejection = TooManyRejections(result.rejection, self._store.max_open)
+        return result._replace(status="failed", rejection=rejection)
 
     def _close(self, request: Request, decision: Decision) -> None:
         """Closes rejections that are recorded now, and malformed elements that were corrected."""

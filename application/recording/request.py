@@ -34,8 +34,9 @@ class Request(NamedTuple):
 
     @property
     def weight(self) -> int:
-        """The number of elements and items that it adds to a commit."""
-        return len(self.batch.elements) + len(self.batch.items)
+        """The number of elements, items and codes that it adds to a commit."""
+        codes = sum(one.number_of_codes for one in self.batch.items)
+        return len(self.batch.elements) + len(self.batch.items) + codes
 
     @property
     def arrivals(self) -> dict[int, FirstArrival]:

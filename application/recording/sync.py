@@ -187,7 +187,7 @@ class SyncService:
         with ledger.recorder.unit_of_work() as unit_of_work:
             if is_follow_up:
                 item_ids = list({*item_ids, *unit_of_work.items_due(MAX_ROWS_PER_COMMIT)})
-            unit_of_work.lock([*item_ids, *code_ids] if code_ids else item_ids)
+            unit_of_work.lock(item_ids)
             for request in requests:
                 if request.atomic:
                     _require_open(unit_of_work, request.retried.values())

@@ -69,6 +69,11 @@ class RejectedTransaction(NamedTuple):
     """The group of transactions to which it belongs."""
 
     @property
+    def is_item(self) -> bool:
+        """Whether it is a request to register an item, not a transaction."""
+        return self.local_id is None and not self.malformed
+
+    @property
     def details(self) -> dict[str, Any]:
         """The rejection's details, by name."""
         found: dict[str, Any] = json.loads(self.detail_object)

@@ -37,12 +37,12 @@ def malformed_id(element: object, sender: Actor) -> UUID:
     return _digest(f"{sender.key_id or sender.name} {as_json(stable)}".encode())
 
 
-def differing_item_id(element: object, details: object) -> UUID:
-    """Derives the id of a request to register an item from the request and the details that stand.
+def differing_item_id(element: object, reason: object) -> UUID:
+    """Derives the id of a request to register an item from the request, and from how it differs.
 
     Two devices with the same request have one row.
     """
-    return _digest(f"item {as_json(element)} {as_json(details)}".encode())
+    return _digest(f"item {as_json(element)} {as_json(reason)}".encode())
 
 
 def as_json(value: object, **style: Any) -> str:

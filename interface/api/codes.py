@@ -28,6 +28,7 @@ STATUS: Final[Mapping[type[Rejection], HTTPStatus]] = {
     rejections.TooManyProvisionalItems: HTTPStatus.TOO_MANY_REQUESTS,
     rejections.UnknownCode: HTTPStatus.NOT_FOUND,
     rejections.CodeTaken: HTTPStatus.CONFLICT,
+    rejections.CodeWasRetired: HTTPStatus.CONFLICT,
     rejections.InsufficientStock: HTTPStatus.CONFLICT,
     rejections.StockLimitExceeded: HTTPStatus.CONFLICT,
     rejections.UnknownTransaction: HTTPStatus.CONFLICT,

@@ -6,7 +6,7 @@ elements from being recorded. The check of each element deals with them.
 
 import json
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from functools import partial
 from http import HTTPStatus
@@ -91,7 +91,7 @@ def _parse_body(request: Request, body: bytes) -> SentBatch:
     elements, items = (_optional_list(fields, name) for name in ("transactions", "items"))
     if elements is None and items is None:
         raise malformed_body('the body must be an object with a list "transactions"')
-    _require_size([*(elements or ()), *(items or ())], services.settings.max_batch)
+    _require_size(elements or (), items or (), services.settings.max_batch)
     fields.warn_of_unknown()
     sent_at = fields.descriptive("sent_at", read_instant)
     batch = parse_batch(elements or (), arrival(request, sent_at), items or ())
@@ -106,16 +106,22 @@ def _optional_list(fields: ElementFields, name: str) -> list[Any] | None:
     return value
 
 
-def _require_size(elements: list[Any], max_batch: int) -> None:
+def _require_size(elements: Sequence[Any], items: Sequence[Any], max_batch: int) -> None:
     """Raises RequestProblem: the batch is too long."""
-    if len(elements) > max_batch:
+    size = len(elements) + len(items) + sum(map(_number_of_codes, items))
+    if size > max_batch:
         raise RequestProblem(
             HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
             "BATCH_TOO_LARGE",
-            f"a batch may have at most {max_batch} transactions and items: send it in parts",
+            f"a batch may have at most {max_batch} transactions, items and codes: send it in parts",
             limit=max_batch,
-            sent=len(elements),
+            sent=size,
         )
+
+
+def _number_of_codes(item: object) -> int:
+    codes = item.get("codes") if isinstance(item, dict) else None
+    return len(codes) if isinstance(codes, list) else 0
 
 
 def _decode_leniently(body: bytes) -> Any:

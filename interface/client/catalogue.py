@@ -5,7 +5,7 @@ the ledger replaces it.
 """
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final, Literal, NamedTuple
@@ -52,7 +52,6 @@ class Catalogue:
     """Repository of registrations and codes, in the file of the store."""
 
     def __init__(self, store: Store) -> None:
-        self._store = store
         self._run = store.run
 
     def put(self, element: dict[str, Any]) -> None:
@@ -94,9 +93,23 @@ class Catalogue:
             sent.number,
         )
 
-    def send_again(self) -> None:
-        """Queues the answered registrations again: a restored ledger may have lost them."""
-        self._run("UPDATE registrations SET answered_at = NULL")
+    def send_again(self, item_ids: Collection[UUID]) -> bool:
+        """Queues the answered registrations of these items again, because a restored ledger has
+        lost them. Returns whether there was any.
+
+        Codes alone are not sent again: a manager may have retired them.
+        """
+        lost = [number for number, element in self._answered() if _id_of(element) in item_ids]
+        for number in lost:
+            self._run(
+                "UPDATE registrations SET answered_at = NULL, is_copied = 0 WHERE number = ?",
+                number,
+            )
+        return bool(lost)
+
+    def missing(self, copied: Collection[UUID]) -> set[UUID]:
+        """The items that this device has registered and a new copy lacks. `copied`: its items."""
+        return {_id_of(element) for _, element in self._answered()} - set(copied)
 
     def forget_answered(self, before: datetime) -> None:
         """Deletes the registrations that were answered before that time."""
@@ -119,19 +132,19 @@ class Catalogue:
         )
         return [_refused(row) for row in rows]
 
-    def new_items(self, known: Iterable[UUID]) -> list[Stock]:
-        """The items that this device registers and the copy does not have yet."""
-        copied = set(known)
+    def new_items(self) -> list[Stock]:
+        """The items that this device registers. The copy may have them, too."""
         found: dict[UUID, Stock] = {}
-        for element in self._accepted():
-            id_ = item_id(element["location"], element["sku"])
-            if id_ not in copied and (id_ not in found or "name" in element):
+        for element, _ in self._uncopied():
+            id_ = _id_of(element)
+            if id_ not in found or "name" in element:
                 found[id_] = _stock(id_, element)
         return list(found.values())
 
     def replace_codes(self, items: Iterable[dict[str, Any]]) -> None:
         """Replaces the codes of the copy by those of all items."""
         self._run("DELETE FROM codes")
+        self._run("UPDATE registrations SET is_copied = 1 WHERE answered_at IS NOT NULL")
         for item in items:
             for code in item.get("codes") or ():
                 self._put_code(item["location"], item["itemId"], code)
@@ -149,23 +162,37 @@ class Catalogue:
             location: where to look; None for every location of the copy.
         """
         place = None if location is None else kept_form(location)
-        own = self._own_codes()
         for code in codes:
-            copied = self._run(
-                "SELECT location, item_id, per FROM codes WHERE code_key = ? ORDER BY location",
-                code,
-            )
-            found = [
-                KnownCode(row["location"], UUID(row["item_id"]), to_quantity(row["per"]))
-                for row in copied
-                if row["item_id"] is not None
-            ]
-            copied_at = {row["location"] for row in copied}
-            found += [one for one in own.get(code, ()) if one.location not in copied_at]
-            for one in found:
-                if place in {None, one.location}:
-                    return one
+            for found in (*self._assigned(code), *self._own(code)):
+                if place in {None, found.location}:
+                    return found
         return None
+
+    def _assigned(self, code: str) -> list[KnownCode]:
+        """The items of a code in the copy."""
+        return [
+            KnownCode(row["location"], UUID(row["item_id"]), to_quantity(row["per"]))
+            for row in self._copied(code)
+            if row["item_id"] is not None
+        ]
+
+    def _own(self, code: str) -> Iterator[KnownCode]:
+        """Yields the items to which this device assigns a code, where the copy does not tell it
+        otherwise."""
+        copied = {row["location"]: row["item_id"] for row in self._copied(code)}
+        for element, is_answered in self._uncopied():
+            location = kept_form(element["location"])
+            # A code that is free in the copy may be assigned anew by this device.
+            if location in copied and (is_answered or copied[location] is not None):
+                continue
+            for one in element.get("codes", ()):
+                if code_key(one["code"]) == code:
+                    yield KnownCode(location, _id_of(element), to_quantity(one["per"]))
+
+    def _copied(self, code: str) -> Sequence[Any]:
+        return self._run(
+            "SELECT location, item_id, per FROM codes WHERE code_key = ? ORDER BY location", code
+        )
 
     def _put_code(self, location: str, owner: str | None, code: dict[str, Any]) -> None:
         self._run(
@@ -179,21 +206,26 @@ class Catalogue:
             code["version"],
         )
 
-    def _own_codes(self) -> dict[str, list[KnownCode]]:
-        """The codes that this device assigns, and the ledger has not refused."""
-        found: dict[str, list[KnownCode]] = {}
-        for element in self._accepted():
-            location = kept_form(element["location"])
-            owner = item_id(location, element["sku"])
-            for one in element.get("codes", ()):
-                known = KnownCode(location, owner, to_quantity(one["per"]))
-                found.setdefault(code_key(one["code"]), []).append(known)
-        return found
+    def _answered(self) -> list[tuple[int, dict[str, Any]]]:
+        """The registrations that the ledger has taken over, with their numbers."""
+        rows = self._run(
+            "SELECT number, element FROM registrations "
+            "WHERE refusal IS NULL AND answered_at IS NOT NULL ORDER BY number"
+        )
+        return [(row["number"], json.loads(row["element"])) for row in rows]
 
-    def _accepted(self) -> list[dict[str, Any]]:
-        """The registrations that the ledger has not refused. It may not have seen them yet."""
-        rows = self._run("SELECT element FROM registrations WHERE refusal IS NULL ORDER BY number")
-        return [json.loads(row["element"]) for row in rows]
+    def _uncopied(self) -> list[tuple[dict[str, Any], bool]]:
+        """The registrations that may be missing in the copy, each with whether the ledger has
+        answered it. Those that it has not seen come first."""
+        rows = self._run(
+            "SELECT element, answered_at IS NOT NULL AS is_answered FROM registrations "
+            "WHERE refusal IS NULL AND NOT is_copied ORDER BY is_answered, number"
+        )
+        return [(json.loads(row["element"]), bool(row["is_answered"])) for row in rows]
+
+
+def _id_of(element: dict[str, Any]) -> UUID:
+    return item_id(element["location"], element["sku"])
 
 
 def _refused(row: Any) -> RefusedItem:

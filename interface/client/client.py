@@ -18,7 +18,13 @@ from interface.client.catalogue import DEFAULT_UNIT, Catalogue, RefusedItem
 from interface.client.groups import MAX_GROUP_SIZE
 from interface.client.input_checks import is_label, require_acceptable, require_codes, require_item
 from interface.client.labels import item_id
-from interface.client.records import PendingTransaction, Quantity, RejectedTransaction, Stock
+from interface.client.records import (
+    PendingTransaction,
+    Quantity,
+    RejectedTransaction,
+    Stock,
+    in_unit_of,
+)
 from interface.client.retrying_transport import Server
 from interface.client.store import Store
 from interface.client.synchroniser import KEEP_ACKNOWLEDGED, Synchroniser, SyncReport
@@ -35,9 +41,13 @@ class Resolved:
     item: Stock | None
     """None if no code of it is known: register it, or assign the code to an item."""
     quantity: Quantity
-    """Base units that one scan counts: the `per` of the code, or the weight or count in it."""
+    """Base units of the item that one scan counts: the `per` of the code, or the measure in the
+    barcode, if its unit is that of the item."""
     code: str | None
     """The best code of the scan, to assign it to an item. None if no item can have it."""
+    measure: Quantity | None = None
+    """A measure in the barcode, in `unit`: a weight, for example."""
+    unit: str | None = None
     lot: str | None = None
     expires: date | None = None
     serial: str | None = None
@@ -295,11 +305,15 @@ class StockClient:
         parsed = parse_scan(scan)
         codes = [code for code in parsed.codes if is_label(code)]
         found = self._catalogue.find(codes, location)
+        item = None if found is None else self._item(found.item_id)
         per = 1 if found is None else found.per
+        measured = None if item is None else in_unit_of(item, parsed.quantity, parsed.unit)
         return Resolved(
             raw=scan,
-            item=None if found is None else self._item(found.item_id),
-            quantity=per * (parsed.count or 1) if parsed.quantity is None else parsed.quantity,
+            item=item,
+            quantity=per * (parsed.count or 1) if measured is None else measured,
+            measure=parsed.quantity,
+            unit=parsed.unit,
             code=next(iter(codes), None),
             lot=parsed.lot,
             expires=parsed.expires,
@@ -307,7 +321,8 @@ class StockClient:
         )
 
     def _item(self, item_id: UUID) -> Stock | None:
-        return next((item for item in self.stock() if item.item_id == item_id), None)
+        new = [item for item in self._catalogue.new_items() if item.item_id == item_id]
+        return next(iter(self._store.stock(new, item_id=item_id)), None)
 
     def refused_items(self) -> list[RefusedItem]:
         """Registrations that the ledger refused, or that differ from what it has. A manager sees
@@ -321,7 +336,7 @@ class StockClient:
     def stock(self) -> list[Stock]:
         """The copy of the stock, by location and SKU, with the items that the device registers.
         `available` counts pending transactions."""
-        return self._store.stock(self._catalogue.new_items)
+        return self._store.stock(self._catalogue.new_items())
 
     def pending(self) -> list[PendingTransaction]:
         """Transactions in the outbox, not acknowledged yet, in the order of recording."""

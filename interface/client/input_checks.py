@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from decimal import Decimal
 from typing import Final
+from unicodedata import category
 from uuid import UUID
 
 from interface.client.labels import kept_form
@@ -14,6 +15,13 @@ MAX_LENGTHS: Final = {"reason": 200, "note": 2_000, "reference": 200}
 
 MAX_LABEL_LENGTH: Final = 200
 """Characters of a location, SKU, name, unit or code."""
+
+MAX_CODES: Final = 100
+"""Codes of an item."""
+
+_FORBIDDEN: Final = frozenset({"Cc", "Cs", "Zl", "Zp"})
+_INVISIBLE: Final = frozenset({"Zs", "Cf"})
+"""Unicode categories of characters that a label may not have, or not only."""
 
 MAX_PER: Final = 1_000_000
 """Maximum number of base units that one scan counts."""
@@ -67,9 +75,12 @@ def require_item(location: str, sku: str, name: str, unit: str, scale: int) -> N
 
 def require_codes(codes: Mapping[str, int | Decimal], scale: int) -> None:
     """Raises ValueError if the ledger would refuse one of the codes, or what it counts."""
+    if len(codes) > MAX_CODES:
+        raise ValueError(f"codes must be at most {MAX_CODES}")
     for code, per in codes.items():
         _require_label("code", code)
-        if not isinstance(per, int | Decimal) or not 0 < per <= MAX_PER:
+        is_number = isinstance(per, int | Decimal) and not isinstance(per, bool)
+        if not is_number or not Decimal(per).is_finite() or not 0 < per <= MAX_PER:
             raise ValueError(f"code {code} must count more than 0, and at most {MAX_PER}")
         if _places(Decimal(per)) > scale:
             raise ValueError(f"code {code} must count at most {scale} decimal places")
@@ -80,7 +91,9 @@ def is_label(text: object) -> bool:
     if not isinstance(text, str) or not 0 < len(text) <= MAX_LABEL_LENGTH:
         return False
     kept = kept_form(text)
-    return kept.isprintable() and kept == kept.strip()
+    is_visible = any(category(one) not in _INVISIBLE for one in kept)
+    has_forbidden = any(category(one) in _FORBIDDEN for one in kept)
+    return is_visible and not has_forbidden and kept == kept.strip()
 
 
 def _require_label(name: str, text: str) -> None:

@@ -3,13 +3,17 @@
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
-from typing import Any, Literal
+from typing import Any, Final, Literal
 from uuid import UUID
 
 TransactionType = Literal["INBOUND", "OUTBOUND", "ADJUST", "COUNT", "VOID"]
 
 Quantity = int | Decimal
 """A whole number as `int`, any other as `Decimal`."""
+
+
+CONVERSIONS: Final = {("kg", "g"): 1000, ("l", "ml"): 1000, ("m", "cm"): 100, ("m", "mm"): 1000}
+"""Factors between a unit of GS1 barcodes and a unit of items."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,6 +60,19 @@ class RejectedTransaction(PendingTransaction):
     code: str
     message: str
     details: dict[str, Any]
+
+
+def in_unit_of(item: Stock, measure: Decimal | None, unit: str | None) -> Quantity | None:
+    """Returns a measure in the item's unit. None: there is none, it has another unit, or it is
+    finer than the item's quantities."""
+    if measure is None or unit is None:
+        return None
+    factor = 1 if item.unit.casefold() == unit else CONVERSIONS.get((unit, item.unit.casefold()))
+    if factor is None:
+        return None
+    quantity = canonical(measure * factor)
+    is_whole = quantity == round(Decimal(quantity), item.scale)
+    return quantity if is_whole else None
 
 
 def available_after(

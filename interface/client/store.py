@@ -6,7 +6,7 @@ A commit is on the disk when it returns, so recorded transactions survive a flat
 import json
 import os
 import sqlite3
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -65,6 +65,7 @@ CREATE TABLE registrations (
     number INTEGER PRIMARY KEY AUTOINCREMENT,
     element TEXT NOT NULL,
     answered_at TEXT,
+    is_copied INTEGER NOT NULL DEFAULT 0,
     refusal TEXT
 );
 CREATE TABLE codes (
@@ -104,9 +105,9 @@ WHERE item_id = :itemId AND version < :version
 
 # Flags of an item that an event changes, by the event's kind.
 FLAGS = {
-    "ItemDiscontinued": ("active", False),
-    "ItemReactivated": ("active", True),
-    "ItemConfirmed": ("provisional", False),
+    "ItemDiscontinued": {"active": False, "provisional": False},
+    "ItemReactivated": {"active": True},
+    "ItemConfirmed": {"provisional": False},
 }
 
 
@@ -286,31 +287,33 @@ class Store:
             for row in rows
         ]
 
-    def stock(self, new: Callable[[Iterable[UUID]], list[Stock]] = lambda _: []) -> list[Stock]:
+    def stock(self, new: Iterable[Stock] = (), *, item_id: UUID | None = None) -> list[Stock]:
         """The copy of the stock, by location and SKU.
 
-        `new`: returns the items that the copy does not have, from the ids of those that it has.
+        Args:
+            new: items that this device registers. The copy counts, if it has them.
+            item_id: limits it to one item.
         """
+        key = None if item_id is None else str(item_id)
         with self._lock:
-            rows = self.run("SELECT * FROM stock ORDER BY location, sku")
-            pending = self.pending()
+            rows = self.run("SELECT * FROM stock WHERE ?1 IS NULL OR item_id = ?1", key)
+            pending = [one for one in self.pending() if item_id in {None, one.item_id}]
             voided = {
                 one.voids: self.find(str(one.voids), or_rejected=False)
                 for one in pending
                 if one.voids
             }
-        items = [_stock(row) for row in rows]
-        items += new([item.item_id for item in items])
-        available = {item.item_id: item.on_hand for item in items}
+        items = {item.item_id: item for item in (*new, *map(_stock, rows))}
+        available = {id_: item.on_hand for id_, item in items.items()}
         unsent = {transaction.local_id for transaction in pending}
         for transaction in pending:
-            key = transaction.item_id
+            moved = transaction.item_id
             original = voided.get(transaction.voids) if transaction.voids else None
-            if key in available and not {transaction.local_id, transaction.voids} & (
+            if moved in available and not {transaction.local_id, transaction.voids} & (
                 voided.keys() & unsent
             ):
-                available[key] = available_after(transaction, available[key], original)
-        found = [replace(item, available=available[item.item_id]) for item in items]
+                available[moved] = available_after(transaction, available[moved], original)
+        found = [replace(item, available=available[id_]) for id_, item in items.items()]
         return sorted(found, key=lambda item: (item.location, item.sku))
 
     def has(self, local_id: str) -> bool:
@@ -354,8 +357,7 @@ class Store:
         transaction, details = change["transaction"], change["details"]
         if details is not None:
             self.run(PUT_ITEM, {"active": True, **DEFAULT_POLICIES, **change, **details})
-        if change["kind"] in FLAGS:
-            column, flag = FLAGS[change["kind"]]
+        for column, flag in FLAGS.get(change["kind"], {}).items():
             statement = f"UPDATE stock SET {column} = ? WHERE item_id = ?"  # noqa: S608
             self.run(statement, flag, change["itemId"])
         self.move(change)

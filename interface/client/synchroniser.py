@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from functools import partial
 from threading import Lock
 from typing import Any, Final
+from uuid import UUID
 
 from interface.client.answer_shapes import BATCH, CHANGES, ITEMS, STATUSES
 from interface.client.catalogue import Catalogue, OutgoingItem
@@ -101,7 +102,7 @@ class Synchroniser:
         self._find_lost(report)
         if report.sent_again:
             self._push(report)
-        self._copy()
+        self._copy(report)
 
     def _find_lost(self, report: SyncReport) -> None:
         """Queues the acknowledged transactions that the ledger has lost.
@@ -109,7 +110,8 @@ class Synchroniser:
         One commit for all, so that an interrupted sync asks again. Raises Unreachable,
         RequestFailed.
         """
-        lost, last_number = [], 0
+        lost: list[Outgoing] = []
+        last_number = 0
         while known := self._store.acknowledged(last_number, IDS_PER_STATUS_REQUEST):
             lost += self._not_recorded(known)
             last_number = known[-1].number
@@ -124,27 +126,27 @@ class Synchroniser:
         while unseen := self._store.unseen(IDS_PER_STATUS_REQUEST):
             lost = self._not_recorded(unseen)
             self._send_again(lost, report)
+            known = [one.element["localId"] for one in unseen if one not in lost]
             with self._store.transaction():
-                for local_id in {outgoing.element["localId"] for outgoing in unseen} - set(lost):
+                for local_id in known:
                     self._store.mark_as_seen(local_id)
             if lost:  # The copy still contains their effects.
                 self._push(report)
-                self._copy()
+                self._copy(report)
 
-    def _not_recorded(self, known: list[Outgoing]) -> list[str]:
-        """The `localId`s of those that the ledger has not recorded. Raises Unreachable,
-        RequestFailed."""
+    def _not_recorded(self, known: list[Outgoing]) -> list[Outgoing]:
+        """Those that the ledger has not recorded. Raises Unreachable, RequestFailed."""
         body = {"localIds": [outgoing.element["localId"] for outgoing in known]}
         answer = self._server.post("/sync/status", STATUSES, partial(dict, body))
-        statuses = answer["statuses"]
-        return [status["localId"] for status in statuses if status["status"] != "recorded"]
+        statuses = {one["localId"]: one["status"] for one in answer["statuses"]}
+        return [one for one in known if statuses.get(one.element["localId"]) != "recorded"]
 
-    def _send_again(self, lost: list[str], report: SyncReport) -> None:
+    def _send_again(self, lost: list[Outgoing], report: SyncReport) -> None:
         with self._store.transaction():
-            for local_id in lost:
-                self._store.send_again(local_id)
-            if lost:  # Their items may be lost, too.
-                self._catalogue.send_again()
+            for one in lost:
+                self._store.send_again(one.element["localId"])
+            # Their items may be lost, too.
+            self._catalogue.send_again({UUID(one.element["itemId"]) for one in lost})
         report.sent_again += len(lost)
 
     def _push(self, report: SyncReport) -> bool:
@@ -152,16 +154,17 @@ class Synchroniser:
 
         Raises Unreachable, RequestFailed.
         """
-        last_item, last_number, has_more = 0, 0, True
+        last_item, last_number, has_more, items_alone = 0, 0, True, False
         while True:
             items = self._catalogue.outgoing(last_item, self._batch_size)
             # All items go before the transactions, which may need them.
-            is_full = len(items) == self._batch_size
+            is_full = len(items) == self._batch_size or (items and items_alone)
             outgoing = [] if is_full else self._store.outgoing(last_number, self._batch_size)
             if not items and not outgoing:
                 return not has_more
             answer = self._send(items, outgoing, report)
             if answer is None:
+                items_alone = True
                 continue
             has_more = self._take_in(answer, items, report)
             last_item = items[-1].number if items else last_item
@@ -205,8 +208,10 @@ class Synchroniser:
         error: RequestFailed,
         report: SyncReport,
     ) -> None:
-        """Halves the batches. What is too large by itself is rejected: it would block all that
-        comes after it."""
+        """Halves the batches, or sends items alone next. What is too large by itself is rejected:
+        it would block all that comes after it."""
+        if items and outgoing:
+            return
         if not items and (len(outgoing) == 1 or is_one_group(outgoing)):
             for one in outgoing:
                 self._reject(one, error)
@@ -279,8 +284,9 @@ class Synchroniser:
         has_more: bool = page["hasMore"]
         return has_more
 
-    def _copy(self) -> None:
-        """Replaces the copy by all pages of the stock list. Raises Unreachable, RequestFailed.
+    def _copy(self, report: SyncReport) -> None:
+        """Replaces the copy by all pages of the stock list, and sends again what it lacks of this
+        device's items. Raises Unreachable, RequestFailed.
 
         Its bookmark is from before the first page, so changes during the read are not lost.
         """
@@ -295,3 +301,7 @@ class Synchroniser:
             self._store.replace_stock(items)
             self._catalogue.replace_codes(items)
             self._store.bookmark = page["nextAfter"]
+            missing = self._catalogue.missing({UUID(one["itemId"]) for one in items})
+            is_lost = self._catalogue.send_again(missing)
+        if is_lost:
+            self._push(report)

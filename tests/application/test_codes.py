@@ -1,6 +1,7 @@
 """Codes: unique at a location, whoever assigns them, in whatever order."""
 
 from concurrent.futures import ThreadPoolExecutor
+from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
@@ -12,12 +13,22 @@ from application.following.changes import BEGINNING, ChangeFeed
 from application.items import ItemService
 from application.ledger.ledger import Ledger
 from application.parsing.batch import parse_batch
+from application.parsing.items import CodeRequest, Registration
 from application.persistence.filters import ItemFilter
 from application.projections.code_changes import CodeChange
 from application.recording.sync import SyncService
 from application.recording.sync_result import SyncResult
 from domain.barcode import MAX_CODES_PER_ITEM
-from domain.errors import CodeTaken, Invalid, ItemDiffers, LedgerDamaged, UnknownCode, UnknownItem
+from domain.errors import (
+    CodeTaken,
+    CodeWasRetired,
+    Invalid,
+    ItemDiffers,
+    LedgerDamaged,
+    UnknownCode,
+    UnknownItem,
+)
+from domain.item_details import ItemDetails
 from domain.quantities import Quantity
 from domain.stock_item import item_id
 from tests.support.access import caller
@@ -106,8 +117,8 @@ def test_retired_code_is_reassigned(
     items.assign_code(tea, EAN, 1, MANAGER)
     with pytest.raises(UnknownCode):
         items.retire_code(cup, EAN, MANAGER)
-    assert items.retire_code(tea, IN_14_DIGITS, MANAGER).version == 2
-    assert items.retire_code(tea, EAN, MANAGER).version == 2
+    for code in (IN_14_DIGITS, EAN):
+        assert items.retire_code(tea, code, MANAGER).originator_version == 2
     assert (assigned(ledger, tea), found_by(ledger, EAN)) == ({}, [])
     send(sync, item("CUP", EAN))
     assert assigned(ledger, cup) == {EAN: "1"}
@@ -148,21 +159,27 @@ def test_item_with_unreadable_codes_fails(sync: SyncService, codes: object) -> N
 def test_item_has_a_limited_number_of_codes(sync: SyncService, ledger: Ledger, tea: UUID) -> None:
     send(sync, item("TEA", *(f"C{n}" for n in range(MAX_CODES_PER_ITEM - 1))))
     (one,) = send(sync, item("TEA", "C1", "LAST", "TOO", "MANY")).items
-    assert one.status == "differs"
-    assert len(one.warnings) == 1
+    assert isinstance(one.rejection, Invalid)
+    assert one.status == "failed"
+    assert len(assigned(ledger, tea)) == MAX_CODES_PER_ITEM - 1
+    assert [one.status for one in send(sync, item("TEA", "C1", "LAST")).items] == ["known"]
     assert len(assigned(ledger, tea)) == MAX_CODES_PER_ITEM
 
 
 def test_code_that_cannot_be_read_harms_nothing_else(
     sync: SyncService, ledger: Ledger, tea: UUID, items: ItemService
 ) -> None:
-    damaged = items.assign_code(tea, EAN, 1, CLERK).id
+    damaged = items.assign_code(tea, EAN, 1, CLERK)[0].originator_id
     key = f"x'{damaged.hex}'" if "SQLite" in type(ledger.recorder).__name__ else f"'{damaged}'"
     broken = "x'7b'" if "SQLite" in type(ledger.recorder).__name__ else r"'\x7b'"
     execute(ledger, f"UPDATE stored_events SET state = {broken} WHERE originator_id = {key}")
-    (one,) = send(sync, item("TEA", EAN, "T-2")).items
-    assert (one.status, one.rejection) == ("differs", LedgerDamaged(damaged))
-    assert ledger.recorder.select_codes([tea])[-1].code == "T-2"
+    moved = element("INBOUND", tea, 1)
+    batch = parse_batch([moved], items=[item("TEA", EAN, "T-2"), item("TEA", "T-3")])
+    result = sync.submit(batch, DEVICE).result()
+    assert [one.status for one in result.items] == ["failed", "known"]
+    assert result.items[0].rejection == LedgerDamaged(damaged)
+    assert [one.status for one in result.synced] == ["recorded"]
+    assert ledger.recorder.select_codes([tea])[-1].code == "T-3"
 
 
 def test_changes_of_codes_are_followed(
@@ -208,3 +225,75 @@ def test_servers_that_assign_one_code_at_once_meet(ledger: Ledger) -> None:
             assert statuses == ["known"] * 3 + ["registered"]
     assert ledger.recorder.head() == len(all_events(ledger)) == 12
     assert_read_models_equal_replay(ledger)
+
+
+def test_what_a_manager_retired_does_not_come_back_with_a_lost_answer(
+    items: ItemService, sync: SyncService, ledger: Ledger, tea: UUID
+) -> None:
+    sent = item("TEA", EAN)
+    send(sync, sent)
+    items.retire_code(tea, EAN, MANAGER)
+    (again,) = send(sync, sent).items
+    assert again.rejection == CodeWasRetired(EAN, "TEA")
+    assert assigned(ledger, tea) == {}
+    items.assign_code(tea, EAN, 1, MANAGER)
+    assert [one.status for one in send(sync, sent).items] == ["known"]
+
+
+@pytest.mark.parametrize(
+    "codes",
+    [
+        [EAN, {"code": "BOX", "per": 0}],
+        [EAN, {"code": "BOX", "per": "0.5"}],
+        [EAN, "a\x00b"],
+        [EAN, "\ud800"],
+        [f"C{n}" for n in range(101)],
+    ],
+)
+def test_bad_code_fails_the_whole_item(
+    sync: SyncService, items: ItemService, ledger: Ledger, tea: UUID, codes: list[Any]
+) -> None:
+    for sku in ("NEW", "TEA"):
+        (one,) = send(sync, item(sku, *codes)).items
+        assert (one.status, ledger.recorder.head()) == ("failed", 1)
+
+
+def test_refused_request_has_no_effect(
+    items: ItemService, ledger: Ledger, tea: UUID, cup: UUID
+) -> None:
+    items.assign_code(tea, EAN, 1, MANAGER)
+    codes = (CodeRequest("FREE"), CodeRequest(EAN))
+    for sku in ("NEW", "CUP"):
+        wanted = Registration("main", sku, None, None, None, codes=codes)
+        with pytest.raises(CodeTaken):
+            items.register(wanted, MANAGER)
+    assert ledger.recorder.head() == 3
+    assert found_by(ledger, "FREE") == []
+
+
+def test_id_of_a_code_is_no_item(
+    items: ItemService, sync: SyncService, ledger: Ledger, tea: UUID
+) -> None:
+    """So nobody learns which codes another location has."""
+    stream = items.assign_code(tea, EAN, 1, MANAGER)[0].originator_id
+    elsewhere = caller(Role.DEVICE, "annex")
+    result = sync.sync([element("INBOUND", stream, 1)], elsewhere)
+    assert [one.rejection.code for one in result.failed] == ["UNKNOWN_ITEM"]
+    for change in (items.discontinue, items.reactivate, items.confirm):
+        with pytest.raises(UnknownItem):
+            change(stream, CLERK)
+
+
+def test_scale_of_an_item_with_codes_is_not_lowered(items: ItemService) -> None:
+    cheese = register(items, "CHEESE", scale=3)
+    items.assign_code(cheese, EAN, Decimal("0.125"), CLERK)
+    with pytest.raises(Invalid, match="codes"):
+        items.change_details(cheese, lambda _: ItemDetails(name="C", unit="kg"), CLERK)
+
+
+def test_many_codes_are_no_problem_for_the_database(sync: SyncService, ledger: Ledger) -> None:
+    """A lock for each of them would use up those of PostgreSQL."""
+    many = [item(f"SKU-{n:03}", *(f"{n}-{m}" for m in range(100))) for n in range(160)]
+    result = send(sync, *many, who=MANAGER)
+    assert {one.status for one in result.items} == {"registered"}
+    assert ledger.recorder.head() == 160 * 101

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any, ClassVar
 from uuid import UUID
 
@@ -17,12 +18,14 @@ from application.persistence.filters import RejectedFilter
 from application.projections.stock_levels import StockLevel
 from application.recording import registration
 from application.recording.rejected_store import RejectedTransactionStore
+from application.recording.rejection_errors import TooManyRejections
+from application.recording.retries import RetryOptions
 from application.recording.sync import SyncService
 from application.recording.sync_result import SyncResult
 from application.review import ReviewService
 from application.tables.rejected import RejectedTransaction
 from domain.actor import Actor
-from domain.errors import TooManyProvisionalItems
+from domain.errors import Invalid, TooManyProvisionalItems
 from domain.stock_item import item_id
 from tests.support.access import caller
 from tests.support.builders import CLERK, Clock, element, register
@@ -169,7 +172,7 @@ def test_scale_of_a_provisional_item_that_moved_stays(sync: SyncService, ledger:
     send(sync, [item("NEW")], element("INBOUND", new, 3), who=device)
     (one,) = send(sync, [item("NEW", scale=2)]).items
     assert one.rejection is not None
-    assert (one.status, one.rejection.details["field"]) == ("differs", "scale")
+    assert (one.status, one.rejection.details["field"]) == ("failed", "scale")
     assert level_of(ledger, new).provisional
 
 
@@ -256,6 +259,79 @@ class TestDifferingItems:
         assert row.status == "dismissed"
         assert level_of(ledger, tea).name == "Tea"
 
+    def test_row_is_of_the_first_sender(self, sync: SyncService, ledger: Ledger, tea: UUID) -> None:
+        for key in ("k1", "k2"):
+            send(sync, [self.DIFFERENT], who=caller(Role.DEVICE, "main", key_id=key))
+        (row,) = self.rows(ledger)
+        assert row.key_id == "k1"
+
+    def test_another_conflict_is_another_row(
+        self, sync: SyncService, items: ItemService, ledger: Ledger, review: ReviewService
+    ) -> None:
+        one, other = register(items, "ONE"), register(items, "OTHER")
+        register(items, "MINE")
+        items.assign_code(one, "X", 1, CLERK)
+        send(sync, [item("MINE", codes=["X"])], who=caller(Role.DEVICE, "main"))
+        (row,) = self.rows(ledger)
+        review.dismiss(row.rejection_id, "it is One's", CLERK, Origin(CLERK.actor))
+        items.retire_code(one, "X", CLERK)
+        items.assign_code(other, "X", 1, CLERK)
+        send(sync, [item("MINE", codes=["X"])], who=caller(Role.DEVICE, "main"))
+        assert sorted(one.status for one in self.rows(ledger)) == ["dismissed", "open"]
+
+    def test_resolved_row_opens_again_when_it_differs_again(
+        self,
+        sync: SyncService,
+        items: ItemService,
+        ledger: Ledger,
+        review: ReviewService,
+        tea: UUID,
+    ) -> None:
+        device = caller(Role.DEVICE, "main")
+        send(sync, [item("TEA", name="Thee")], who=device)
+        (row,) = self.rows(ledger)
+        review.retry(row.rejection_id, CLERK)
+        items.change_details(tea, lambda details: replace(details, name="Tea"), CLERK)
+        send(sync, [item("TEA", name="Thee")], who=device)
+        (row,) = self.rows(ledger)
+        assert row.status == "open"
+
+    def test_retry_that_fails_changes_nothing(
+        self,
+        sync: SyncService,
+        items: ItemService,
+        ledger: Ledger,
+        review: ReviewService,
+        tea: UUID,
+    ) -> None:
+        items.assign_code(register(items, "ONE"), "X", 1, CLERK)
+        device = caller(Role.DEVICE, "main")
+        send(sync, [item("TEA", name="Thee", codes=["X"])], who=device)
+        before = ledger.recorder.head()
+        found = review.retry_all(RejectedFilter(), None, CLERK)
+        assert [one.status for one in found.rows] == ["failed"]
+        assert ledger.recorder.head() == before
+        (row,) = self.rows(ledger)
+        with pytest.raises(Invalid, match="options"):
+            review.retry(row.rejection_id, CLERK, RetryOptions(override="yes"))
+
+    def test_floor_that_was_passed_over_stays_so(
+        self, sync: SyncService, ledger: Ledger, review: ReviewService, tea: UUID
+    ) -> None:
+        send(sync, [item("TEA", name="Thee", floor=-99)], who=caller(Role.DEVICE, "main"))
+        (row,) = self.rows(ledger)
+        review.retry(row.rejection_id, CLERK)
+        level = level_of(ledger, tea)
+        assert (level.name, level.floor) == ("Thee", 0)
+
+    def test_row_beyond_the_limit_is_answered_as_failed(self, ledger: Ledger, tea: UUID) -> None:
+        sync = SyncService(ledger, store=RejectedTransactionStore(max_open=1))
+        wanted = [item("TEA", name="Thee"), item("TEA", name="Te")]
+        result = send(sync, wanted, who=caller(Role.DEVICE, "main"))
+        assert sorted(statuses(result)) == ["differs", "failed"]
+        (failed,) = (one.rejection for one in result.items if one.status == "failed")
+        assert isinstance(failed, TooManyRejections)
+
 
 def test_manager_registers_at_their_locations(sync: SyncService) -> None:
     there = [item("A"), {"location": "annex", "sku": "A"}]
@@ -268,3 +344,23 @@ def test_six_thousand_are_one_batch(sync: SyncService, ledger: Ledger) -> None:
     assert set(statuses(send(sync, new))) == {"registered"}
     assert set(statuses(send(sync, new))) == {"known"}
     assert ledger.recorder.head() == 6_000
+
+
+def test_details_are_compared_at_the_scale_of_the_item(sync: SyncService) -> None:
+    device = caller(Role.DEVICE, "main")
+    send(sync, [item("KG", scale=3, safetyStock="1.5")])
+    result = send(sync, [item("KG", safetyStock="1.5"), item("KG", scale=0)], who=device)
+    assert statuses(result) == ["known", "differs"]
+
+
+def test_discontinued_item_waits_for_nobody(
+    sync: SyncService, items: ItemService, ledger: Ledger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(registration, "MAX_PROVISIONAL_ITEMS", 1)
+    device = caller(Role.DEVICE, "main")
+    send(sync, [item("A")], who=device)
+    items.discontinue(item_id("main", "A"), CLERK)
+    assert statuses(send(sync, [item("B")], who=device)) == ["registered"]
+    items.confirm(item_id("main", "A"), CLERK)
+    assert not level_of(ledger, item_id("main", "A")).provisional
+    assert_read_models_equal_replay(ledger)

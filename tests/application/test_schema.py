@@ -21,6 +21,7 @@ import pytest
 
 from application.access.authentication import Authenticator
 from application.access.errors import Unauthenticated
+from application.items import ItemService
 from application.ledger.ledger import Ledger
 from application.maintenance.upgrade import rebuild_outdated
 from application.persistence.errors import SchemaChanged, SchemaMismatch
@@ -34,9 +35,11 @@ from application.persistence.sqlite import schema as sqlite_schema
 from application.persistence.sqlite.tables import sqlite_table
 from application.persistence.sqlite.unit_of_work import SQLiteUnitOfWork
 from application.projections import PROJECTIONS
+from application.recording.differing_items import registration_of
 from application.recording.sync import SyncService
 from application.tables.properties import PROPERTIES, Property
 from application.tables.table import Table, Upsert
+from domain.stock_item import item_id
 from harness import postgres
 from tests.support.builders import element
 from tests.support.ledger_checks import assert_read_models_equal_replay, execute
@@ -137,6 +140,24 @@ def test_ledger_of_an_earlier_version_opens_with_all_that_it_knows(
         statuses = {str(row.local_id)[-1]: row.status for row in rows}
         assert statuses["5"] == "resolved"
         assert statuses["6"] == "open"
+
+
+def test_codes_and_provisional_items_of_an_earlier_version(load: Load) -> None:
+    url = load(6)
+    upgrade(url)
+    cheese, cup = item_id("main", "CHEESE"), item_id("main", "CUP")
+    with opened(url) as ledger:
+        level = ledger.recorder.select_item(cheese)
+        assert level is not None
+        assert (level.provisional, level.scale) == (True, 3)
+        assert [one.code for one in ledger.recorder.select_codes([cheese])] == ["4006381333931"]
+        assert ledger.recorder.select_codes([cup]) == []
+        wanted = RejectedFilter(code="ITEM_DIFFERS")
+        (row,) = ledger.recorder.select_rejected(wanted, before=None, limit=9)
+        assert registration_of(row).name == "Other"
+        items = ItemService(ledger)
+        items.confirm(cheese, ADMIN)
+        assert items.assign_code(cup, "CUP-OLD", 6, ADMIN)[0].originator_version == 3
 
 
 @pytest.mark.parametrize("version", VERSIONS)
@@ -309,7 +330,7 @@ def test_changed_table_takes_the_next_schema_number() -> None:
         make(table).describe() for table in tables for make in (sqlite_table, postgres_table)
     ]
     digest = sha256("\n".join([*revisions, *descriptions]).encode()).hexdigest()[:16]
-    assert (VERSION, digest) == (6, "b7b20e1b38ad6f16")
+    assert (VERSION, digest) == (6, "2e7ab88b9e5acc29")
 
 
 def test_every_schema_number_has_its_fixture() -> None:

@@ -11,13 +11,14 @@ from domain.actor import Actor
 from domain.barcode import (
     MAX_PER,
     Barcode,
+    BarcodeEvent,
     CodeAssigned,
     CodeRetired,
     code_id,
     compared_form,
     is_gtin,
 )
-from domain.errors import CodeTaken, Invalid, UnknownCode
+from domain.errors import CodeTaken, CodeWasRetired, Invalid, ItemDiffers, UnknownCode
 from domain.item_details import ItemDetails
 from domain.stock_item import StockItem
 from tests.support.scenario import NOON
@@ -62,55 +63,83 @@ def test_one_check_digit_in_ten_is_good(body: int, digit: int) -> None:
     assert is_gtin(f"{body:013}{digit}") == (digit in good)
 
 
-def test_code_belongs_to_one_sku() -> None:
-    code, tea = Barcode("main", EAN), item()
-    event = assign(code, tea, 12)
+def at(code: str = EAN, last: BarcodeEvent | None = None) -> Barcode:
+    return Barcode("main", code, last)
+
+
+def assigned(to: StockItem, per: int | Decimal = 1) -> CodeAssigned:
+    event = assign(at(), to, per)
     assert event is not None
-    assert (event.originator_id, event.originator_version) == (code.id, 1)
+    return event
+
+
+def retired(last: CodeAssigned) -> CodeRetired:
+    event = at(last=last).retire(by=MINA, recorded_at=NOON - timedelta(hours=1))
+    assert event is not None
+    return event
+
+
+def test_code_belongs_to_one_sku() -> None:
+    tea, cup = item(), item("CUP")
+    event = assigned(tea, 12)
+    assert (event.originator_id, event.originator_version) == (at().id, 1)
     assert (event.item_id, event.sku, event.per, event.actor, event.key_id) == (
         tea.id, "TEA", Decimal(12), "mina", "k1",
     )  # fmt: skip
-    assert assign(code, tea, 12) is None
+    assert assign(at(last=event), tea, 12) is None
     with pytest.raises(CodeTaken) as taken:
-        assign(code, item("CUP"))
+        assign(at(last=event), cup)
     assert taken.value == CodeTaken(EAN, tea.id, "TEA")
-    changed = assign(code, tea, 6)
+    changed = assign(at(last=event), tea, 6)
     assert changed is not None
     assert changed.originator_version == 2
 
 
-def test_retired_code_can_be_reassigned() -> None:
-    code, tea, cup = Barcode("main", EAN), item(), item("CUP")
-    assign(code, tea)
-    retired = code.retire(tea.id, by=MINA, recorded_at=NOON - timedelta(hours=1))
-    assert isinstance(retired, CodeRetired)
-    assert retired.timestamp == NOON
-    assert (code.assignment, code.per) == (None, None)
-    assert code.retire(tea.id, by=MINA, recorded_at=NOON) is None
-    again = assign(Barcode.after(retired), cup)
+def test_retired_code_can_be_reassigned_in_another_spelling() -> None:
+    tea, cup = item(), item("CUP")
+    free = retired(assigned(tea))
+    assert (free.timestamp, free.item_id, free.code) == (NOON, tea.id, EAN)
+    assert at(last=free).assignment is None
+    assert at(last=free).retire(by=MINA, recorded_at=NOON) is None
+    again = assign(at(f"0{EAN}", free), cup)
     assert again is not None
-    assert (again.originator_version, again.item_id) == (3, cup.id)
+    assert (again.originator_id, again.originator_version) == (free.originator_id, 3)
+    assert (again.item_id, again.code) == (cup.id, f"0{EAN}")
 
 
-def test_only_its_item_retires_it() -> None:
-    code, tea = Barcode("main", EAN), item()
+def test_only_its_item_has_it() -> None:
+    tea, cup = item(), item("CUP")
     with pytest.raises(UnknownCode):
-        code.retire(tea.id, by=MINA, recorded_at=NOON)
-    assign(code, item("CUP"))
+        at().require_of(tea.id)
+    event = assigned(cup)
     with pytest.raises(UnknownCode):
-        code.retire(tea.id, by=MINA, recorded_at=NOON)
+        at(last=event).require_of(tea.id)
+    assert at(last=event).require_of(cup.id) is event
+    assert at(last=retired(event)).require_of(cup.id).item_id == cup.id
+
+
+def test_what_a_manager_decided_stands_for_others() -> None:
+    tea, cup = item(), item("CUP")
+    event = assigned(tea, 12)
+    at().require_as_it_stands(tea.id, 1)
+    at(last=event).require_as_it_stands(tea.id, 12)
+    at(last=event).require_as_it_stands(cup.id, 1)
+    with pytest.raises(ItemDiffers):
+        at(last=event).require_as_it_stands(tea.id, 6)
+    with pytest.raises(CodeWasRetired):
+        at(last=retired(event)).require_as_it_stands(tea.id, 12)
+    at(last=retired(event)).require_as_it_stands(cup.id, 1)
 
 
 @pytest.mark.parametrize("per", [0, -1, MAX_PER + 1, Decimal("0.5")])
 def test_it_counts_a_possible_number(per: int | Decimal) -> None:
     with pytest.raises(Invalid, match="per"):
-        assign(Barcode("main", EAN), item(), per)
+        assign(at(), item(), per)
 
 
 def test_it_may_count_a_fraction_of_a_weighed_item() -> None:
-    event = assign(Barcode("main", EAN), item(scale=3), Decimal("0.125"))
-    assert event is not None
-    assert event.per == Decimal("0.125")
+    event = assigned(item(scale=3), Decimal("0.125"))
+    assert (event.per, event.shown_per) == (Decimal("0.125"), 0.125)
 
 
 @pytest.mark.parametrize("code", ["", " ", "a\nb", "x" * 201])

@@ -19,6 +19,7 @@ def test_codes_are_these_and_stay_these() -> None:
         "TOO_MANY_PROVISIONAL_ITEMS",
         "UNKNOWN_CODE",
         "CODE_TAKEN",
+        "CODE_RETIRED",
         "INSUFFICIENT_STOCK",
         "STOCK_LIMIT_EXCEEDED",
         "UNKNOWN_TRANSACTION",

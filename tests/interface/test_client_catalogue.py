@@ -11,10 +11,11 @@ import httpx2
 import pytest
 from fastapi.testclient import TestClient
 
+from interface.api.app import create_app
 from interface.client import StockClient, Unreachable
 from interface.client.labels import item_id
-from tests.support.api import register, sync
-from tests.support.builders import element
+from interface.settings import Settings
+from tests.support.api import register
 
 EAN, CARTON = "4006381333931", "4006381333948"
 NewDevice = Callable[..., StockClient]
@@ -210,6 +211,11 @@ def test_no_scan_breaks_the_device(device: StockClient, scan: str) -> None:
         {"codes": {"a\x1db": 1}},
         {"codes": {EAN: 0}},
         {"codes": {EAN: Decimal("0.5")}},
+        {"codes": {EAN: Decimal("NaN")}},
+        {"codes": {EAN: True}},
+        {"codes": {f"C{n}": 1 for n in range(101)}},
+        {"name": ""},
+        {"sku": "\u200b"},
     ],
 )
 def test_what_the_ledger_would_refuse_is_not_registered(
@@ -247,19 +253,126 @@ def test_batch_that_is_too_large_is_sent_in_parts(api: TestClient, device: Stock
     assert (report.registered, report.recorded) == (120, 1)
 
 
-def test_restored_ledger_gets_its_items_back(
+class TestRestoredLedger:
+    """A ledger that is restored from a backup lacks what came after it."""
+
+    @pytest.fixture
+    def restored(self, tmp_path: Path) -> Iterator[TestClient]:
+        """Another ledger: it has only the tea."""
+        url = f"sqlite:///{tmp_path / 'restored.db'}"
+        with TestClient(create_app(Settings(database_url=url, auth=False))) as client:
+            register(client)
+            yield client
+
+    @pytest.fixture
+    def moved(self, restored: TestClient, new_device: NewDevice) -> Callable[..., StockClient]:
+        def move(device: StockClient) -> StockClient:
+            device.close()
+            return new_device("a", restored._transport)
+
+        return move
+
+    def test_items_come_back_with_their_movements(
+        self, restored: TestClient, device: StockClient, moved: Callable[..., StockClient]
+    ) -> None:
+        new = device.register("main", "NEW", codes={EAN: 1})
+        device.record("INBOUND", new, 3)
+        device.sync()
+        report = moved(device).sync()
+        assert (report.sent_again, report.registered, report.rejected) == (1, 1, 0)
+        assert item(restored, new)["onHand"] == 3
+        assert codes(restored, new) == {EAN: 1}
+
+    def test_items_without_movements_come_back(
+        self, restored: TestClient, device: StockClient, moved: Callable[..., StockClient]
+    ) -> None:
+        new = device.register("main", "NEW", codes={EAN: 1})
+        device.sync()
+        device = moved(device)
+        assert device.sync().registered == 1
+        assert codes(restored, new) == {EAN: 1}
+        assert device.sync().registered == 0
+        device.record("INBOUND", new, 1)
+        assert device.sync().recorded == 1
+
+    def test_details_that_were_changed_since_are_left_alone(
+        self, restored: TestClient, device: StockClient, moved: Callable[..., StockClient]
+    ) -> None:
+        tea = device.register("main", "TEA-250", name="Tea", unit="box", codes={EAN: 1})
+        device.sync()
+        restored.patch(f"/items/{tea}", json={"name": "Thee"}).raise_for_status()
+        device = moved(device)
+        assert (device.sync().refused_items, device.refused_items()) == (0, [])
+        assert [one.name for one in device.stock()] == ["Thee"]
+
+
+def test_retired_code_stays_retired_in_a_new_copy(
     api: TestClient, device: StockClient, tea: UUID
 ) -> None:
-    """The ledger of an earlier backup knows neither the transaction nor its item."""
-    new = device.register("main", "NEW", codes={EAN: 1})
-    device.record("INBOUND", new, 3)
     device.sync()
-    lost = [pending.element for pending in device._store.acknowledged(0, 9)]
-    with device._store.transaction():
-        for outgoing in lost:
-            device._store.send_again(outgoing["localId"])
-        device._catalogue.send_again()
+    device.assign_code(tea, EAN)
+    device.sync()
+    api.post(f"/items/{tea}/codes/retire", json={"code": EAN}).raise_for_status()
+    device.sync()
+    device._store.bookmark = None
+    device.sync()
+    assert device.resolve(EAN).item is None
+
+
+def test_retired_code_is_assigned_anew_at_once(
+    api: TestClient, device: StockClient, tea: UUID
+) -> None:
+    cup = register(api, sku="CUP")
+    api.post(f"/items/{tea}/codes", json={"code": EAN}).raise_for_status()
+    device.sync()
+    api.post(f"/items/{tea}/codes/retire", json={"code": EAN}).raise_for_status()
+    device.sync()
+    device.assign_code(cup, EAN)
+    for _ in range(2):
+        found = device.resolve(EAN)
+        assert found.item is not None
+        assert found.item.item_id == cup
+        device.sync()
+
+
+def test_group_and_items_that_do_not_fit_together_are_sent_one_after_the_other(
+    api: TestClient, device: StockClient, tea: UUID
+) -> None:
+    """The server of these tests takes 50 in a batch."""
+    device.sync()
+    new = [device.register("main", f"SKU-{n}") for n in range(2)]
+    with device.group() as group:
+        for n in range(50):
+            device.record("INBOUND", new[n % 2], 1, group=group)
     report = device.sync()
-    assert (report.registered, report.recorded) == (1, 1)
-    assert item(api, new)["onHand"] == 3
-    sync(api, element("INBOUND", tea, 1))
+    assert (report.registered, report.recorded, device.pending()) == (2, 50, [])
+
+
+def test_group_that_never_fits_does_not_stop_the_sync(
+    api: TestClient, device: StockClient, tea: UUID
+) -> None:
+    new = [device.register("main", f"SKU-{n}") for n in range(2)]
+    with device.group() as group:
+        for n in range(60):
+            device.record("INBOUND", new[n % 2], 1, group=group)
+    device.record("INBOUND", tea, 1)
+    report = device.sync()
+    assert (report.registered, report.rejected, report.recorded) == (2, 60, 1)
+
+
+@pytest.mark.parametrize(
+    ("unit", "scale", "scan", "quantity"),
+    [
+        ("kg", 3, "(01)90614141000015(3103)001250", Decimal("1.25")),
+        ("g", 0, "(01)90614141000015(3103)001250", 1250),
+        ("kg", 3, "(01)90614141000015(3202)000250", 1),  # pounds
+        ("pc", 0, "(01)90614141000015(3103)001250", 1),
+        ("kg", 1, "(01)90614141000015(3103)001250", 1),  # finer than the item
+    ],
+)
+def test_weight_counts_in_the_unit_of_the_item(
+    device: StockClient, unit: str, scale: int, scan: str, quantity: Any
+) -> None:
+    device.register("main", "CHEESE", unit=unit, scale=scale, codes={"90614141000015": 1})
+    found = device.resolve(scan)
+    assert (found.quantity, found.measure is not None) == (quantity, True)

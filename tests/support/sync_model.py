@@ -104,7 +104,7 @@ class Model:
         told = self._decide(element, override=override)
         self._judge_again([])
         self._keep([element], {0: told}, [])
-        self._close_voided()
+        self._close_voided({self._sent(element).id})
         return told
 
     def dismiss(self, element: Element) -> None:

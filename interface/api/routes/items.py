@@ -210,7 +210,7 @@ def confirm_item(
     """Confirms an item that a device or a clerk registered, and changes the details in the body, if
     there is one. Idempotent."""
     change = _applying(details or Confirmation())
-    return _item(items.change_details(item_id, change, caller, confirm=True), reads)
+    return _item(items.confirm(item_id, caller, change), reads)
 
 
 @router.post(
@@ -231,16 +231,16 @@ def assign_code(
 ) -> ItemCode:
     """Assigns a code to the item: 201 if this changes it, 200 if it is assigned already, 409 if it
     belongs to another SKU at the location. Then retire it there first."""
-    barcode = items.assign_code(item_id, assignment.code, assignment.per, caller)
-    if not barcode.pending_events:
+    assigned, is_new = items.assign_code(item_id, assignment.code, assignment.per, caller)
+    if not is_new:
         response.status_code = HTTPStatus.OK
-    return ItemCode.of_barcode(barcode)
+    return ItemCode.of_event(assigned)
 
 
 @router.post(
     "/{item_id}/codes/retire",
     summary="Retire a code of an item",
-    responses=documented(HTTPStatus.NOT_FOUND, _INVALID),
+    responses=documented(HTTPStatus.NOT_FOUND, HTTPStatus.CONFLICT, _INVALID),
 )
 def retire_code(
     item_id: UUID, retirement: CodeRetirement, items: Items, caller: CanManageItems

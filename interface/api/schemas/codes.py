@@ -7,7 +7,7 @@ from pydantic import Field
 
 from application.parsing.transactions import Number
 from application.projections.codes import Code
-from domain.barcode import Barcode
+from domain.barcode import BarcodeEvent, CodeAssigned
 from domain.quantities import MAX_SCALE, canonical, to_number, to_steps
 from interface.api.schemas.base import RequestBody, SentQuantity, Wire, example
 
@@ -34,8 +34,8 @@ class ItemCode(Wire):
         return cls.model_construct(code=code.code, per=json_number(code.per), version=code.version)
 
     @classmethod
-    def of_barcode(cls, barcode: Barcode) -> "ItemCode":
-        return cls(code=barcode.code, per=barcode.shown_per or 0, version=barcode.version)
+    def of_event(cls, event: CodeAssigned) -> "ItemCode":
+        return cls(code=event.code, per=event.shown_per, version=event.originator_version)
 
 
 class CodeAssignment(RequestBody):
@@ -56,8 +56,8 @@ class RetiredCode(Wire):
     version: CodeVersion
 
     @classmethod
-    def of(cls, barcode: Barcode) -> "RetiredCode":
-        return cls(code=barcode.code, version=barcode.version)
+    def of(cls, event: BarcodeEvent) -> "RetiredCode":
+        return cls(code=event.code, version=event.originator_version)
 
 
 class CodeRetirement(RequestBody):

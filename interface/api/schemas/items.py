@@ -8,7 +8,7 @@ from pydantic import Field, model_validator
 from pydantic.alias_generators import to_camel
 from pydantic_core import PydanticCustomError
 
-from application.parsing.items import DEFAULT, CodeRequest
+from application.parsing.items import DEFAULT, code_requests
 from application.parsing.items import Registration as RequestedRegistration
 from application.parsing.transactions import Number
 from application.projections.codes import Code
@@ -63,15 +63,16 @@ class Registration(RequestBody):
     @property
     def requested(self) -> RequestedRegistration:
         """The request, as the application knows it. Raises Invalid: location or SKU is no label."""
+        given = self.model_fields_set
         return RequestedRegistration(
             location=label("location", self.location),
             sku=label("sku", self.sku),
             name=self.name,
             unit=self.unit,
-            safety_stock=self.safety_stock,
-            scale=self.scale,
-            floor=self.floor if "floor" in self.model_fields_set else DEFAULT,
-            codes=tuple(CodeRequest(one.code, one.per) for one in self.codes),
+            safety_stock=self.safety_stock if "safety_stock" in given else None,
+            scale=self.scale if "scale" in given else None,
+            floor=self.floor if "floor" in given else DEFAULT,
+            codes=code_requests((one.code, one.per) for one in self.codes),
         )
 
 

@@ -8,7 +8,6 @@ from uuid import UUID
 from pydantic import Field, model_validator
 
 from application.persistence.filters import RejectedFilter
-from application.recording.differing_items import is_differing_item
 from application.recording.retries import Correction, RetryOptions
 from application.review import MAX_REVIEWED_PER_CALL, BulkReview, Reviewed
 from application.tables import rejected
@@ -125,7 +124,7 @@ class RejectedTransaction(Wire):
 
 
 def _sent(row: rejected.RejectedTransaction) -> dict[str, Any]:
-    if is_differing_item(row):
+    if row.is_item:
         return {"transaction": None, "item": json.loads(row.element)}
     return {"transaction": row.element if row.malformed else json.loads(row.element)}
 

@@ -54,8 +54,8 @@ class SyncRequest(Wire):
     items: Annotated[
         list[ItemElement] | None,
         Field(
-            description="Items to register before the transactions. Needs the permission to manage "
-            "items. Each is answered separately."
+            description="Items to register, and codes to assign, before the transactions. Each is "
+            "answered separately. What a `device` or a `clerk` registers is provisional."
         ),
     ] = None
     sent_at: Annotated[
