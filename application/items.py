@@ -16,14 +16,10 @@ from application.ledger.retry import retry_on_conflict
 from application.parsing.items import CodeRequest, ParsedItem, Registration
 from application.persistence.unit_of_work import UnitOfWork
 from application.projections.codes import Codes
+from application.recording.code_registration import CodeRegistrar, require_writable
 from application.recording.judge import Judge
 from application.recording.reconsider import Reconsideration
-from application.recording.registration import (
-    Registrar,
-    RegistrationResult,
-    has_movements,
-    require_writable,
-)
+from application.recording.registration import Registrar, RegistrationResult, has_movements
 from application.recording.rejected_store import RejectedTransactionStore
 from application.server_clock import Clock, utc_now
 from domain.actor import Actor
@@ -258,7 +254,7 @@ class ItemService:
         item_id: UUID,
         code: str,
         principal: Principal,
-        change: Callable[[Registrar, StockItem], Changed],
+        change: Callable[[CodeRegistrar, StockItem], Changed],
     ) -> Changed:
         location = self._require_found(item_id, principal)
 
@@ -266,7 +262,7 @@ class ItemService:
             with self._locked([item_id], [code_id(location, code)]) as (unit_of_work, known):
                 require_writable(item_id, known, conflicting)
                 judge = self._judge(unit_of_work, known)
-                registrar = Registrar(judge, unit_of_work, conflicting)
+                registrar = CodeRegistrar(judge, unit_of_work, conflicting)
                 item = principal.require_item(item_id, known.items.get(item_id))
                 changed = change(registrar, item)
                 self._append(unit_of_work, judge)

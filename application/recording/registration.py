@@ -10,24 +10,15 @@ from uuid import UUID
 
 from application.access.principal import Principal
 from application.access.roles import Permission
-from application.ledger.ledger import Known
 from application.parsing.fields import FieldWarning
-from application.parsing.items import CodeRequest, ParsedItem, Registration
+from application.parsing.items import ParsedItem, Registration
 from application.persistence.unit_of_work import UnitOfWork
-from application.projections.codes import Codes
 from application.projections.stock_levels import StockLevels
+from application.recording.code_registration import CodeRegistrar, require_writable
 from application.recording.judge import Judge
-from domain.barcode import MAX_CODES_PER_ITEM, Barcode, BarcodeEvent, CodeAssigned
-from domain.errors import (
-    Conflict,
-    Invalid,
-    ItemDiffers,
-    LedgerDamaged,
-    Rejection,
-    TooManyProvisionalItems,
-)
+from domain.errors import ItemDiffers, Rejection, TooManyProvisionalItems
 from domain.events import MOVEMENT_TOPICS, LedgerEvent, MovementRecorded
-from domain.quantities import Quantity, to_steps
+from domain.quantities import Quantity
 from domain.stock_item import StockItem
 
 MAX_PROVISIONAL_ITEMS: Final = 1_000
@@ -80,50 +71,13 @@ class Registrar:
         self._default_floor = default_floor
         self._provisional: dict[str, int] = {}
         """How many provisional items each sender has, by key."""
-        self._codes: dict[UUID, int] = {}
-        """How many codes each item has, as far as this commit needs to know."""
+        self._codes = CodeRegistrar(judge, unit_of_work, conflicting)
 
     def register(
         self, parsed: Sequence[ParsedItem], principal: Principal
     ) -> list[RegistrationResult]:
         """Decides each item on its own, in order. A rejection becomes its result."""
         return [self._register(place, one, principal) for place, one in enumerate(parsed)]
-
-    def assign(
-        self, item: StockItem, wanted: CodeRequest, principal: Principal
-    ) -> tuple[CodeAssigned, bool]:
-        """Assigns a code to the item; returns the assignment, and whether it is new.
-
-        Raises:
-            CodeTaken: it belongs to another SKU.
-            CodeWasRetired: it was taken from this item, and the caller may not undo that.
-            ItemDiffers: it counts another number of base units, and the caller may not change that.
-            Invalid: the code or its number of base units is out of bounds, or the item has too many
-                codes.
-            Conflict, LedgerDamaged: this commit can't write it.
-        """
-        barcode = self._barcode(item.location, wanted.code)
-        self._require_room_for_codes(item.id, [barcode])
-        if not principal.may(Permission.MANAGE_ITEMS):
-            barcode.require_as_it_stands(item.id, wanted.per)
-        event = barcode.assign(item, wanted.per, by=principal.actor, recorded_at=self._judge.now)
-        if event is None:
-            return cast("CodeAssigned", barcode.assignment), False
-        if barcode.assignment is None:
-            self._codes[item.id] += 1
-        self._append_code(event)
-        return event, True
-
-    def retire(self, item: StockItem, code: str, principal: Principal) -> BarcodeEvent:
-        """Frees a code of the item; returns its last event. Raises UnknownCode, Invalid, Conflict,
-        LedgerDamaged."""
-        barcode = self._barcode(item.location, code)
-        last = barcode.require_of(item.id)
-        event = barcode.retire(by=principal.actor, recorded_at=self._judge.now)
-        if event is None:
-            return last
-        self._append_code(event)
-        return event
 
     def _register(self, place: int, one: ParsedItem, principal: Principal) -> RegistrationResult:
         try:
@@ -166,7 +120,7 @@ class Registrar:
             item, status, problems = self._new(registration, principal), "registered", []
         else:
             status, problems = "known", self._reconcile(item, registration, principal, replaces)
-        problems += self._assign_each(item, registration.codes, principal)
+        problems += self._codes.assign_each(item, registration.codes, principal)
         warnings += [FieldWarning(one.code, "codes", one.message) for one in problems[1:]]
         return RegistrationResult(
             place,
@@ -181,23 +135,20 @@ class Registrar:
     def _require_possible(
         self, registration: Registration, item: StockItem | None, *, replaces: bool
     ) -> None:
-        """Checks what concerns the codes.
+        """Checks the codes.
 
         Raises:
             Invalid: one counts a part of a step, or the item would have too many codes.
             CodeTaken: it replaces what stands, and one belongs to another SKU.
             Conflict, LedgerDamaged: this commit can't write one of them.
         """
-        barcodes = [self._barcode(registration.location, one.code) for one in registration.codes]
         scale = registration.scale or 0
         if item is not None and not (replaces and registration.scale is not None):
             scale = item.scale
-        for one in registration.codes:
-            to_steps("per", one.per, scale)
-        self._require_room_for_codes(registration.item_id, barcodes)
+        place = registration.item_id, registration.location, registration.codes
+        self._codes.require_possible(*place, scale)
         if replaces:
-            for barcode in barcodes:
-                barcode.require_not_of_another(registration.item_id)
+            self._codes.require_not_of_another(*place)
 
     def _new(self, registration: Registration, principal: Principal) -> StockItem:
         """Registers the item. Raises Invalid, TooManyProvisionalItems."""
@@ -215,7 +166,7 @@ class Registrar:
         if is_provisional:
             self._provisional[principal.limit_key] += 1
         self._known.items[new.id] = new
-        self._codes[new.id] = 0
+        self._codes.has_none(new)
         self._judge.events += cast("list[LedgerEvent]", new.pending_events)
         return new
 
@@ -247,50 +198,6 @@ class Registrar:
         item.change_details(details, has_moved=has_moved, by=by, recorded_at=now)
         item.confirm(by=by, recorded_at=now)
         self._judge.events += cast("list[LedgerEvent]", item.pending_events[before:])
-
-    def _assign_each(
-        self, item: StockItem, codes: Sequence[CodeRequest], principal: Principal
-    ) -> list[Rejection]:
-        """Assigns codes to the item, each on its own. Returns why some are not assigned."""
-        problems: list[Rejection] = []
-        for wanted in codes:
-            try:
-                self.assign(item, wanted, principal)
-            except Rejection as rejection:
-                problems.append(rejection)
-        return problems
-
-    def _barcode(self, location: str, code: str) -> Barcode:
-        """Returns the code at the location. Raises Invalid, Conflict, LedgerDamaged."""
-        free = Barcode(location, code)
-        require_writable(free.id, self._known, self._conflicting)
-        last = self._known.codes.get(free.id)
-        return free if last is None else Barcode(location, code, last)
-
-    def _append_code(self, event: BarcodeEvent) -> None:
-        self._known.codes[event.originator_id] = event
-        self._judge.events.append(event)
-
-    def _require_room_for_codes(self, item_id: UUID, barcodes: Sequence[Barcode]) -> None:
-        """Raises Invalid: the item would have too many codes."""
-        free = {barcode.id for barcode in barcodes if barcode.assignment is None}
-        if not free:
-            return
-        if item_id not in self._codes:
-            self._codes[item_id] = self._unit_of_work.count(
-                Codes.table, "item_id", item_id, at_most=MAX_CODES_PER_ITEM
-            )
-        if self._codes[item_id] + len(free) > MAX_CODES_PER_ITEM:
-            raise Invalid("codes", f"an item has at most {MAX_CODES_PER_ITEM} codes")
-
-
-def require_writable(stream: UUID, known: Known, conflicting: Container[UUID]) -> None:
-    """Raises Conflict: this commit must not write the item or the code; LedgerDamaged: it can't be
-    read."""
-    if stream in known.damaged:
-        raise LedgerDamaged(stream)
-    if stream in conflicting:
-        raise Conflict(stream)
 
 
 def has_movements(unit_of_work: UnitOfWork, item: StockItem) -> bool:
