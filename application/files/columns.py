@@ -10,6 +10,7 @@ class Kind(StrEnum):
 
     TEXT = "text"
     NUMBER = "number"
+    PRECISE = "number with up to 15 decimal places"
     NUMBER_OR_NONE = "number, or the word none"
     WHOLE = "whole number"
     FLAG = "flag"
@@ -28,11 +29,11 @@ _DETAILS: Final[Columns] = {
     "floor": Kind.NUMBER_OR_NONE,
     "active": Kind.FLAG,
 }
+CODE_COLUMNS: Final[Columns] = {"code": Kind.TEXT, "per": Kind.NUMBER}
 ITEM_COLUMNS: Final[Columns] = {
     **_DETAILS,
     "provisional": Kind.FLAG,
-    "code": Kind.TEXT,
-    "per": Kind.NUMBER,
+    **CODE_COLUMNS,
     "itemId": Kind.TEXT,
 }
 STOCK_COLUMNS: Final[Columns] = {
@@ -70,11 +71,11 @@ MOVEMENT_COLUMNS: Final[Columns] = {
     "returns": Kind.TEXT,
     "group": Kind.TEXT,
     "scanned": Kind.TEXT,
-    "unitCost": Kind.NUMBER,
+    "unitCost": Kind.PRECISE,
     "currency": Kind.TEXT,
-    "enteredQuantity": Kind.NUMBER,
+    "enteredQuantity": Kind.PRECISE,
     "enteredUnit": Kind.TEXT,
-    "enteredPer": Kind.NUMBER,
+    "enteredPer": Kind.PRECISE,
     "metadata": Kind.TEXT,
     "version": Kind.WHOLE,
     "itemId": Kind.TEXT,

@@ -5,7 +5,7 @@ in it or not.
 """
 
 from collections.abc import Callable, Iterator, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any, Final, NamedTuple, TypeVar
 
@@ -14,6 +14,7 @@ from application.access.principal import Principal
 from application.access.roles import Permission
 from application.files.columns import (
     AUDIT_COLUMNS,
+    CODE_COLUMNS,
     ITEM_COLUMNS,
     MOVEMENT_COLUMNS,
     REJECTION_COLUMNS,
@@ -23,6 +24,7 @@ from application.files.columns import (
 from application.files.rows import (
     Row,
     audit_row,
+    item_row,
     item_rows,
     movement_row,
     rejection_row,
@@ -32,10 +34,16 @@ from application.items import ItemService
 from application.persistence.filters import AuditFilter, ItemFilter, MovementFilter, RejectedFilter
 from application.projections.stock_levels import StockLevel
 from application.reads import ReadService
-from domain.errors import UnknownVersion
+from domain.errors import Invalid, UnknownVersion
+from domain.labels import label
 
 ROWS_PER_PAGE: Final = 500
 """Rows read, and held in memory, at a time."""
+
+_LEAST_TIME: Final = timedelta(microseconds=1)
+
+_SOMEBODY: Final = ""
+"""Who registered an item that was provisional at an earlier time. No export tells it."""
 
 Page = list[Row]
 Found = TypeVar("Found")
@@ -87,21 +95,28 @@ class ExportService:
             location: limits it to one location; not the audit trail.
             since: only what was recorded at this time or later; not for items and stock.
             as_of: items and stock as they were recorded at this time; of the other lists, only what
-                was recorded before.
+                was recorded before or at this time.
+
+        Raises:
+            Invalid: the list can't be limited in this way, or the location is not a label.
+            Forbidden: the caller may not read the list.
         """
+        _require_limits(name, location, since)
+        location = None if location is None else label("location", location)
+        until = _just_after(as_of)
         match name:
             case ListName.ITEMS:
                 return self.items(ItemFilter(), principal, location, as_of)
             case ListName.STOCK:
                 return self.stock(ItemFilter(), principal, location, as_of)
             case ListName.MOVEMENTS:
-                movements = MovementFilter(recorded_from=since, recorded_to=as_of)
+                movements = MovementFilter(recorded_from=since, recorded_to=until)
                 return self.movements(movements, principal, location)
             case ListName.REJECTIONS:
-                rejections = RejectedFilter(rejected_from=since, rejected_to=as_of)
+                rejections = RejectedFilter(rejected_from=since, rejected_to=until)
                 return self.rejections(rejections, principal, location)
             case ListName.AUDIT:
-                return self.audit(AuditFilter(recorded_from=since, recorded_to=as_of), principal)
+                return self.audit(AuditFilter(recorded_from=since, recorded_to=until), principal)
 
     def items(
         self,
@@ -110,12 +125,18 @@ class ExportService:
         location: str | None = None,
         as_of: datetime | None = None,
     ) -> Export:
-        """Returns the items and their codes, for an import. With `as_of`, without the codes."""
+        """Returns the items and their codes, for an import. With `as_of`, without the codes, whose
+        past is not kept as a list."""
+        found = self._levels(wanted, principal, location, as_of)
+        if as_of is not None:
+            columns = {
+                name: kind for name, kind in ITEM_COLUMNS.items() if name not in CODE_COLUMNS
+            }
+            return Export(columns, ([*map(item_row, page)] for page in found))
 
         def pages() -> Iterator[Page]:
-            for levels in self._levels(wanted, principal, location, as_of):
-                ids = [level.item_id for level in levels] if as_of is None else []
-                codes = self._reads.codes_of(ids)
+            for levels in found:
+                codes = self._reads.codes_of([level.item_id for level in levels])
                 yield [row for level in levels for row in item_rows(level, codes[level.item_id])]
 
         return Export(ITEM_COLUMNS, pages())
@@ -209,8 +230,25 @@ class ExportService:
                 updated_at=item.modified_on,
                 scale=item.scale,
                 floor=item.floor,
-                provisional_by=level.provisional_by if item.provisional else None,
+                provisional_by=_SOMEBODY if item.provisional else None,
             )
+
+
+def _require_limits(name: ListName, location: str | None, since: datetime | None) -> None:
+    """Raises Invalid: the list has no location, or is no list of what was recorded one after the
+    other."""
+    if name is ListName.AUDIT and location is not None:
+        raise Invalid("location", "the audit trail is that of all locations")
+    if name in {ListName.ITEMS, ListName.STOCK} and since is not None:
+        raise Invalid("since", f"is not for {name}: they are a state, as of one time")
+
+
+def _just_after(time: datetime | None) -> datetime | None:
+    """Returns the end, exclusive, of what was recorded up to this time, inclusive."""
+    try:
+        return None if time is None else time + _LEAST_TIME
+    except OverflowError:
+        return None
 
 
 def _pages(

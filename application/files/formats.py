@@ -16,9 +16,14 @@ from application.tabular.cells import code_of, sku_of
 from application.tabular.csv_writer import BYTE_ORDER_MARK, CsvWriter
 from domain.quantities import MAX_SCALE
 
-_NUMBERS: Final = frozenset({Kind.NUMBER, Kind.NUMBER_OR_NONE, Kind.WHOLE})
+_NUMBERS: Final = frozenset({Kind.NUMBER, Kind.PRECISE, Kind.NUMBER_OR_NONE, Kind.WHOLE})
+
+ROWS_PER_GROUP: Final = 50_000
+"""Rows in a row group of Parquet: readers are slow with small ones. Memory is bounded by it."""
 
 _DECIMAL_DIGITS: Final = 38
+_PRECISE_SCALE: Final = 15
+"""Decimal places of numbers that are kept as they were sent."""
 
 
 class Format(StrEnum):
@@ -107,6 +112,7 @@ def _write_parquet(columns: Columns, pages: Iterable[Page], file: BinaryIO) -> N
         raise ParquetMissing from None
     types = {
         Kind.NUMBER: arrow.decimal128(_DECIMAL_DIGITS, MAX_SCALE),
+        Kind.PRECISE: arrow.decimal128(_DECIMAL_DIGITS, _PRECISE_SCALE),
         Kind.WHOLE: arrow.int64(),
         Kind.FLAG: arrow.bool_(),
         Kind.TIME: arrow.timestamp("us", tz="UTC"),
@@ -114,16 +120,28 @@ def _write_parquet(columns: Columns, pages: Iterable[Page], file: BinaryIO) -> N
     schema = arrow.schema(
         [(name, types.get(kind, arrow.string())) for name, kind in columns.items()]
     )
+    tables, rows = [], 0
     with parquet.ParquetWriter(file, schema) as writer:
         for page in pages:
-            table = [
-                {name: _parquet_value(kind, row.get(name)) for name, kind in columns.items()}
-                for row in page
-            ]
-            writer.write_table(arrow.Table.from_pylist(table, schema))
+            tables.append(_table(arrow, schema, columns, page))
+            rows += len(page)
+            if rows >= ROWS_PER_GROUP:
+                writer.write_table(arrow.concat_tables(tables))
+                tables, rows = [], 0
+        if tables:
+            writer.write_table(arrow.concat_tables(tables))
+
+
+def _table(arrow: Any, schema: Any, columns: Columns, page: Page) -> Any:
+    """Returns a page as a table of Arrow, which takes much less memory than the page."""
+    rows = [
+        {name: _parquet_value(kind, row.get(name)) for name, kind in columns.items()}
+        for row in page
+    ]
+    return arrow.Table.from_pylist(rows, schema)
 
 
 def _parquet_value(kind: Kind, value: Any) -> Any:
     if value is None or kind in {Kind.WHOLE, Kind.FLAG, Kind.TIME}:
         return value
-    return Decimal(value) if kind is Kind.NUMBER else str(value)
+    return Decimal(value) if kind in {Kind.NUMBER, Kind.PRECISE} else str(value)

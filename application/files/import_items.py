@@ -1,32 +1,53 @@
 """The import of an item file: items, their codes and their opening stock.
 
 Rows are recorded in commits of ROWS_PER_COMMIT, by the rules of a batch. So an import that was
-killed can be run again, and the same file twice records everything once.
+killed can be run again, and the same file twice records everything once. No outcome depends on
+where a commit ends.
 """
 
 import time
-from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from itertools import islice
-from typing import BinaryIO, Final
+from typing import BinaryIO, Final, Protocol
 from uuid import UUID
+
+import msgspec
 
 from application.access.principal import Principal
 from application.access.roles import Permission
-from application.files.item_rows import COLUMNS, ItemRow, RowProblem, RowReader
+from application.files.dry_run import DryRun, ids, repeated_ids
+from application.files.import_problems import (
+    failed_openings,
+    has_other_details,
+    of_opening,
+    problems_of,
+)
+from application.files.import_rules import FileRules
+from application.files.item_rows import COLUMNS, ItemRow, ReadRow, RowProblem, RowReader
 from application.items import ItemService
 from application.parsing.batch import Batch, batch_of
-from application.parsing.items import ParsedItem
+from application.parsing.items import ParsedItem, Registration
 from application.recording.group_commit import Overloaded
 from application.recording.registration import RegistrationResult
 from application.recording.sync import SyncService
-from application.recording.sync_result import Synced, SyncResult
+from application.recording.sync_result import SyncResult
 from application.tabular.csv_file import CsvFile, CsvOptions
 from application.tabular.header import IgnoredColumn
-from domain.errors import Invalid, LocalIdReused, Rejection
+from domain.errors import (
+    Invalid,
+    ItemDiscontinued,
+    LocalIdReused,
+    Rejection,
+    UnknownItem,
+)
+from domain.quantities import to_steps
+from domain.stock_item import StockItem
 
 ROWS_PER_COMMIT: Final = 500
+
+CODES_PER_COMMIT: Final = 1_000
+"""Codes at which a commit takes no more rows. Devices wait for each commit."""
 
 MAX_PROBLEMS: Final = 1_000
 """Problems in one report. Further ones are only counted."""
@@ -34,8 +55,20 @@ MAX_PROBLEMS: Final = 1_000
 OVERLOADED_PAUSE_SECONDS: Final = 0.5
 OVERLOADED_ATTEMPTS: Final = 60
 
-Progress = Callable[[int, int, int], None]
-"""Progress callback: rows read, and bytes read of how many."""
+TAB: Final = "tab"
+"""The name of the separator that nobody can type."""
+
+
+class Progress(Protocol):
+    """Progress callback, called after each commit."""
+
+    def __call__(self, rows: int, position: int, size: int, /) -> object:
+        """Takes the rows read so far, and the bytes read of how many."""
+
+
+def separator(name: str | None) -> str | None:
+    """Returns the separator that a user names: a character, or `tab`."""
+    return "\t" if name == TAB else name
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,23 +85,8 @@ class ImportOptions:
     replace: bool = False
     """Whether the details in the file replace others that stand."""
     dry_run: bool = False
-    """Whether to record nothing. A dry run reads the file once more, and holds the rows of items
-    and codes that several rows have."""
-
-
-class AlreadyOpened(Rejection):
-    """The opening stock of the item is recorded already, with another quantity or time."""
-
-    code = "ALREADY_OPENED"
-
-    def __init__(self, recorded: LocalIdReused) -> None:
-        """Takes the rejection with the opening stock that is recorded."""
-        quantity = recorded.details.get("quantity")
-        super().__init__(
-            f"the opening stock of this item is recorded already, as {quantity}: record a "
-            "stock-take instead",
-            quantity=quantity,
-        )
+    """Whether to record nothing. A dry run reads the file once more, and holds the items and codes
+    that several rows have."""
 
 
 @dataclass(kw_only=True)
@@ -124,7 +142,7 @@ class ImportService:
             progress: called after each commit.
 
         Returns:
-            What was done, with the problem of each row that is not recorded, or not as it stands.
+            What was done, with the problems of each row that is not recorded, or not as it stands.
 
         Raises:
             UnreadableFile: no row can be read. Nothing is recorded.
@@ -134,22 +152,39 @@ class ImportService:
         """
         principal.require(Permission.MANAGE_ITEMS)
         csv = CsvFile(file, COLUMNS, options.csv, options.renamed)
-        report = ImportReport(
-            dry_run=options.dry_run,
-            encoding=csv.encoding,
-            delimiter=csv.delimiter,
-            decimal=csv.decimal,
-            columns=csv.found,
-            ignored=csv.ignored,
-        )
+        report = _report_on(csv, options)
         reader = RowReader(csv, options.location, options.counted_at)
-        repeated = _repeated_ids(reader) if options.dry_run else frozenset()
+        repeated = repeated_ids(reader) if options.dry_run else frozenset()
         recording = _Recording(self._sync, self._items, options, principal, repeated)
-        rows = iter(reader)
-        while chunk := list(islice(rows, ROWS_PER_COMMIT)):
+        for chunk in _chunks(FileRules(replace=options.replace).applied_to(reader)):
             recording.record(chunk, report)
             progress(report.rows, csv.position, csv.size)
         return report
+
+
+def _report_on(csv: CsvFile, options: ImportOptions) -> ImportReport:
+    return ImportReport(
+        dry_run=options.dry_run,
+        encoding=csv.encoding,
+        delimiter=csv.delimiter,
+        decimal=csv.decimal,
+        columns=csv.found,
+        ignored=csv.ignored,
+    )
+
+
+def _chunks(rows: Iterable[ReadRow]) -> Iterator[list[ReadRow]]:
+    """Yields the rows of each commit."""
+    chunk: list[ReadRow] = []
+    codes = 0
+    for row in rows:
+        chunk.append(row)
+        codes += len(row.registration.codes) if isinstance(row, ItemRow) else 0
+        if len(chunk) >= ROWS_PER_COMMIT or codes >= CODES_PER_COMMIT:
+            yield chunk
+            chunk, codes = [], 0
+    if chunk:
+        yield chunk
 
 
 class _Recording:
@@ -168,32 +203,69 @@ class _Recording:
         self._items = items
         self._options = options
         self._principal = principal
-        self._repeated = repeated
-        self._earlier: dict[UUID, list[ItemRow]] = {}
-        """In a dry run: the rows so far of items and codes that several rows have."""
+        self._tried = DryRun(repeated)
+        self._discontinued: set[int] = set()
+        """Ids of the items that the file discontinues, as whole numbers."""
 
-    def record(self, chunk: Sequence[ItemRow | RowProblem], report: ImportReport) -> None:
+    def record(self, chunk: Sequence[ReadRow], report: ImportReport) -> None:
         """Records the rows of a chunk, each on its own, and reports on them."""
         report.rows += len(chunk)
         rows = [one for one in chunk if isinstance(one, ItemRow)]
         problems = [one for one in chunk if isinstance(one, RowProblem)]
-        result = self._preview(rows) if self._options.dry_run else self._submit(rows)
-        for row, item in zip(rows, result.items, strict=True):
+        recordable, result, refused = self._decide(rows)
+        problems += refused
+        for row, item in zip(recordable, result.items, strict=True):
             report.registered += item.status == "registered"
             report.known += item.status == "known"
-            if item.rejection is not None:
-                problems.append(RowProblem(row.line, item.rejection))
+            problems += problems_of(row, item)
         report.opened += sum(one.status == "recorded" for one in result.synced)
-        problems += _failed_openings(rows, result)
-        report.discontinued += sum(self._discontinue(rows, result.items))
+        problems += failed_openings(recordable, result)
+        problems += self._discontinue(recordable, result.items, report)
         report.add(sorted(problems, key=lambda one: one.line))
 
-    def _batch(self, rows: Sequence[ItemRow]) -> Batch:
-        """Returns the rows as a batch. The index of an opening stock is that of its row."""
-        items = [ParsedItem(row.registration, (), replaces=self._options.replace) for row in rows]
-        openings = {place: row.opening for place, row in enumerate(rows)}
-        transactions = {place: one for place, one in openings.items() if one is not None}
-        return batch_of([])._replace(items=items, transactions=transactions)
+    def _decide(self, rows: list[ItemRow]) -> tuple[list[ItemRow], SyncResult, list[RowProblem]]:
+        """Records rows, or tries them out. Returns those that can be recorded, their result, and
+        the problems of the others.
+
+        An opening stock is tried out first, so that no row is recorded by half.
+        """
+        if self._options.dry_run:
+            recordable, result, problems = self._settle(rows)
+            self._tried.learn(recordable, result.items)
+            return recordable, result, problems
+        if self._are_plain(rows):
+            return rows, self._submit(rows), []
+        recordable, _, problems = self._settle(rows)
+        return recordable, self._submit(recordable), problems
+
+    def _settle(self, rows: list[ItemRow]) -> tuple[list[ItemRow], SyncResult, list[RowProblem]]:
+        """Tries rows out until each of them can be recorded. A row that is left out may change what
+        becomes of those after it."""
+        problems: list[RowProblem] = []
+        while True:
+            result = self._preview(rows)
+            recordable, refused = _sorted_out(rows, result)
+            problems += refused
+            if recordable == rows:
+                return rows, result, problems
+            rows = recordable
+
+    def _are_plain(self, rows: list[ItemRow]) -> bool:
+        """Whether no row can be recorded by half: those with stock are of new items, and it fits.
+
+        It is much less work than to try them out, and most rows of a first import are so.
+        """
+        openings = {place: row.opening for place, row in enumerate(rows) if row.opening is not None}
+        if not openings:
+            return True
+        ids = {row.registration.item_id for row in rows}
+        is_told_when = self._options.counted_at is not None
+        if is_told_when or len(ids) < len(rows) or not all(map(_fits_its_row, rows)):
+            return False
+        stock = batch_of([])._replace(transactions=openings)
+        failed = self._sync.preview(stock, self._principal).failed
+        new = [one for one in failed if isinstance(one.rejection, UnknownItem)]
+        return len(new) == len(openings)
 
     def _submit(self, rows: Sequence[ItemRow]) -> SyncResult:
         batch = self._batch(rows)
@@ -205,70 +277,98 @@ class _Recording:
         raise Overloaded
 
     def _preview(self, rows: Sequence[ItemRow]) -> SyncResult:
-        """Tries a chunk out, after the earlier rows of its items and codes."""
-        found = {
-            one.line: one for row in rows for id_ in _ids(row) for one in self._earlier.get(id_, ())
-        }
-        before = [found[line] for line in sorted(found)]
-        for row in rows:
-            for id_ in _ids(row):
-                if id_.int in self._repeated:
-                    self._earlier.setdefault(id_, []).append(row)
-        result = self._sync.preview(self._batch([*before, *rows]), self._principal)
+        """Tries rows out, after what those before them would have made of their items and codes."""
+        before = self._tried.before(rows)
+        result = self._sync.preview(self._batch(rows, before), self._principal)
         return _without_first(result, len(before))
 
+    def _batch(self, rows: Sequence[ItemRow], before: Sequence[Registration] = ()) -> Batch:
+        """Returns the rows as a batch. The index of an opening stock is that of its item."""
+        items = [ParsedItem(one, (), replaces=True) for one in before]
+        items += [ParsedItem(row.registration, (), self._options.replace) for row in rows]
+        openings = {place: row.opening for place, row in enumerate(rows, len(before))}
+        transactions = {place: one for place, one in openings.items() if one is not None}
+        return batch_of([])._replace(items=items, transactions=transactions)
+
     def _discontinue(
-        self, rows: Sequence[ItemRow], results: Sequence[RegistrationResult]
-    ) -> Iterator[bool]:
-        """Discontinues the items of rows that say so. Yields whether it had to."""
+        self, rows: Sequence[ItemRow], results: Sequence[RegistrationResult], report: ImportReport
+    ) -> Iterator[RowProblem]:
+        """Discontinues the items of rows that say so. Yields what else stands against a row."""
         for row, result in zip(rows, results, strict=True):
-            if row.is_discontinued and result.item is not None and result.item.active:
-                if not self._options.dry_run:
-                    self._items.discontinue(result.item.id, self._principal)
-                yield True
+            item = result.item
+            if row.is_active is None or item is None or has_other_details(result):
+                continue
+            is_over = not item.active or item.id.int in self._discontinued
+            if row.is_active and is_over:
+                yield RowProblem(row.line, ItemDiscontinued(item.id))
+            elif not row.is_active and not is_over:
+                yield from self._discontinue_item(item, row.line, report)
+
+    def _discontinue_item(
+        self, item: StockItem, line: int, report: ImportReport
+    ) -> Iterator[RowProblem]:
+        try:
+            if not self._options.dry_run:
+                self._items.discontinue(item.id, self._principal)
+        except Rejection as rejection:
+            yield RowProblem(line, rejection)
+            return
+        self._discontinued.add(item.id.int)
+        report.discontinued += 1
 
 
-def _ids(row: ItemRow) -> list[UUID]:
-    return [row.registration.item_id, *row.registration.code_ids]
+def _fits_its_row(row: ItemRow) -> bool:
+    """Whether a new item, as the row has it, can have the opening stock of the row."""
+    if row.opening is None:
+        return True
+    try:
+        to_steps("onHand", row.opening.quantity, row.registration.scale or 0)
+    except Invalid:
+        return False
+    return True
 
 
-def _repeated_ids(rows: Iterable[ItemRow | RowProblem]) -> set[int]:
-    """Returns the ids of the items and codes that several rows have, as whole numbers."""
-    seen: set[int] = set()
-    repeated: set[int] = set()
-    for row in rows:
-        if isinstance(row, ItemRow):
-            ids = {id_.int for id_ in _ids(row)}
-            repeated |= ids & seen
-            seen |= ids
-    return repeated
+def _sorted_out(
+    rows: Sequence[ItemRow], tried: SyncResult
+) -> tuple[list[ItemRow], list[RowProblem]]:
+    """Returns the rows to record as far as this is sure, and the problems of those left out.
+
+    A row whose stock is refused registers nothing: without its stock, the item would stand in the
+    way of the corrected row. A row of an item that differs has no stock to record: it is perhaps of
+    something else.
+    """
+    refused = {one.index: one.rejection for one in tried.failed}
+    recordable: list[ItemRow] = []
+    problems: list[RowProblem] = []
+    unsure: set[UUID] = set()
+    """Items and codes that a changed row has, and rows after it that depend on that row."""
+    for place, (row, item) in enumerate(zip(rows, tried.items, strict=True)):
+        is_unsure = not unsure.isdisjoint(ids(row))
+        kept = row if is_unsure else _recordable(row, item, refused.get(place))
+        if is_unsure or kept != row:
+            unsure.update(ids(row))
+        if kept is not None:
+            recordable.append(kept)
+        elif (rejection := refused.get(place)) is not None:
+            problems.append(RowProblem(row.line, of_opening(rejection)))
+    return recordable, problems
 
 
-def _failed_openings(rows: Sequence[ItemRow], result: SyncResult) -> Iterator[RowProblem]:
-    """Yields why opening stocks are not recorded. The problem of an item is told already."""
-    for one in result.failed:
-        if result.items[one.index].status == "failed":
-            continue
-        rejection = one.rejection
-        if isinstance(rejection, LocalIdReused):
-            rejection = AlreadyOpened(rejection)
-        elif isinstance(rejection, Invalid) and rejection.details["field"] == "quantity":
-            problem = f"{rejection.details['problem']}: see the column scale"
-            rejection = Invalid("onHand", problem)
-        yield RowProblem(rows[one.index].line, rejection)
+def _recordable(
+    row: ItemRow, item: RegistrationResult, rejection: Rejection | None
+) -> ItemRow | None:
+    """Returns the row as it can be recorded; None if it can't. `rejection`: of its stock."""
+    if row.opening is None or (rejection is None and item.status in {"registered", "known"}):
+        return row
+    if item.item is None or has_other_details(item):
+        return row._replace(opening=None)
+    return row if rejection is None or isinstance(rejection, LocalIdReused) else None
 
 
 def _without_first(result: SyncResult, number: int) -> SyncResult:
-    """Returns the result without the first rows of its batch."""
+    """Returns the result without the first items of its batch."""
     return result._replace(
         items=result.items[number:],
-        synced=[_moved(one, number) for one in result.synced if one.index >= number],
-        failed=[
-            replace(one, index=one.index - number) for one in result.failed if one.index >= number
-        ],
+        synced=[msgspec.structs.replace(one, index=one.index - number) for one in result.synced],
+        failed=[replace(one, index=one.index - number) for one in result.failed],
     )
-
-
-def _moved(synced: Synced, number: int) -> Synced:
-    values = {name: getattr(synced, name) for name in Synced.__struct_fields__}
-    return Synced(**values | {"index": synced.index - number})

@@ -1,5 +1,6 @@
 """Rows of an item file: what each asks for, in the terms of the ledger."""
 
+import re
 from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime
 from typing import Any, Final, NamedTuple, TypeVar
@@ -7,45 +8,94 @@ from uuid import UUID, uuid5
 
 from application.files.rows import NO_FLOOR_CELL
 from application.parsing.items import DEFAULT, Default, Registration, code_requests
-from application.tabular.cells import code_of, sku_of, text_of
-from application.tabular.csv_file import CsvFile, Row
-from application.tabular.header import Columns
+from application.parsing.values import read_uuid
+from application.tabular.cells import code_of, is_literal, plain_text, sku_of, text_of
+from application.tabular.csv_file import CsvFile, CsvRow
+from application.tabular.flags import flag_of
+from application.tabular.header import KnownColumns
 from application.tabular.numbers import read_number
+from domain.barcode import compared_form, is_gtin, require_per
 from domain.errors import Invalid, Rejection
-from domain.labels import label
+from domain.labels import folded, kept_form, label
 from domain.quantities import Quantity
 from domain.transaction import Transaction, TransactionType
 
-COLUMNS: Final = Columns(
-    known={
-        "location": ("store", "shop", "warehouse", "site"),
-        "sku": ("article", "article number", "item number", "item no", "product code"),
-        "name": ("description", "product", "product name", "item name", "title"),
-        "unit": ("unit of measure", "uom"),
-        "scale": ("decimals", "decimal places"),
-        "safetyStock": ("minimum stock", "min stock", "reorder level", "reorder point"),
-        "floor": (),
-        "code": ("barcode", "bar code", "ean", "gtin", "upc", "ean code"),
-        "per": ("pack size", "units per code", "quantity per code"),
-        "onHand": ("opening stock", "opening", "stock", "in stock", "quantity", "qty"),
-        "active": (),
-        # What an export says besides: it follows from the rest, or from the ledger.
-        "provisional": (),
-        "version": (),
-        "updatedAt": (),
-        "itemId": (),
-    },
+_SPELLINGS: Final = {
+    "location": (
+        *("store", "shop", "warehouse", "site"),
+        *("Lagerort", "Filiale", "Standort", "magasin", "entrepôt", "tienda", "almacén"),
+        *("loja", "armazém", "negozio", "magazzino", "winkel", "magazijn"),
+    ),
+    "sku": (
+        *("article number", "article no", "item number", "item no", "item code", "product code"),
+        *("Variant SKU", "internal reference", "default code", "stock keeping unit"),
+        *("Artikelnummer", "Artikelnr", "Art.-Nr.", "référence", "code article", "réf"),
+        *("código", "código de producto", "referencia", "código do produto"),
+        *("codice articolo", "codice", "artikelcode", "article", "Artikel"),
+    ),
+    "name": (
+        *("product name", "item name", "article name", "product", "title"),
+        *("Artikelbezeichnung", "Artikelname", "Produktname", "Bezeichnung", "Produkt", "Titel"),
+        *("désignation", "libellé", "nom", "produit", "nombre", "producto", "nome", "produto"),
+        *("prodotto", "naam", "productnaam", "omschrijving"),
+        *("description", "Beschreibung", "descripción", "descrição", "descrizione"),
+    ),
+    "unit": (
+        *("unit of measure", "uom"),
+        *("Einheit", "Mengeneinheit", "unité", "unidad", "unidade", "unità", "eenheid"),
+    ),
+    "scale": ("decimals", "decimal places", "Dezimalstellen", "Nachkommastellen"),
+    "safetyStock": (
+        *("minimum stock", "min stock", "reorder level", "reorder point", "low stock amount"),
+        *("Mindestbestand", "Meldebestand", "stock minimum", "stock mini", "stock de sécurité"),
+        *("stock mínimo", "estoque mínimo", "scorta minima", "minimumvoorraad"),
+    ),
+    "floor": (),
+    "code": (
+        *("barcode", "bar code", "GTIN", "EAN", "UPC", "EAN code", "Variant Barcode"),
+        *("EAN13", "EAN8", "GTIN8", "GTIN12", "GTIN13", "GTIN14", "UPC A", "UPC12", "UPC code"),
+        *("EAN/UPC", "UPC/EAN", "GTIN, UPC, EAN, or ISBN", "ISBN", "ISBN13", "JAN", "JAN13"),
+        *("EAN number", "EAN-Nummer", "EAN-Nr.", "Strichcode", "code-barres", "code barre"),
+        *("code EAN", "código de barras", "codice a barre", "streepjescode"),
+    ),
+    "per": ("pack size", "units per code", "quantity per code"),
+    "onHand": (
+        *("opening stock", "opening", "quantity on hand", "on hand (current)", "in stock", "stock"),
+        *("Variant Inventory Qty", "current quantity *", "quantity", "qty"),
+        *("Lagerbestand", "Bestand", "Menge", "Anzahl", "quantité", "qté", "existencias"),
+        *("cantidad", "estoque", "quantidade", "giacenza", "quantità", "voorraad", "aantal"),
+    ),
+    "active": ("aktiv", "actif", "activo", "ativo", "attivo", "actief"),
+    # What an export says besides: it follows from the rest, or from the ledger.
+    "provisional": (),
+    "version": (),
+    "updatedAt": (),
+    "itemId": (),
+}
+"""Headers of each column, the most certain first. A word that means one column in one country, and
+another one in the next, is in none: Lager, artículo."""
+
+COLUMNS: Final = KnownColumns(
+    known=_SPELLINGS,
     numeric=("scale", "safetyStock", "floor", "per", "onHand"),
     required=("sku",),
     repeated=("code", "per"),
+    partners={"per": "code"},
 )
 """The columns of an item file, by the names that an export gives them."""
 
 OPENING: Final = "opening"
 """The reason of opening stock, and what makes its `local_id` from that of the item."""
 
-_YES: Final = frozenset({"true", "yes", "1"})
-_NO: Final = frozenset({"false", "no", "0"})
+_TOTAL_WORDS: Final = (
+    "total|totals|grand total|subtotal|sum|Summe|Gesamt|Gesamtsumme|Zwischensumme|somme|"
+    "total général|totale|totaal|suma|soma|total geral|total general|razem|summa|totalt|yhteensä|"
+    "celkem|összesen|toplam|genel toplam|итого|всего|合計|合计|总计|總計|小计|합계"
+)
+_TOTALS: Final = frozenset(map(folded, _TOTAL_WORDS.split("|")))
+"""What a spreadsheet writes before the sum of a column."""
+
+_GTIN_IN_WRONG_CELL: Final = re.compile("[0-9]{12,14}")
 
 Value = TypeVar("Value")
 
@@ -56,7 +106,8 @@ class ItemRow(NamedTuple):
     line: int
     registration: Registration
     opening: Transaction | None
-    is_discontinued: bool
+    is_active: bool | None
+    """None if the row does not say it."""
 
 
 class RowProblem(NamedTuple):
@@ -64,6 +115,10 @@ class RowProblem(NamedTuple):
 
     line: int
     rejection: Rejection
+
+
+ReadRow = ItemRow | RowProblem
+"""A row of the file: what it asks for, or why it can't be read."""
 
 
 def opening_id(item_id: UUID) -> UUID:
@@ -83,20 +138,21 @@ class RowReader:
         self._location = location
         self._counted_at = counted_at
 
-    def __iter__(self) -> Iterator[ItemRow | RowProblem]:
+    def __iter__(self) -> Iterator[ReadRow]:
+        locations = _Locations(self._location)
         for row in self._file:
             try:
-                yield self._read(row)
+                yield self._read(row, locations)
             except Rejection as rejection:
                 yield RowProblem(row.line, rejection)
 
-    def _read(self, row: Row) -> ItemRow:
+    def _read(self, row: CsvRow, locations: "_Locations") -> ItemRow:
         """Reads a row. Raises Invalid: a cell can't be read, or the row has no location."""
         if row.problem is not None:
             raise row.problem
         cells = _Cells(row.cells, lambda text: read_number(text, self._file.decimal))
         registration = Registration(
-            location=label("location", self._location_of(cells)),
+            location=label("location", locations.of(cells)),
             sku=label("sku", cells.required("sku", sku_of)),
             name=cells.read("name", text_of),
             unit=cells.read("unit", text_of),
@@ -105,16 +161,11 @@ class RowReader:
             floor=_floor(cells),
             codes=code_requests(_codes(cells)),
         )
+        _require_item(cells, registration)
         registration.require_valid()
-        on_hand, active = cells.number("onHand"), cells.read("active", _yes_or_no)
+        on_hand, active = _on_hand(cells), cells.read("active", flag_of)
         opening = None if on_hand is None else self._opening(registration.item_id, on_hand)
-        return ItemRow(row.line, registration, opening, is_discontinued=active is False)
-
-    def _location_of(self, cells: "_Cells") -> str:
-        location = cells.read("location", text_of) or self._location
-        if location is None:
-            raise Invalid("location", "is not in the row, and no location is given for the file")
-        return location
+        return ItemRow(row.line, registration, opening, active)
 
     def _opening(self, item_id: UUID, on_hand: Quantity) -> Transaction:
         """Returns the opening stock as a stock-take. Only a quantity below zero, which nobody can
@@ -129,6 +180,35 @@ class RowReader:
             reason=OPENING,
             override=is_below_zero,
         )
+
+
+class _Locations:
+    """The locations of the rows of one file."""
+
+    def __init__(self, default: str | None) -> None:
+        self._default = default
+        self._names_one = False
+        """Whether a row so far names its location."""
+
+    def of(self, cells: "_Cells") -> str:
+        """Returns the location of a row. Raises Invalid: it has none, though it needs one."""
+        location = cells.read("location", text_of)
+        if location is not None:
+            self._names_one = True
+            return location
+        if self._names_one:
+            raise Invalid(
+                "location",
+                "is empty, and a row above names one: fill the cell. A spreadsheet keeps the text "
+                "of merged cells in the first of them only",
+            )
+        if self._default is None:
+            raise Invalid(
+                "location",
+                "is not in the row, and no location is given for the file (--location, or "
+                "location=)",
+            )
+        return self._default
 
 
 class _Cells:
@@ -160,19 +240,80 @@ class _Cells:
 
     def is_text(self, name: str, text: str) -> bool:
         """Whether the cell has this text, in upper or lower case."""
-        return self._cells.get(name, "").strip().lower() == text
+        return self.raw(name).strip().lower() == text
+
+    def raw(self, name: str) -> str:
+        """Returns the cell as it stands in the file; an empty text if there is none."""
+        return self._cells.get(name, "")
 
     def numbered(self, name: str) -> list[str]:
         """Returns the names of all cells of a repeated column: code, code2, …"""
         return [one for one in self._cells if one.rstrip("0123456789") == name]
 
 
+def _require_item(cells: _Cells, registration: Registration) -> None:
+    """Raises Invalid: the row is no item, or not the item that it was in the export."""
+    _require_no_total(cells, registration)
+    named = cells.raw("itemId")
+    if named and _uuid_or_none(named) != registration.item_id:
+        raise Invalid(
+            "itemId",
+            f"is not the id of {registration.sku} at {registration.location}: the sku or the "
+            "location was changed, perhaps by a spreadsheet. Correct them; or, if they are right, "
+            "leave the column itemId out",
+        )
+
+
+def _require_no_total(cells: _Cells, registration: Registration) -> None:
+    word = folded(registration.sku).strip(" :=")
+    is_bare = registration.name is None and not registration.codes
+    if word in _TOTALS and is_bare and not is_literal(cells.raw("sku")):
+        raise Invalid(
+            "sku",
+            "is the word for a total, and the row has no name and no code: delete the row; or, if "
+            f'it is an item, write ="{registration.sku}"',
+        )
+
+
+def _uuid_or_none(cell: str) -> UUID | None:
+    try:
+        return read_uuid(plain_text(cell))
+    except ValueError:
+        return None
+
+
 def _codes(cells: _Cells) -> Iterator[tuple[str, Quantity]]:
+    """Yields the codes of the row. Raises Invalid: one can't be read, or its place is not clear."""
+    found: dict[str, Quantity] = {}
     for name in cells.numbered("code"):
-        per_name = "per" + name.removeprefix("code")
-        per = cells.number(per_name)
-        code = cells.required(name, code_of)
-        yield code, 1 if per is None else per
+        code, per = _code(cells, name)
+        known = found.setdefault(compared_form(code), per)
+        if known != per:
+            raise Invalid(name, "is in the row twice, with other numbers of units in per")
+        yield code, per
+    for per_name in cells.numbered("per"):
+        name = "code" + per_name.removeprefix("per")
+        if not cells.raw(name) and cells.number(per_name) != 1:
+            raise Invalid(per_name, f"is filled, and the row has no {name}")
+
+
+def _code(cells: _Cells, name: str) -> tuple[str, Quantity]:
+    per_name = "per" + name.removeprefix("code")
+    code, per = label(name, cells.required(name, code_of)), cells.number(per_name)
+    try:
+        require_per(1 if per is None else per)
+    except Invalid as error:
+        raise Invalid(per_name, str(error.details["problem"])) from None
+    return code, 1 if per is None else per
+
+
+def _on_hand(cells: _Cells) -> Quantity | None:
+    text = cells.raw("onHand").strip()
+    if _GTIN_IN_WRONG_CELL.fullmatch(text) and is_gtin(text):
+        raise Invalid(
+            "onHand", f'is a barcode, perhaps in the wrong cell; or, if it is right, ="{text}"'
+        )
+    return cells.number("onHand")
 
 
 def _floor(cells: _Cells) -> Quantity | Default | None:
@@ -188,8 +329,16 @@ def _whole(name: str, number: Any) -> int | None:
     return number
 
 
-def _yes_or_no(cell: str) -> bool:
-    text = text_of(cell).lower()
-    if text not in _YES | _NO:
-        raise ValueError("must be true or false")
-    return text in _YES
+def details_given(registration: Registration) -> dict[str, object]:
+    """Returns the details that a registration gives, by the names of their columns."""
+    texts = {"name": registration.name, "unit": registration.unit}
+    found: dict[str, object] = {
+        name: kept_form(text) for name, text in texts.items() if text is not None
+    }
+    if registration.safety_stock is not None:
+        found["safetyStock"] = registration.safety_stock
+    if registration.scale is not None:
+        found["scale"] = registration.scale
+    if registration.names_floor:
+        found["floor"] = registration.floor
+    return found

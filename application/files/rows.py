@@ -37,6 +37,10 @@ def _details(level: StockLevel) -> dict[str, Any]:
     }
 
 
+def item_row(level: StockLevel) -> Row:
+    return _details(level)
+
+
 def item_rows(level: StockLevel, codes: Sequence[Code]) -> Iterator[Row]:
     """Yields the row of an item with its first code, and a short row for each further code."""
     first = [_code_columns(code) for code in codes[:1]]
@@ -59,22 +63,37 @@ def stock_row(level: StockLevel) -> Row:
 
 
 def movement_row(movement: Movement, voided_by: UUID | None) -> Row:
-    extra = movement.extra
-    info: Mapping[str, Any] = extra.info or {}
-    cost, entered = info.get("unit_cost") or {}, info.get("entered") or {}
-    metadata = info.get("metadata")
-    received_at = extra.received_at or movement.recorded_at
     return {
+        **_goods(movement),
+        **_origin(movement),
+        **_links(movement),
+        **_sent(movement),
+        "voidedBy": voided_by,
         "position": movement.position,
+        "version": movement.version,
+        "itemId": movement.item_id,
+        "localId": movement.local_id,
+    }
+
+
+def _goods(movement: Movement) -> dict[str, Any]:
+    scale = movement.extra.scale
+    received_at = movement.extra.received_at or movement.recorded_at
+    return {
         "recordedAt": movement.recorded_at,
         "movedAt": happened_at(movement.occurred_at, received_at),
         "type": movement.type.value,
         "location": movement.location,
         "sku": movement.sku,
-        "quantity": from_steps(movement.quantity, extra.scale),
-        "delta": from_steps(movement.delta, extra.scale),
-        "onHand": from_steps(movement.on_hand, extra.scale),
+        "quantity": from_steps(movement.quantity, scale),
+        "delta": from_steps(movement.delta, scale),
+        "onHand": from_steps(movement.on_hand, scale),
         "coveredAt": movement.covered_at,
+    }
+
+
+def _origin(movement: Movement) -> dict[str, Any]:
+    return {
         "reason": movement.reason,
         "note": movement.note,
         "reference": movement.reference,
@@ -84,12 +103,26 @@ def movement_row(movement: Movement, voided_by: UUID | None) -> Row:
         "occurredAt": movement.occurred_at,
         "deviceTime": movement.device_time,
         "refusedAt": movement.refused_at,
-        "override": extra.override,
+        "override": movement.extra.override,
+    }
+
+
+def _links(movement: Movement) -> dict[str, Any]:
+    extra = movement.extra
+    return {
         "voids": extra.voids,
-        "voidedBy": voided_by,
         "corrects": extra.corrects,
         "returns": extra.returns,
         "group": extra.group,
+    }
+
+
+def _sent(movement: Movement) -> dict[str, Any]:
+    """Returns what the ledger keeps as it was sent, and does not use."""
+    info: Mapping[str, Any] = movement.extra.info or {}
+    cost, entered = info.get("unit_cost") or {}, info.get("entered") or {}
+    metadata = info.get("metadata")
+    return {
         "scanned": info.get("scanned"),
         "unitCost": _decimal(cost.get("amount")),
         "currency": cost.get("currency"),
@@ -97,9 +130,6 @@ def movement_row(movement: Movement, voided_by: UUID | None) -> Row:
         "enteredUnit": entered.get("unit"),
         "enteredPer": _decimal(entered.get("per")),
         "metadata": None if metadata is None else json.dumps(metadata, ensure_ascii=False),
-        "version": movement.version,
-        "itemId": movement.item_id,
-        "localId": movement.local_id,
     }
 
 

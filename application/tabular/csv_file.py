@@ -11,18 +11,24 @@ from itertools import islice
 from typing import BinaryIO, Final, NamedTuple
 
 from application.tabular.errors import UnreadableFile, shown
-from application.tabular.header import Columns, Header, HeaderNames, choose_header
-from application.tabular.numbers import DecimalSign, decimal_signs
+from application.tabular.header import (
+    Header,
+    HeaderNames,
+    IgnoredColumn,
+    KnownColumns,
+    choose_header,
+)
+from application.tabular.numbers import DecimalSign
 from application.tabular.records import Record, records
+from application.tabular.survey import Survey
 from application.tabular.text_file import TextFile
 from domain.errors import Invalid
 
 _DELIMITERS: Final = (",", ";", "\t", "|")
 
-_SEPARATOR_LINE: Final = re.compile(r'"?sep=(.)"?[\r\n]*', re.IGNORECASE)
-"""The first line that Excel reads as the name of the separator."""
-
-_AMBIGUOUS: Final = ".,"
+_SEPARATOR_LINE: Final = re.compile(r'"?sep=(.)"?([,;|\t]?)\2*[\r\n]*', re.IGNORECASE)
+"""The first line that Excel reads as the name of the separator. If Excel saves it again, it ends
+with separators."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,7 +40,7 @@ class CsvOptions:
     decimal: DecimalSign | None = None
 
 
-class Row(NamedTuple):
+class CsvRow(NamedTuple):
     """One record below the header."""
 
     line: int
@@ -51,7 +57,7 @@ class CsvFile:
     def __init__(
         self,
         file: BinaryIO,
-        columns: Columns,
+        columns: KnownColumns,
         options: CsvOptions | None = None,
         renamed: Mapping[str, str] | None = None,
     ) -> None:
@@ -72,9 +78,13 @@ class CsvFile:
         self.delimiter = self._header.delimiter
         self.found: Mapping[str, str] = self._header.found
         """The headers of the known columns, by the names of the columns."""
+        survey = self._survey()
         self.ignored = self._header.ignored()
-        """The columns that are not known."""
-        self.decimal = self._find_decimal(options.decimal)
+        """The columns that are not used."""
+        self._nameless = self._header.unnamed
+        """The places of the columns that must be empty."""
+        self._leave_out(survey.index())
+        self.decimal = survey.decimal(options.decimal)
 
     @property
     def size(self) -> int:
@@ -86,21 +96,22 @@ class CsvFile:
         """The number of bytes that are read."""
         return self._text.position
 
-    def __iter__(self) -> Iterator[Row]:
+    def __iter__(self) -> Iterator[CsvRow]:
         """Yields the rows that are not blank, from the first."""
-        below = self._records(self.delimiter)
-        next(below)
-        return map(self._row, below)
+        return map(self._row, self._below())
 
     def _separator_line(self) -> str | None:
         """Returns the separator that the first line names; None if that line is the header."""
         found = _SEPARATOR_LINE.fullmatch(next(self._text.lines(), ""))
-        return found[1] if found and _is_delimiter(found[1]) else None
+        if found is None or not _is_delimiter(found[1]):
+            return None
+        return found[2] or found[1]
 
     def _find_header(self, delimiter: str | None, renamed: Mapping[str, str]) -> Header:
         if delimiter is not None and not _is_delimiter(delimiter):
             raise UnreadableFile(
-                f"{shown([delimiter])} can't be a separator: name one character, such as ;"
+                f"{shown([delimiter])} can't be a separator: name one character, such as ; "
+                "(--delimiter, or delimiter=)"
             )
         names = HeaderNames(self._columns, renamed)
         return choose_header([delimiter] if delimiter else _DELIMITERS, self._records, names)
@@ -109,60 +120,65 @@ class CsvFile:
         lines = islice(self._text.lines(), self._first_line - 1, None)
         return records(lines, delimiter, self._first_line)
 
-    def _row(self, record: Record) -> Row:
+    def _below(self) -> Iterator[Record]:
+        """Yields the records below the header."""
+        below = self._records(self.delimiter)
+        next(below)
+        return below
+
+    def _leave_out(self, index: int | None) -> None:
+        """Lets a column without header that counts the rows be one of the ignored."""
+        if index is not None:
+            self._nameless = [place for place in self._nameless if place != index]
+            self.ignored = (IgnoredColumn(self._header.cells[index], None), *self.ignored)
+
+    def _row(self, record: Record) -> CsvRow:
+        return CsvRow(record.line, self._cells(record), self._problem(record))
+
+    def _cells(self, record: Record) -> dict[str, str]:
         named = zip(self._header.names, record.cells, strict=False)
-        cells = {name: cell for name, cell in named if name and cell.strip()}
-        return Row(record.line, cells, self._problem(record))
+        return {name: cell for name, cell in named if name and cell.strip()}
 
     def _problem(self, record: Record) -> Invalid | None:
-        line, cells = record
-        width = len(self._header.cells)
-        # A decimal comma without quotation marks moves all later cells, and the last may be empty.
-        is_wider = any(cell.strip() for cell in cells[width:]) or (
-            len(cells) > width and self.delimiter == ","
-        )
-        if is_wider:
+        if self._is_wider(record):
             return Invalid(
                 "row",
-                f"line {line} has {len(cells)} cells, and the header {width}: a cell with "
-                f"{shown([self.delimiter])} in it must stand between quotation marks",
+                f"{self._sizes(record)}: a cell with {shown([self.delimiter])} in it must stand "
+                "between quotation marks",
             )
-        for place in self._header.unnamed:
+        line, cells = record
+        for place in self._nameless:
             if place < len(cells) and cells[place].strip():
                 problem = f"line {line} has a cell in column {place + 1}, which has no header"
                 return Invalid("row", problem)
         return None
 
-    def _find_decimal(self, named: DecimalSign | None) -> DecimalSign:
-        """Returns the decimal sign of all numbers. Raises UnreadableFile: it must be named."""
-        lines = self._lines_by_signs()
-        if named:
-            return named
-        if "." in lines and "," in lines:
-            raise UnreadableFile(
-                f"a number has a decimal comma here, and one in line {lines['.']} a decimal point: "
-                "correct one of them, or name the decimal sign",
-                lines[","],
-            )
-        if _AMBIGUOUS in lines and len(lines) == 1:
-            raise UnreadableFile(
-                "this number could have thousands or decimals, and no other one tells: name the "
-                "decimal sign",
-                lines[_AMBIGUOUS],
-            )
-        return "," if "," in lines else "."
+    def _is_wider(self, record: Record) -> bool:
+        width = len(self._header.cells)
+        # A decimal comma without quotation marks moves all later cells, and the last may be empty.
+        return any(cell.strip() for cell in record.cells[width:]) or (
+            len(record.cells) > width and self.delimiter == ","
+        )
 
-    def _lines_by_signs(self) -> dict[str, int]:
-        """Returns the first line of a number with each of the possible decimal signs. Reads all
-        rows, so an unclosed quotation mark is found before the first row is used."""
-        lines: dict[str, int] = {}
+    def _sizes(self, record: Record) -> str:
+        number, width = len(record.cells), len(self._header.cells)
+        return f"line {record.line} has {number} {_plural(number)}, and the header {width}"
+
+    def _survey(self) -> Survey:
+        """Reads all rows, so an unclosed quotation mark is found before the first row is used."""
+        survey = Survey(self._header.unnamed)
         numeric = [name for name in self.found if self._columns.is_numeric(name)]
-        for row in self:
-            for name in numeric:
-                signs = decimal_signs(row.cells.get(name, ""))
-                if signs and row.problem is None:
-                    lines.setdefault(signs, row.line)
-        return lines
+        for record in self._below():
+            survey.add(record.cells)
+            if not self._is_wider(record):
+                cells = self._cells(record)
+                for name in numeric:
+                    survey.add_number(record.line, cells.get(name, ""))
+        return survey
+
+
+def _plural(number: int) -> str:
+    return "cell" if number == 1 else "cells"
 
 
 def _is_delimiter(text: str) -> bool:

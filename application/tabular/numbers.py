@@ -9,6 +9,7 @@ from typing import Final, Literal
 from unicodedata import decimal as value_of_digit
 
 from application.parsing.values import read_quantity
+from application.tabular.cells import plain_text
 from domain.quantities import Quantity
 
 DecimalSign = Literal[".", ","]
@@ -20,14 +21,13 @@ _SPACES_AND_APOSTROPHES: Final = " \u00a0\u202f\u2009'\u2019"
 
 _MINUS: Final = "\u2212"
 _DIGIT: Final = re.compile(r"\d")
+_EXPONENT: Final = re.compile(r"[+-]?[0-9.,]+E[+-]?[0-9]+", re.IGNORECASE)
 
 
 def _plain(sign: str) -> re.Pattern[str]:
-    """Digits without groups. Spreadsheets write an exponent with its sign: 1.5E+03."""
+    """Digits without groups."""
     return re.compile(
-        rf"(?P<sign>[+-]?)(?=[{sign}]?[0-9])(?P<whole>[0-9]*)"
-        rf"(?:[{sign}](?P<fraction>[0-9]*))?(?P<exponent>E[+-][0-9]{{1,3}})?",
-        re.IGNORECASE,
+        rf"(?P<sign>[+-]?)(?=[{sign}]?[0-9])(?P<whole>[0-9]*)(?:[{sign}](?P<fraction>[0-9]*))?"
     )
 
 
@@ -39,7 +39,7 @@ def _grouped(sign: str) -> re.Pattern[str]:
     return re.compile(
         rf"(?P<sign>[+-]?)"
         rf"(?P<whole>[1-9][0-9]{{0,2}}{separator}[0-9]{{3}}(?:(?P=separator)[0-9]{{3}})*{indian})"
-        rf"(?:[{sign}](?P<fraction>[0-9]*))?(?P<exponent>)"
+        rf"(?:[{sign}](?P<fraction>[0-9]*))?"
     )
 
 
@@ -50,19 +50,19 @@ def read_number(text: str, decimal: DecimalSign) -> Quantity:
     """Reads a number with this decimal sign.
 
     Digits may be of any script. They may be grouped by the other sign, a space or an apostrophe.
+    The cell may be marked as a text: ="5".
 
     Raises:
         ValueError: it is anything else, such as a number with a unit, or an error value of the
-            spreadsheet. Or it has more than 15 digits before or after the decimal sign.
+            spreadsheet. Or it has an exponent, or more than 15 digits before or after the decimal
+            sign.
     """
     bare = _bare(text)
     found = _match(bare, decimal)
     if found is None:
         raise ValueError(_problem(bare, decimal))
     whole = "".join(_DIGIT.findall(found["whole"])) or "0"
-    return read_quantity(
-        f"{found['sign']}{whole}.{found['fraction'] or ''}{found['exponent'] or ''}"
-    )
+    return read_quantity(f"{found['sign']}{whole}.{found['fraction'] or ''}")
 
 
 def decimal_signs(text: str) -> str:
@@ -84,7 +84,7 @@ def _match(bare: str, sign: DecimalSign) -> re.Match[str] | None:
 
 def _bare(text: str) -> str:
     """Returns the text with ASCII digits and an ASCII minus."""
-    stripped = text.strip()
+    stripped = plain_text(text).strip()
     if stripped.isascii():
         return stripped
     digits = _DIGIT.sub(lambda digit: str(value_of_digit(digit[0])), stripped)
@@ -96,5 +96,10 @@ def _problem(bare: str, decimal: DecimalSign) -> str:
         return (
             "is an error value of the spreadsheet, or the column was too narrow: correct the cell, "
             "and save the file again"
+        )
+    if _EXPONENT.fullmatch(bare):
+        return (
+            "must be written with all its digits: a number with an exponent may have lost some, or "
+            "be a barcode in the wrong cell"
         )
     return f"must be a number such as 1234{decimal}5, without a unit or other signs"

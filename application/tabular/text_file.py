@@ -19,7 +19,8 @@ _CHUNK: Final = 65_536
 """Bytes that are read at once."""
 
 _ADVICE: Final = (
-    "save the file as CSV UTF-8, or name its encoding, such as windows-1252 or utf-16-le"
+    "save the file as CSV UTF-8, or name its encoding, such as windows-1252 or utf-16-le "
+    "(--encoding, or encoding=)"
 )
 
 _BYTE_ORDER_MARKS: Final = (
@@ -51,6 +52,8 @@ class TextFile:
         """Bytes that the newest reader of the lines has read."""
         self.encoding = _encoding_of(next(self._chunks()), encoding)
         self._require_text()
+        if not codecs.lookup(self.encoding).name.startswith("utf"):
+            self._require_not_utf_8()
 
     def lines(self) -> Iterator[str]:
         """Yields the lines with their ends: LF, CR LF or CR. Raises UnreadableFile: one is too
@@ -103,6 +106,24 @@ class TextFile:
                 raise UnreadableFile(problem, line + text.count("\n", 0, text.index("\0")))
             line += text.count("\n")
 
+    def _require_not_utf_8(self) -> None:
+        """Raises UnreadableFile: the file proves that it is UTF-8, so the named encoding is wrong.
+
+        Text of another encoding that has letters outside ASCII is almost never valid UTF-8.
+        """
+        decoder, is_ascii = codecs.getincrementaldecoder("utf-8")(), True
+        for chunk in self._chunks():
+            is_ascii = is_ascii and chunk.isascii()
+            try:
+                decoder.decode(chunk, final=not chunk)
+            except UnicodeError:
+                return
+        if not is_ascii:
+            raise UnreadableFile(
+                f"the file is in UTF-8, and not in {self.encoding}: leave out the encoding "
+                "(--encoding, or encoding=)"
+            )
+
 
 def _encoding_of(start: bytes, named: str | None) -> str:
     """Returns the encoding of the file that starts with these bytes."""
@@ -115,7 +136,7 @@ def _encoding_of(start: bytes, named: str | None) -> str:
     if marked is None and start.count(0) * 4 > len(start):
         raise UnreadableFile(
             "this is probably UTF-16 without a byte order mark: save the file as CSV UTF-8, or "
-            "name its encoding, utf-16-le or utf-16-be",
+            "name its encoding, utf-16-le or utf-16-be (--encoding, or encoding=)",
             1,
         )
     return marked or "utf-8"
@@ -131,12 +152,12 @@ def _require_encoding(named: str, marked: str | None) -> None:
     if not known or known in _NOT_OF_FILES:
         raise UnreadableFile(
             f"the encoding {printable(named[:40])} is not known: name one such as utf-8, "
-            "windows-1252 or shift_jis"
+            "windows-1252 or shift_jis (--encoding, or encoding=)"
         )
     if marked and not known.startswith(marked.removesuffix("-sig")):
         raise UnreadableFile(
             f"the file begins with the byte order mark of {marked}, so it is not in {known}: "
-            "leave out the encoding"
+            "leave out the encoding (--encoding, or encoding=)"
         )
 
 

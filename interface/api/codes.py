@@ -11,7 +11,7 @@ from typing import Annotated, Any, Final
 from pydantic import WithJsonSchema
 
 from application.access import errors as access
-from application.files.import_items import AlreadyOpened
+from application.files.import_problems import AlreadyOpened
 from application.following.changes import ChangesUnavailable, UnknownPosition
 from application.recording import rejection_errors as rejected
 from application.tabular.errors import UnreadableFile

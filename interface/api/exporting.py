@@ -1,15 +1,18 @@
 """Exports over HTTP: a whole list as CSV or NDJSON, if the client asks for it (RFC 9110, 12.5)."""
 
+import logging
 from collections.abc import AsyncIterator, Iterator
 from itertools import islice
 from typing import Annotated, Any, Final
 
-from fastapi import Depends, Request
+from fastapi import Depends, Request, Response
 from fastapi.responses import StreamingResponse
 
 from application.files.exports import Export, ListName
 from application.files.formats import CHUNKS, Format
+from application.persistence.errors import ReadCancelled, StoreUnavailable
 from domain.errors import Invalid
+from interface.api.problems import ProblemResponse, RequestProblem, answer_to
 from interface.api.read_slots import read_in_slot
 
 CSV: Final = "text/csv"
@@ -33,7 +36,29 @@ EXPORTED: Final[dict[int | str, dict[str, Any]]] = {
 """The description of a list's answer."""
 
 
-async def _accepted(request: Request) -> Format | None:
+_VARY: Final = {"Vary": "Accept"}
+"""Tells caches that one URL has answers in several formats."""
+
+_LOG = logging.getLogger("stockledger")
+
+
+class ExportBroken(Exception):
+    """An export ended in the middle. Its answer has begun, so it can be no problem: the connection
+    ends without the last chunk, and the client learns from it that the file is not whole."""
+
+    def __init__(self, cause: Exception) -> None:
+        super().__init__(str(cause) or type(cause).__name__)
+        self.cause = cause
+
+
+@answer_to.register
+def _export_broken(error: ExportBroken) -> ProblemResponse:
+    _LOG.warning("an export was broken off: %s", error)
+    return answer_to(error.cause)
+
+
+async def _accepted(request: Request, response: Response) -> Format | None:
+    response.headers.update(_VARY)
     return accepted_format(", ".join(request.headers.getlist("Accept")))
 
 
@@ -81,14 +106,25 @@ def exported(
     return StreamingResponse(
         _stream(request, first, chunks),
         media_type=_CONTENT_TYPES[format],
-        headers={"Content-Disposition": f'attachment; filename="{name.value}.{format.value}"'},
+        headers={
+            "Content-Disposition": f'attachment; filename="{name.value}.{format.value}"',
+            **_VARY,
+        },
     )
 
 
 async def _stream(
     request: Request, first: list[bytes], rest: Iterator[bytes]
 ) -> AsyncIterator[bytes]:
+    """Yields the chunks. Raises ExportBroken: the rest can't be read."""
     for chunk in first:
         yield chunk
-    while (found := await read_in_slot(request, next, rest, None)) is not None:
-        yield found
+    try:
+        while (found := await read_in_slot(request, next, rest, None)) is not None:
+            yield found
+    except (ReadCancelled, RequestProblem, StoreUnavailable) as error:
+        if await request.is_disconnected():
+            request.state.outcome = "CLIENT_GONE"
+            return
+        request.state.outcome = "BROKEN_OFF"
+        raise ExportBroken(error) from error

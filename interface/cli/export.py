@@ -1,12 +1,14 @@
 """`stockledger export`."""
 
+import os
+import signal
 import sys
+import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import datetime
-from getpass import getuser
 from pathlib import Path
-from typing import Annotated, BinaryIO
+from typing import Annotated, BinaryIO, Final
 
 import typer
 
@@ -16,37 +18,59 @@ from application.files.exports import Export, ListName
 from application.files.formats import Format, ParquetMissing, write
 from domain.actor import Actor
 from interface.cli.exit_codes import ExitCode, fail, failures_explained
-from interface.cli.items import instant
-from interface.cli.options import Database, settings_with
+from interface.cli.options import (
+    Database,
+    instant,
+    operator_name,
+    output_failures_explained,
+    settings_with,
+)
 from interface.composition import compose
 
 _STANDARD_OUTPUT = Path("-")
+
+_OF_PROCESSES: Final = ("/dev/stdout", "/dev/stderr", "/dev/fd/", "/proc/")
+"""Names of open files. Another file under such a name would not be the open one."""
+
+_PRIVATE: Final = 0o600
+_USUAL: Final = 0o666
+
+_ENDED_BY_SIGTERM: Final = 128 + signal.SIGTERM
+
+Output = Annotated[
+    Path,
+    typer.Option(
+        "--output", "-o", help="The file to write, which is replaced. - is standard output."
+    ),
+]
+Since = Annotated[
+    datetime | None,
+    typer.Option(
+        parser=instant,
+        help="Only what was recorded at this time or later. Not for items and stock.",
+        metavar="TIME",
+    ),
+]
+AsOf = Annotated[
+    datetime | None,
+    typer.Option(
+        parser=instant,
+        help="Items (without codes) and stock as they were recorded at this time; of the other "
+        "lists, only what was recorded before or at this time.",
+        metavar="TIME",
+    ),
+]
 
 
 def export(
     name: Annotated[ListName, typer.Argument(help="The list.", metavar="LIST")],
     format: Annotated[Format, typer.Option(help="The format of the file.")] = Format.CSV,
-    output: Annotated[
-        Path, typer.Option("--output", "-o", help="The file to write. - is standard output.")
-    ] = _STANDARD_OUTPUT,
-    location: Annotated[str | None, typer.Option(help="Only this location.")] = None,
-    since: Annotated[
-        datetime | None,
-        typer.Option(
-            parser=instant,
-            help="Only what was recorded at this time or later. Not for items and stock.",
-            metavar="TIME",
-        ),
+    output: Output = _STANDARD_OUTPUT,
+    location: Annotated[
+        str | None, typer.Option(help="Only this location. Not for the audit trail.")
     ] = None,
-    as_of: Annotated[
-        datetime | None,
-        typer.Option(
-            parser=instant,
-            help="Items and stock as they were recorded at this time; of the other lists, only "
-            "what was recorded before.",
-            metavar="TIME",
-        ),
-    ] = None,
+    since: Since = None,
+    as_of: AsOf = None,
     database: Database = None,
 ) -> None:
     """Export a list: items, stock, movements, rejections or audit.
@@ -57,7 +81,8 @@ def export(
     """
     if format is Format.PARQUET and output == _STANDARD_OUTPUT:
         fail(ExitCode.USAGE, "name a file for Parquet, with --output")
-    principal = Principal(Actor(f"cli:{getuser()}"), Role.ADMIN)
+    principal = Principal(Actor(f"cli:{operator_name()}"), Role.ADMIN)
+    signal.signal(signal.SIGTERM, _exit)
     with (
         failures_explained(),
         compose(settings_with(database_url=database), must_exist=True) as services,
@@ -65,16 +90,22 @@ def export(
         exported = services.exports.whole(
             name, principal, location=location, since=since, as_of=as_of
         )
-        rows = _write(exported, format, output)
+        rows = _write(exported, format, output, is_private=name is ListName.AUDIT)
     if output != _STANDARD_OUTPUT:
         typer.echo(f"{rows} rows in {output}", err=True)
 
 
-def _write(exported: Export, format: Format, output: Path) -> int:
-    """Writes the file; returns the number of rows. Exits with USAGE: Parquet is not installed."""
+def _exit(*_: object) -> None:
+    """Ends the command as an error does, so that nothing is left behind."""
+    raise SystemExit(_ENDED_BY_SIGTERM)
+
+
+def _write(exported: Export, format: Format, output: Path, *, is_private: bool) -> int:
+    """Writes the file; returns the number of rows. Exits with USAGE: it can't be written, or
+    Parquet is not installed."""
     rows = 0
     try:
-        with _opened(output) as file:
+        with _opened(output, is_private=is_private) as file:
             for rows in write(exported, format, file):  # noqa: B007 -- the last one is returned
                 pass
     except ParquetMissing as error:
@@ -83,18 +114,60 @@ def _write(exported: Export, format: Format, output: Path) -> int:
 
 
 @contextmanager
-def _opened(path: Path) -> Iterator[BinaryIO]:
-    """Opens the file, which appears when it is whole. Exits with USAGE: it can't be written."""
+def _opened(path: Path, *, is_private: bool) -> Iterator[BinaryIO]:
+    """Opens the output. Exits with USAGE: it can't be written."""
     if path == _STANDARD_OUTPUT:
-        yield sys.stdout.buffer
-        sys.stdout.buffer.flush()
+        with output_failures_explained():
+            yield sys.stdout.buffer
         return
-    part = path.with_name(f"{path.name}.part")
     try:
-        with part.open("wb") as file:
+        if _is_written_in_place(path):
+            with path.open("wb") as file:
+                yield file
+        else:
+            target = Path(os.path.realpath(path))
+            with _replacing(target, is_private=is_private) as file:
+                yield file
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        fail(ExitCode.USAGE, f"can't write {path}: {error.strerror or error}")
+
+
+def _is_written_in_place(path: Path) -> bool:
+    """Whether it is a device, a pipe or an open file. A folder fails when it is opened."""
+    return str(path).startswith(_OF_PROCESSES) or (path.exists() and not path.is_file())
+
+
+@contextmanager
+def _replacing(path: Path, *, is_private: bool) -> Iterator[BinaryIO]:
+    """Opens a file that takes the place of another one when it is whole."""
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=".stockledger-")
+    part = Path(name)
+    try:
+        with os.fdopen(handle, "wb") as file:
+            _take_access(handle, path, is_private=is_private)
             yield file
         part.replace(path)
-    except OSError as error:
-        fail(ExitCode.USAGE, f"can't write {path}: {error.strerror}")
     finally:
         part.unlink(missing_ok=True)
+
+
+def _take_access(handle: int, path: Path, *, is_private: bool) -> None:
+    """Gives the open file the owner and the mode of the one that it replaces."""
+    try:
+        old = path.stat()
+    except FileNotFoundError:
+        if not is_private:
+            os.fchmod(handle, _USUAL & ~_umask())
+        return
+    with suppress(PermissionError):
+        os.fchown(handle, old.st_uid, old.st_gid)
+    os.fchmod(handle, old.st_mode & 0o777)
+
+
+def _umask() -> int:
+    """Returns the umask, which can be read only by setting it."""
+    mask = os.umask(_PRIVATE ^ 0o777)
+    os.umask(mask)
+    return mask

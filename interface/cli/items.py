@@ -1,39 +1,73 @@
 """`stockledger items`."""
 
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import datetime
-from getpass import getuser
 from pathlib import Path
-from typing import Annotated
+from shutil import copyfileobj
+from tempfile import TemporaryFile
+from typing import Annotated, BinaryIO
 
 import typer
 from rich.markup import escape
 
 from application.access.principal import Principal
 from application.access.roles import Role
-from application.files.import_items import ImportOptions, ImportReport
-from application.parsing.values import read_instant
+from application.files.import_items import ImportOptions, ImportReport, separator
 from application.tabular.csv_file import CsvOptions
 from application.tabular.numbers import DecimalSign
 from domain.actor import Actor
-from interface.cli.exit_codes import ExitCode, failures_explained
-from interface.cli.options import Database, settings_with
+from interface.cli.exit_codes import ExitCode, fail, failures_explained
+from interface.cli.options import (
+    Database,
+    instant,
+    operator_name,
+    output_failures_explained,
+    settings_with,
+)
 from interface.cli.progress import Progress
 from interface.cli.terminal import console, error_console
 from interface.composition import compose
 
 app = typer.Typer(no_args_is_help=True, help="Import items from a spreadsheet.")
 
-_TAB = "tab"
+_STANDARD_INPUT = Path("-")
 
-
-def instant(text: str | datetime) -> datetime:
-    """Reads a time with its offset, as an option."""
-    if isinstance(text, datetime):
-        return text
-    try:
-        return read_instant(text)
-    except ValueError as error:
-        raise typer.BadParameter(str(error)) from None
+File = Annotated[Path, typer.Argument(help="The CSV file. - is standard input.")]
+DryRun = Annotated[
+    bool, typer.Option("--dry-run", help="Record nothing, and say what would be done.")
+]
+Location = Annotated[str | None, typer.Option(help="The location of rows that name none.")]
+Replace = Annotated[
+    bool,
+    typer.Option(
+        "--replace", help="Let the details in the file replace others that are registered."
+    ),
+]
+CountedAt = Annotated[
+    datetime | None,
+    typer.Option(
+        parser=instant, help="When the opening stock was counted. Default: now.", metavar="TIME"
+    ),
+]
+Renamed = Annotated[
+    list[str] | None,
+    typer.Option(
+        help="A header that is not known, as NAME=HEADER, for example sku=Artikelnummer. Can be "
+        "repeated.",
+        metavar="NAME=HEADER",
+    ),
+]
+Encoding = Annotated[
+    str | None, typer.Option(help="The encoding, for example windows-1252. Default: UTF-8.")
+]
+Delimiter = Annotated[
+    str | None, typer.Option(help="The separator of the cells: one character, or tab.")
+]
+Decimal = Annotated[
+    str | None, typer.Option(help="The decimal sign: . or , if the file does not show it.")
+]
 
 
 @app.callback()
@@ -43,44 +77,15 @@ def items() -> None:
 
 @app.command("import")
 def import_items(
-    file: Annotated[
-        Path, typer.Argument(help="The CSV file.", exists=True, dir_okay=False, readable=True)
-    ],
-    dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Record nothing, and say what would be done.")
-    ] = False,
-    location: Annotated[
-        str | None, typer.Option(help="The location of rows that name none.")
-    ] = None,
-    replace: Annotated[
-        bool,
-        typer.Option(
-            "--replace", help="Let the details in the file replace others that are registered."
-        ),
-    ] = False,
-    counted_at: Annotated[
-        datetime | None,
-        typer.Option(
-            parser=instant, help="When the opening stock was counted. Default: now.", metavar="TIME"
-        ),
-    ] = None,
-    column: Annotated[
-        list[str] | None,
-        typer.Option(
-            help="A header that is not known, as NAME=HEADER, for example sku=Artikelnummer. Can "
-            "be repeated.",
-            metavar="NAME=HEADER",
-        ),
-    ] = None,
-    encoding: Annotated[
-        str | None, typer.Option(help="The encoding, for example windows-1252. Default: UTF-8.")
-    ] = None,
-    delimiter: Annotated[
-        str | None, typer.Option(help="The separator of the cells: one character, or tab.")
-    ] = None,
-    decimal: Annotated[
-        str | None, typer.Option(help="The decimal sign: . or , if the file does not show it.")
-    ] = None,
+    file: File,
+    dry_run: DryRun = False,
+    location: Location = None,
+    replace: Replace = False,
+    counted_at: CountedAt = None,
+    column: Renamed = None,
+    encoding: Encoding = None,
+    delimiter: Delimiter = None,
+    decimal: Decimal = None,
     database: Database = None,
 ) -> None:
     """Import items, with their codes and opening stock, from a CSV file.
@@ -94,9 +99,7 @@ def import_items(
     """
     options = ImportOptions(
         csv=CsvOptions(
-            encoding=encoding,
-            delimiter="\t" if delimiter == _TAB else delimiter,
-            decimal=_decimal_sign(decimal),
+            encoding=encoding, delimiter=separator(delimiter), decimal=_decimal_sign(decimal)
         ),
         renamed=dict(_renamed(one) for one in column or ()),
         location=location,
@@ -104,14 +107,23 @@ def import_items(
         replace=replace,
         dry_run=dry_run,
     )
-    principal = Principal(Actor(f"cli:{getuser()}"), Role.ADMIN)
+    report = _import(file, options, database)
+    with output_failures_explained():
+        _show(report)
+    if report.problem_count:
+        raise typer.Exit(ExitCode.ROWS_FAILED)
+
+
+def _import(file: Path, options: ImportOptions, database: str | None) -> ImportReport:
+    principal = Principal(Actor(f"cli:{operator_name()}"), Role.ADMIN)
     with (
         failures_explained(),
         compose(settings_with(database_url=database), must_exist=True) as services,
-        file.open("rb") as source,
+        output_failures_explained(),
         Progress("rows") as progress,
+        _opened(file) as source,
     ):
-        report = services.imports.run(
+        return services.imports.run(
             source,
             options,
             principal,
@@ -119,9 +131,32 @@ def import_items(
                 "import", rows, max(rows, rows * size // max(1, position))
             ),
         )
-    _show(report)
-    if report.problem_count:
-        raise typer.Exit(ExitCode.ROWS_FAILED)
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[BinaryIO]:
+    """Opens the file, or a copy of it if it can be read only once. Exits with USAGE: it can't be
+    read."""
+    try:
+        with _seekable(path) as opened:
+            yield opened
+    except OSError as error:
+        fail(ExitCode.USAGE, f"can't read {path}: {error.strerror or error}")
+
+
+def _seekable(path: Path) -> BinaryIO:
+    if path != _STANDARD_INPUT:
+        file: BinaryIO = path.open("rb")
+    elif sys.stdin is None:
+        fail(ExitCode.USAGE, "the standard input is closed")
+    else:
+        file = sys.stdin.buffer
+    if file.seekable():
+        return file
+    with file:
+        copy = TemporaryFile()  # noqa: SIM115 -- the caller closes it
+        copyfileobj(file, copy)
+    return copy
 
 
 def _decimal_sign(text: str | None) -> DecimalSign | None:
@@ -153,9 +188,23 @@ def _show(report: ImportReport) -> None:
         )
     if report.problem_count > len(report.problems):
         error_console.print(f"and {report.problem_count - len(report.problems)} more problems")
+    console.print(_how_it_was_read(report), soft_wrap=True)
     done = "would be" if report.dry_run else "were"
     console.print(
         f"{report.rows} rows: {report.registered} items {done} registered, {report.known} are "
-        f"known, {report.opened} opening stocks {done} recorded, {report.problem_count} problems",
+        f"known, {report.opened} opening stocks {done} recorded, {report.discontinued} items "
+        f"{done} discontinued, {report.problem_count} problems",
         soft_wrap=True,
+    )
+
+
+def _how_it_was_read(report: ImportReport) -> str:
+    delimiter = "tab" if report.delimiter == "\t" else report.delimiter
+    columns = ", ".join(
+        header if header == name else f"{header} as {name}"
+        for name, header in report.columns.items()
+    )
+    return (
+        f"read as {report.encoding}, separator {delimiter}, decimal sign {report.decimal}; "
+        f"columns: {columns}"
     )

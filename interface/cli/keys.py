@@ -4,7 +4,6 @@ import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import timedelta
-from getpass import getuser
 from typing import Annotated, Final
 
 import typer
@@ -17,7 +16,7 @@ from application.server_clock import utc_now
 from application.tables.access import ApiKey
 from domain.actor import Actor
 from interface.cli.exit_codes import failures_explained
-from interface.cli.options import Database, settings_with
+from interface.cli.options import Database, operator_name, settings_with
 from interface.cli.terminal import console
 from interface.composition import Services, compose
 
@@ -120,7 +119,7 @@ def _ledger(database: str | None) -> Iterator[Services]:
 
 
 def _origin() -> Origin:
-    return Origin(Actor(f"cli:{getuser()}"))
+    return Origin(Actor(f"cli:{operator_name()}"))
 
 
 def _show(issued: Issued) -> None:

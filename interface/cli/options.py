@@ -1,11 +1,19 @@
-"""Options that several commands share, and the settings that they override."""
+"""What several commands share: options, the settings that they override, the name of the user, and
+the errors of standard output."""
 
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import datetime
+from getpass import getuser
 from typing import Annotated
 from urllib.parse import urlsplit
 
 import typer
 from pydantic import ValidationError
 
+from application.parsing.values import read_instant
 from interface.cli.exit_codes import ExitCode, fail
 from interface.settings import Settings
 
@@ -32,6 +40,42 @@ def settings_with(**flags: object) -> Settings:
         message = first["msg"].removeprefix("Value error, ")
         setting = f"STOCKLEDGER_{str(first['loc'][0]).upper()}: " if first["loc"] else ""
         fail(ExitCode.USAGE, f"{setting}{message}")
+
+
+def instant(text: str | datetime) -> datetime:
+    """Reads a time with its offset. The parser of an option."""
+    if isinstance(text, datetime):
+        return text
+    try:
+        return read_instant(text)
+    except ValueError as error:
+        raise typer.BadParameter(str(error)) from None
+
+
+def operator_name() -> str:
+    """Returns the name of the user who runs the command; the user id if it has no name, as in many
+    containers."""
+    try:
+        return getuser()
+    except (KeyError, OSError, ImportError):
+        return str(os.getuid())
+
+
+@contextmanager
+def output_failures_explained() -> Iterator[None]:
+    """Checks that the block can write to standard output. Exits with USAGE: it is closed, or can't
+    be written. A closed pipe ends the command quietly, as `head` expects."""
+    if sys.stdout is None:
+        fail(ExitCode.USAGE, "the standard output is closed")
+    try:
+        yield
+        sys.stdout.flush()
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        # What is left in the buffer would fail again when Python ends, with another exit code.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        fail(ExitCode.USAGE, f"can't write to standard output: {error.strerror}")
 
 
 def without_secrets(database_url: str) -> str:

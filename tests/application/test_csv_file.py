@@ -13,27 +13,28 @@ from hypothesis import strategies as st
 
 from application.tabular import records
 from application.tabular.cells import text_of
-from application.tabular.csv_file import CsvFile, CsvOptions, Row
+from application.tabular.csv_file import CsvFile, CsvOptions, CsvRow
 from application.tabular.csv_writer import BYTE_ORDER_MARK, CsvWriter
 from application.tabular.errors import UnreadableFile
-from application.tabular.header import MAX_COLUMNS, Columns
+from application.tabular.header import MAX_COLUMNS, KnownColumns
 from application.tabular.numbers import DecimalSign, read_number
 from application.tabular.text_file import MAX_LINE_LENGTH
 
 pytestmark = pytest.mark.pure
 
-COLUMNS = Columns(
+COLUMNS = KnownColumns(
     known={
         "sku": ["article", "Artikelnummer"],
         "quantity": ["Menge", "Quantité"],
         "unit_cost": [],
-        "note": ["Bemerkung"],
-        "code": ["EAN"],
-        "per": [],
+        "note": ["Bemerkung", "Remark *"],
+        "code": ["EAN", "Barcode", "EAN13"],
+        "per": ["Pack size"],
     },
     numeric={"quantity", "unit_cost", "per"},
     required=["sku"],
     repeated={"code", "per"},
+    partners={"per": "code"},
 )
 
 FINDS = CsvOptions()
@@ -75,7 +76,7 @@ def assert_refused(content: str | bytes, told: str, line: int | None, **options:
 class TestWhatASpreadsheetWrites:
     """What a spreadsheet of any country writes is read exactly, or refused, never read wrong."""
 
-    TEXTS = st.text("ab 0=\",;\t|\n'éß€.-", max_size=8).filter(str.strip)
+    TEXTS = st.text("ab 0=\",;\t|\n'éßü.-", max_size=8).filter(str.strip)
     NUMBERS = st.decimals(-(10**7), 10**7, places=3)
 
     @given(
@@ -146,7 +147,7 @@ def shown_number(number: Decimal, places: int, decimal: str, grouping: str) -> s
     return text.translate({ord(","): separator, ord("."): decimal})
 
 
-def meaning(file: CsvFile, row: Row) -> tuple[str, object, str]:
+def meaning(file: CsvFile, row: CsvRow) -> tuple[str, object, str]:
     assert row.problem is None
     number = read_number(row.cells["quantity"], file.decimal)
     return text_of(row.cells["sku"]), number, text_of(row.cells["note"])
@@ -202,6 +203,16 @@ class TestEncoding:
     def test_unknown_name(self, name: str) -> None:
         assert_refused("sku\n1\n", "is not known", None, encoding=name)
 
+    @pytest.mark.parametrize("name", ["windows-1252", "latin-1", "cp437", "shift_jis"])
+    def test_name_that_the_text_refutes(self, name: str) -> None:
+        data = b"sku,note\nA," + b"x" * 70_000 + "Käse\n".encode()
+        assert_refused(data, "is in UTF-8", None, encoding=name)
+
+    def test_name_that_no_text_refutes(self) -> None:
+        options = CsvOptions(encoding="windows-1252")
+        assert cells(b"sku\nA\n", options) == [{"sku": "A"}]
+        assert cells("sku\nKäse\n".encode("cp1252"), options) == [{"sku": "Käse"}]
+
     def test_name_that_the_mark_refutes(self) -> None:
         assert_refused(self.CONTENT.encode("utf-8-sig"), "leave out", None, encoding="windows-1252")
 
@@ -224,7 +235,7 @@ class TestHeader:
         assert [one.header for one in file.ignored] == ["note2"]
 
     def test_number_of_a_repeated_column_proves_the_decimal_sign(self) -> None:
-        assert opened("sku;per2\nA;1,5\n").decimal == ","
+        assert opened("sku;code2;per2\nA;X;1,5\n").decimal == ","
 
     def test_ignored_columns(self) -> None:
         file = opened("sku,quantit,colour\nA,1,red\n")
@@ -247,10 +258,73 @@ class TestHeader:
 
     def test_no_known_column(self) -> None:
         with pytest.raises(UnreadableFile, match="no column"):
-            CsvFile(BytesIO(b"x,y\n"), Columns(known={"sku": []}))
+            CsvFile(BytesIO(b"x,y\n"), KnownColumns(known={"sku": []}))
 
     def test_same_column_twice(self) -> None:
-        assert_refused("sku,EAN,code\nA,1,2\n", '"EAN", "code" are all the column code', 1)
+        assert_refused("sku,note,NOTE\nA,1,2\n", '"note", "NOTE" are all the column note', 1)
+        assert_refused("sku,remark a,remark b\nA,1,2\n", "are all the column note", 1)
+
+    def test_most_certain_header_wins(self) -> None:
+        file = opened("Artikelnummer,SKU,Bemerkung,note,Remark x\nA,B,c,d,e\n")
+        assert [row.cells for row in file] == [{"sku": "B", "note": "d"}]
+        ignored = ("Artikelnummer", "Bemerkung", "Remark x")
+        assert file.ignored == tuple((header, None) for header in ignored)
+
+    def test_two_usual_headers_of_a_quantity_are_not_chosen_from(self) -> None:
+        assert_refused("sku,Menge,Quantité\nA,1,2\n", "tell which of them it is (--column", 1)
+        assert cells("sku,Menge,quantity\nA,1,2\n") == [{"sku": "A", "quantity": "2"}]
+
+    def test_further_codes_get_the_next_numbers(self) -> None:
+        file = opened("sku,Barcode,code2,EAN,EAN\nA,1,2,3,4\n")
+        (row,) = file
+        assert row.cells == {"sku": "A", "code3": "1", "code2": "2", "code": "3", "code4": "4"}
+        assert file.ignored == ()
+
+    def test_name_that_ends_with_a_number_can_be_repeated(self) -> None:
+        (row,) = opened("sku,EAN13,Pack size,EAN-13 2,per 2\nA,1,12,2,24\n")
+        assert row.cells == {"sku": "A", "code": "1", "per": "12", "code2": "2", "per2": "24"}
+
+    @pytest.mark.parametrize("header", ["sku,per", "sku,code2,Pack size", "sku,code,per 3"])
+    def test_column_that_belongs_to_a_missing_one(self, header: str) -> None:
+        assert_refused(f"{header}\nA,1,1\n", "there is no such column", 1)
+
+    def test_pack_size_that_could_belong_to_two_codes(self) -> None:
+        assert_refused("sku,Barcode,EAN,per\nA,1,2,3\n", 'each of "Barcode", "EAN"', 1)
+        assert opened("sku,EAN,code,per\nA,1,2,3\n").found["code"] == "code"
+
+    @pytest.mark.parametrize(
+        "header", ["Art.-Nr.", "Artikel_Nummer", "ARTIKELNUMMER:", "réf", "Ref", "Artikel\u0300"]
+    )
+    def test_accents_and_punctuation_make_no_difference(self, header: str) -> None:
+        columns = KnownColumns(known={"sku": ["Artikelnummer", "Art.-Nr.", "réf", "artikel"]})
+        assert CsvFile(BytesIO(f"{header}\nA\n".encode()), columns).found == {"sku": header}
+
+    def test_beginning_of_a_header(self) -> None:
+        assert cells("sku,Remark of Mina\nA,b\n") == [{"sku": "A", "note": "b"}]
+
+    def test_words_that_are_similar_by_chance_are_no_hint(self) -> None:
+        columns = KnownColumns(known={"sku": [], "location": ["store"]})
+        file = CsvFile(BytesIO(b"sku,estoque,stores\nA,1,2\n"), columns)
+        assert file.ignored == (("estoque", None), ("stores", "location"))
+
+    def test_title_above_the_header(self) -> None:
+        assert_refused("Stock of May,\nsku,note\nA,b\n", "delete all lines above it", 1)
+
+    def test_two_names_for_one_header(self) -> None:
+        refused = refusal("X\nA\n", sku="X", note="x")
+        assert "as the column sku and as the column note" in refused.message
+
+    @pytest.mark.parametrize("start", [0, 1])
+    def test_first_column_that_counts_the_rows_is_ignored(self, start: int) -> None:
+        file = opened(f",sku,quantity\n{start},A,1.5\n{start + 1},B,2\n")
+        assert [row.problem for row in file] == [None, None]
+        assert file.ignored == (("", None),)
+        assert file.decimal == "."
+
+    @pytest.mark.parametrize("first", [("0", "2"), ("X", "Y"), ("1", "x")])
+    def test_other_column_without_header_is_told_once(self, first: tuple[str, str]) -> None:
+        content = f",sku\n{first[0]},A\n{first[1]},B\n"
+        assert_refused(content, "column 1 has no header, and a cell in every row", None)
 
     def test_too_many_columns(self) -> None:
         assert_refused("sku," + "x," * MAX_COLUMNS + "\n", "more than", 1)
@@ -267,7 +341,7 @@ class TestDelimiter:
         assert opened(content).delimiter == delimiter
 
     def test_most_known_columns_win(self) -> None:
-        columns = Columns(known={"sku": [], "note": [], "unit": []})
+        columns = KnownColumns(known={"sku": [], "note": [], "unit": []})
         content = b"sku,x;note;unit\nA,1;2;3\n"
         assert CsvFile(BytesIO(content), columns).delimiter == ";"
 
@@ -279,11 +353,22 @@ class TestDelimiter:
         assert_refused(content, 'it could be ",", ";"', 1)
         assert cells(content, CsvOptions(delimiter=",")) == [{"sku": "A"}]
 
-    @pytest.mark.parametrize("line", ["sep=;", "SEP=;", '"sep=;"'])
+    @pytest.mark.parametrize(
+        "line", ["sep=;", "SEP=;", '"sep=;"', "sep=;;", '"sep=;";;;', "sep=,;;"]
+    )
     @pytest.mark.parametrize("end", ["\r\n", "\n", "\r"])
     def test_named_in_the_first_line(self, line: str, end: str) -> None:
         (row,) = opened(f"\ufeff{line}{end}sku;note{end}A;B{end}")
         assert (row.line, row.cells) == (3, {"sku": "A", "note": "B"})
+
+    def test_what_must_be_named_is_told_with_its_option(self) -> None:
+        for content, option in (
+            ("sku,x;sku\nA,1\n", "(--delimiter, or delimiter=)"),
+            ("sku;quantity\nA;1,250\n", "(--decimal, or decimal=)"),
+            ("sku\nK\xe4se\n".encode("latin-1"), "(--encoding, or encoding=)"),
+            ("Teil\nA\n", "(--column, or columns=)"),
+        ):
+            assert option in refusal(content).message
 
     def test_any_sign_can_be_named(self) -> None:
         assert cells("sep=^\nsku^note\nA^B\n") == [{"sku": "A", "note": "B"}]
@@ -301,8 +386,8 @@ class TestRecords:
         assert rows == [(3, "1\r\n2\r3\n4"), (8, "2"), (10, "x\x0by")]
 
     def test_short_rows_and_empty_cells(self) -> None:
-        assert cells("sku;note;code\nA\nB; ;1\n;x;;;\n") == [
-            *({"sku": "A"}, {"sku": "B", "code": "1"}, {"note": "x"})
+        assert cells("sku;note;code\nA;x\nB; ;1\n;x;;;\nC\n".replace("\nC", "\nC;")) == [
+            *({"sku": "A", "note": "x"}, {"sku": "B", "code": "1"}, {"note": "x"}, {"sku": "C"})
         ]
 
     def test_space_before_a_quotation_mark(self) -> None:

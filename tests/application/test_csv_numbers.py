@@ -74,9 +74,9 @@ def test_number_of_every_country_is_read(
         (",5", ",", Decimal("0.5")),
         ("-.5", ".", Decimal("-0.5")),
         ("5.", ".", 5),
-        ("1.5E+03", ".", 1500),
-        ("1,5E+03", ",", 1500),
-        ("1e-05", ",", Decimal("0.00001")),
+        ('="5"', ".", 5),
+        ('="1,5"', ",", Decimal("1.5")),
+        ("'-5", ".", -5),
         ("2.500", ".", Decimal("2.5")),
         ("-0", ".", 0),
     ],
@@ -117,6 +117,13 @@ def test_anything_else_is_no_number(text: str, sign: DecimalSign) -> None:
         read_number(text, sign)
 
 
+@pytest.mark.parametrize("text", ["4.00638E+12", "4,00638E+12", "1.5E+03", "1E5", "1e-05"])
+@pytest.mark.parametrize("sign", SIGNS)
+def test_number_with_an_exponent_may_have_lost_digits(text: str, sign: DecimalSign) -> None:
+    with pytest.raises(ValueError, match="must be written with all its digits"):
+        read_number(text, sign)
+
+
 @pytest.mark.parametrize(
     ("text", "signs"),
     [
@@ -124,10 +131,23 @@ def test_anything_else_is_no_number(text: str, sign: DecimalSign) -> None:
             (text, ".")
             for text in ("1.5", "0.250", ".250", "1,234.5", "1,234,567", "5.", "1234.567")
         ],
-        *[(text, ",") for text in ("1,5", "0,250", "-,250", "1.234,5", "1.234.567", "1,25E+03")],
-        *[(text, ".") for text in ("1 250.500", "1'250.500", "12,34,567", "1.250E+03")],
+        *[(text, ",") for text in ("1,5", "0,250", "-,250", "1.234,5", "1.234.567", '="1,5"')],
+        *[(text, ".") for text in ("1 250.500", "1'250.500", "12,34,567", "'1.5")],
         *[(text, ".,") for text in ("1.250", "1,250", "-999,000", "12.345", "١٢.٣٤٥")],
-        *[(text, "") for text in ("", "1250", "1 250", "1E+05", "1,5 kg", "1.2,3.4", "01.02.2026")],
+        *[
+            (text, "")
+            for text in (
+                "",
+                "1250",
+                "1 250",
+                "1E+05",
+                "1,25E+03",
+                "1.250E+03",
+                "1,5 kg",
+                "1.2,3.4",
+                "1.2.2026",
+            )
+        ],
     ],
 )
 def test_signs_that_a_number_can_have(text: str, signs: str) -> None:

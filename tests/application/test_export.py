@@ -3,7 +3,8 @@
 import json
 import tracemalloc
 from collections.abc import Iterable
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from importlib import import_module
 from io import BytesIO
 from typing import Any
@@ -15,18 +16,23 @@ from application.access.audit import Action, AuditTrail, Origin
 from application.access.errors import Forbidden
 from application.access.roles import Role
 from application.files import exports as exporting
+from application.files import formats
 from application.files.exports import Export, ExportService, ListName
 from application.files.formats import Format, csv_chunks, ndjson_chunks, write
 from application.items import ItemService
 from application.ledger.ledger import Ledger
+from application.parsing.batch import parse_batch
 from application.reads import ReadService
 from application.recording.sync import SyncService
 from domain.actor import Actor
+from domain.errors import Invalid
 from domain.item_details import ItemDetails
+from domain.stock_item import item_id
 from tests.support.access import caller
 from tests.support.builders import CLERK, Clock, element, register, void_of
 
 HOUR = timedelta(hours=1)
+LEAST = timedelta(microseconds=1)
 
 
 @pytest.fixture
@@ -136,8 +142,71 @@ def test_stock_as_it_was(
     new, now = rows(exports.whole(ListName.STOCK, CLERK))
     assert (new["sku"], now["name"], now["onHand"], now["floor"]) == ("NEW", "Tee", 20, "none")
     assert rows(exports.whole(ListName.STOCK, CLERK, as_of=before - 2 * HOUR)) == []
-    month = exports.whole(ListName.MOVEMENTS, CLERK, since=before, as_of=before + HOUR)
+    month = exports.whole(ListName.MOVEMENTS, CLERK, since=before, as_of=clock.now - LEAST)
     assert column(rows(month), "quantity") == [24]
+
+
+def test_what_was_recorded_at_the_very_time_is_in_every_list(
+    exports: ExportService, sync: SyncService, tea: UUID, clock: Clock, ledger: Ledger
+) -> None:
+    clock.now += HOUR
+    sync.sync([element("INBOUND", tea, 24), element("OUTBOUND", tea, 99)], CLERK)
+    AuditTrail(ledger.recorder, clock).record(Action.KEY_CREATED, Origin(Actor("boss")), "k")
+    (stock,) = rows(exports.whole(ListName.STOCK, CLERK))
+    time = datetime.fromisoformat(stock["updatedAt"])
+    for as_of, on_hand in ((time, 24), (time - LEAST, 0)):
+        (stock,) = rows(exports.whole(ListName.STOCK, CLERK, as_of=as_of))
+        assert stock["onHand"] == on_hand
+    for name, column_name in (
+        (ListName.MOVEMENTS, "recordedAt"),
+        (ListName.REJECTIONS, "firstRejectedAt"),
+        (ListName.AUDIT, "recordedAt"),
+    ):
+        (row,) = rows(exports.whole(name, CLERK))
+        time = datetime.fromisoformat(row[column_name])
+        assert rows(exports.whole(name, CLERK, as_of=time)) == [row]
+        assert rows(exports.whole(name, CLERK, as_of=time - LEAST)) == []
+    for_ever = datetime.max.replace(tzinfo=UTC)
+    assert len(rows(exports.whole(ListName.MOVEMENTS, CLERK, as_of=for_ever))) == 1
+
+
+def test_item_was_provisional_until_it_was_confirmed(
+    exports: ExportService, sync: SyncService, items: ItemService, clock: Clock
+) -> None:
+    device = caller(Role.DEVICE, "main")
+    sync.submit(parse_batch([], items=[{"location": "main", "sku": "NEW"}]), device).result()
+    before = clock.now
+    clock.now += HOUR
+    items.confirm(item_id("main", "NEW"), CLERK)
+    for time, was_provisional in ((before, True), (clock.now, False)):
+        (found,) = rows(exports.whole(ListName.STOCK, CLERK, as_of=time))
+        assert found["provisional"] is was_provisional
+
+
+def test_items_as_they_were_have_no_columns_for_codes(
+    exports: ExportService, items: ItemService, tea: UUID, clock: Clock
+) -> None:
+    items.assign_code(tea, "T-1", 12, CLERK)
+    (then,) = rows(exports.whole(ListName.ITEMS, CLERK, as_of=clock.now))
+    (now,) = rows(exports.whole(ListName.ITEMS, CLERK))
+    assert "code" not in then
+    assert now == {**then, "code": "T-1", "per": 12}
+
+
+def test_limits_that_a_list_does_not_have_are_refused(exports: ExportService, clock: Clock) -> None:
+    for name in (ListName.ITEMS, ListName.STOCK):
+        with pytest.raises(Invalid, match=f"since: is not for {name}"):
+            exports.whole(name, CLERK, since=clock.now)
+    with pytest.raises(Invalid, match="location: the audit trail"):
+        exports.whole(ListName.AUDIT, CLERK, location="main")
+
+
+def test_location_may_be_spelt_as_a_mac_spells_it(
+    exports: ExportService, items: ItemService
+) -> None:
+    register(items, "TEA", location="M\u00fcnchen")
+    found = exports.whole(ListName.STOCK, CLERK, location="Mu\u0308nchen")
+    assert column(rows(found), "sku") == ["TEA"]
 
 
 def test_formulas_are_guarded(
@@ -170,6 +239,42 @@ def test_parquet_keeps_types(
     (movement,) = found[ListName.MOVEMENTS]
     assert movement["recordedAt"] == clock.now
     assert found[ListName.AUDIT] == []
+
+
+def test_parquet_keeps_what_was_sent_to_the_last_place(
+    exports: ExportService, sync: SyncService, tea: UUID
+) -> None:
+    least = "0.000000000000001"
+    delivery = element(
+        "INBOUND", tea, 1, unitCost={"amount": "0.333333333333333", "currency": "EUR"},
+        entered={"quantity": least, "unit": "t", "per": "123456789012345"},
+    )  # fmt: skip
+    answer = sync.sync([delivery], CLERK)
+    assert [one.rejection for one in answer.failed] == []
+    file = BytesIO()
+    list(write(exports.whole(ListName.MOVEMENTS, CLERK), Format.PARQUET, file))
+    parquet: Any = import_module("pyarrow.parquet")
+    (found,) = parquet.read_table(file).to_pylist()
+    assert found["unitCost"] == Decimal("0.333333333333333")
+    assert found["enteredQuantity"] == Decimal(least)
+    assert found["enteredPer"] == 123456789012345
+
+
+def test_parquet_has_few_row_groups(
+    exports: ExportService,
+    sync: SyncService,
+    tea: UUID,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(exporting, "ROWS_PER_PAGE", 2)
+    monkeypatch.setattr(formats, "ROWS_PER_GROUP", 6)
+    sync.sync([element("INBOUND", tea, 1) for _ in range(15)], CLERK)
+    file = BytesIO()
+    list(write(exports.whole(ListName.MOVEMENTS, CLERK), Format.PARQUET, file))
+    parquet: Any = import_module("pyarrow.parquet")
+    found = parquet.ParquetFile(file)
+    sizes = [found.metadata.row_group(n).num_rows for n in range(found.num_row_groups)]
+    assert sizes == [6, 6, 3]
 
 
 def test_audit_needs_its_permission(exports: ExportService) -> None:

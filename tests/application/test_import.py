@@ -24,7 +24,7 @@ from application.files.import_items import ImportOptions, ImportReport, ImportSe
 from application.files.item_rows import COLUMNS, opening_id
 from application.items import ItemService
 from application.ledger.ledger import Ledger
-from application.parsing.batch import parse_batch
+from application.parsing.batch import Batch, parse_batch
 from application.parsing.items import CodeRequest, Registration
 from application.persistence import environment
 from application.persistence.filters import ItemFilter, MovementFilter, RejectedFilter
@@ -32,6 +32,7 @@ from application.projections.movements import Movement
 from application.projections.stock_levels import StockLevel
 from application.reads import ReadService
 from application.recording.sync import SyncService
+from application.recording.sync_result import SyncResult
 from application.tabular.csv_file import CsvOptions
 from application.tabular.errors import UnreadableFile
 from application.tabular.header import HeaderNames
@@ -151,7 +152,7 @@ def test_each_problem_has_its_line_and_hinders_no_other_row(
     ]
     half = report.problems[3].rejection
     assert half == Invalid("onHand", "must be a whole number: see the column scale")
-    assert {"A", "E", "F", "OLD", "OTHER"} == levels(ledger).keys()
+    assert {"A", "F", "OLD", "OTHER"} == levels(ledger).keys()
     assert levels(ledger)["F"].on_hand == 2
     rows = ledger.recorder.select_rejected(RejectedFilter(), before=None, limit=9)
     assert not rows  # The report tells of them.
@@ -215,7 +216,7 @@ def test_dry_run_says_what_the_import_does_and_records_nothing(
     register(items, "OLD")
     text = (
         "sku,name,stock,code,active\n"
-        "A,Tea,5,X,\nA,Tea,5,Y,\nA,Thee,,,\nB,Cup,1,X,no\nOLD,,3,,\nA,,6,,\nC,,-1,,\nC,,-1,,\n"
+        "A,Tea,5,X,\nA,Tea,,Y,\nA,Thee,,,\nB,Cup,1,X,no\nOLD,,3,,\nA,,6,,\nC,,-1,,no\nC,,,,no\n"
     )
     tried = run(imports, text, dry_run=True)
     assert ledger.recorder.head() == 1
@@ -225,9 +226,211 @@ def test_dry_run_says_what_the_import_does_and_records_nothing(
     assert [(one.line, one.rejection.code) for one in done.problems] == [
         (4, "ITEM_DIFFERS"),
         (5, "CODE_TAKEN"),
-        (7, "ALREADY_OPENED"),
+        (7, "INVALID"),
     ]
+    assert done.discontinued == 2
     assert not levels(ledger)["B"].active
+
+
+@pytest.mark.parametrize("dry_run", [False, True])
+@pytest.mark.parametrize("rows_per_commit", [1, 500])
+def test_stock_of_an_item_is_in_one_row(
+    imports: ImportService,
+    ledger: Ledger,
+    monkeypatch: pytest.MonkeyPatch,
+    dry_run: bool,
+    rows_per_commit: int,
+) -> None:
+    """Two bins with 5 each would end as 5: the second row looks like a second run."""
+    monkeypatch.setattr(import_items, "ROWS_PER_COMMIT", rows_per_commit)
+    report = run(imports, "sku,stock,code\nTEA,5,A\nTEA,5,B\nTEA,,C\n", dry_run=dry_run)
+    assert [(one.line, str(one.rejection)) for one in report.problems] == [
+        (3, "onHand: line 2 has the stock of this item already: add them up"),
+    ]
+    assert totals(report) == (1, 1, 1, 1)
+    if not dry_run:
+        assert levels(ledger)["TEA"].on_hand == 5
+        assert [one.code for one in ledger.recorder.select_codes([TEA])] == ["A", "C"]
+
+
+def test_what_depends_on_earlier_rows_is_tried_out_as_it_is_imported(
+    imports: ImportService, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """D does not get X, because A has it only after its own first row."""
+    monkeypatch.setattr(import_items, "ROWS_PER_COMMIT", 1)
+    text = "sku,name,code\nA,Tea,\nA,,X\nB,,X\nB,,Y\nD,,X\nE,,Y\nA,Thee,\n"
+    tried = run(imports, text, dry_run=True)
+    done = run(imports, text)
+    assert (totals(tried), tried.problems) == (totals(done), done.problems)
+    assert [one.line for one in done.problems] == [4, 6, 7, 8]
+
+
+def test_codes_of_an_item_are_counted_over_all_commits(
+    imports: ImportService, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(import_items, "ROWS_PER_COMMIT", 7)
+    text = "sku,code\n" + "".join(f"A,C-{n}\n" for n in range(104))
+    tried, done = run(imports, text, dry_run=True), run(imports, text)
+    assert totals(tried) == totals(done) == (1, 99, 0, 4)
+    assert tried.problems == done.problems
+
+
+row_texts = st.tuples(
+    st.sampled_from(["A", "B", "C", "D"]),
+    st.sampled_from(["", "", "Tea", "Cup"]),
+    st.sampled_from(["", "", "1", "2"]),
+    st.sampled_from(["", "", "5", "-1", "1.5"]),
+    st.sampled_from(["", "X", "Y", "Z"]),
+    st.sampled_from(["", "", "", "no"]),
+).map(",".join)
+
+
+@settings(max_examples=150, deadline=None)
+@given(
+    lines=st.lists(row_texts, max_size=12),
+    sizes=st.tuples(*[st.sampled_from([1, 2, 3, 500])] * 2),
+    replace=st.booleans(),
+)
+def test_neither_dry_run_nor_the_size_of_commits_make_a_difference(
+    tmp_path_factory: pytest.TempPathFactory,
+    lines: list[str],
+    sizes: tuple[int, int],
+    replace: bool,
+) -> None:
+    folder = tmp_path_factory.mktemp("ledgers")
+    text = "sku,name,scale,stock,code,active\n" + "\n".join(lines)
+    found: list[Any] = []
+    before = import_items.ROWS_PER_COMMIT
+    try:
+        for size in sizes:
+            import_items.ROWS_PER_COMMIT = size  # type: ignore[misc]
+            with new_ledger(folder, f"{len(found)}.db") as (ledger, imports, _):
+                sync = SyncService(ledger)
+                first = [{"location": "main", "sku": "A", "codes": ["Z"]}]
+                sync.submit(parse_batch([], items=first), caller(Role.DEVICE, "main")).result()
+                sync.submit(
+                    parse_batch([], items=[{"location": "main", "sku": "B"}]), CLERK
+                ).result()
+                tried = run(imports, text, replace=replace, dry_run=True)
+                done = run(imports, text, replace=replace)
+                assert outcome(tried) == outcome(done)
+                codes = ledger.recorder.select_codes([level.item_id for level in
+                                                      levels(ledger).values()])  # fmt: skip
+                owned = sorted((str(one.item_id), one.code) for one in codes)
+                found.append((outcome(done), comparable(ledger), owned))
+    finally:
+        import_items.ROWS_PER_COMMIT = before  # type: ignore[misc]
+    assert found[0] == found[1]
+
+
+def outcome(report: ImportReport) -> tuple[Any, ...]:
+    told = [(one.line, one.rejection.code, one.rejection.message) for one in report.problems]
+    return *totals(report), report.discontinued, told
+
+
+def test_many_rows_of_one_item_are_tried_out_one_commit_at_a_time(
+    imports: ImportService, sync: SyncService, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A dry run does not try the rows before them out again."""
+    sizes: list[int] = []
+    preview = sync.preview
+
+    def counted(batch: Batch, principal: Principal) -> SyncResult:
+        sizes.append(len(batch.items))
+        return preview(batch, principal)
+
+    monkeypatch.setattr(sync, "preview", counted)
+    assert totals(run(imports, "sku,unit\n" + "A,m\n" * 5_000, dry_run=True)) == (1, 4_999, 0, 0)
+    assert max(sizes) == import_items.ROWS_PER_COMMIT + 1
+
+
+def test_details_after_the_stock_cannot_replace_those_before(
+    imports: ImportService, ledger: Ledger
+) -> None:
+    text = "sku,name,stock,code\nTEA,Tea,5,A\nTEA,Tea,,B\nTEA,Thee,,C\n"
+    report = run(imports, text, replace=True)
+    (problem,) = report.problems
+    assert (problem.line, problem.rejection.code) == (4, "INVALID")
+    assert "line 2" in problem.rejection.message
+    assert levels(ledger)["TEA"].name == "Tea"
+
+
+def test_every_problem_of_a_row_is_told(
+    imports: ImportService, ledger: Ledger, items: ItemService
+) -> None:
+    items.assign_code(register(items, "OTHER"), "X", 1, CLERK)
+    items.assign_code(register(items, "MORE"), "Y", 1, CLERK)
+    register(items, "TEA")
+    report = run(imports, "sku,name,stock,code,code2\nTEA,Thee,5,X,Y\n")
+    assert [(one.line, one.rejection.code) for one in report.problems] == [
+        (2, "ITEM_DIFFERS"),
+        (2, "CODE_TAKEN"),
+        (2, "CODE_TAKEN"),
+    ]
+    assert levels(ledger)["TEA"].on_hand == 0  # Its row is not about this item, perhaps.
+    assert totals(report) == (0, 0, 0, 3)
+
+
+def test_what_differs_is_named_with_both_values(imports: ImportService, items: ItemService) -> None:
+    register(items, "TEA", scale=1)
+    report = run(imports, "sku,name,unit,scale,min stock,floor\nTEA,Thee,piece,2,2.5,none\n")
+    (problem,) = report.problems
+    assert problem.rejection.message == (
+        'the item is registered with other details: name is "Name of TEA", not "Thee"; '
+        "safetyStock is 5, not 2.5; scale is 1, not 2; floor is 0, not none. Correct the row, or "
+        "replace them: --replace, or replace=true over HTTP"
+    )
+    assert problem.rejection.details["name"] == "Name of TEA"
+
+
+def test_opening_stock_in_the_future_names_its_option(imports: ImportService) -> None:
+    report = run(imports, "sku,stock\nTEA,5\n", counted_at=datetime(2126, 1, 1, tzinfo=UTC))
+    (problem,) = report.problems
+    assert problem.rejection.message.startswith("countedAt: lies in the future")
+    assert totals(report) == (0, 0, 0, 1)
+
+
+@pytest.mark.parametrize("dry_run", [False, True])
+def test_row_whose_stock_does_not_fit_registers_nothing(
+    imports: ImportService, ledger: Ledger, items: ItemService, dry_run: bool
+) -> None:
+    """Registered with scale 0, the item would differ from the corrected row."""
+    register(items, "CHEESE", scale=3)
+    report = run(imports, "sku;stock\nTEA;12,5\nCHEESE;1,25\n", dry_run=dry_run)
+    assert [(one.line, one.rejection.message) for one in report.problems] == [
+        (2, "onHand: must be a whole number: see the column scale")
+    ]
+    assert totals(report) == (0, 1, 1, 1)
+    assert levels(ledger).keys() == {"CHEESE"}
+
+
+def test_commit_has_few_codes(
+    imports: ImportService, sync: SyncService, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Devices wait for a commit."""
+    sizes = []
+    submit = sync.submit
+
+    def counted(batch: Batch, *args: Any, **options: Any) -> Any:
+        sizes.append(sum(one.number_of_codes for one in batch.items))
+        return submit(batch, *args, **options)
+
+    monkeypatch.setattr(sync, "submit", counted)
+    names = ",".join(f"code{n}" for n in range(1, 100))
+    rows = "".join(f"I{n}," + ",".join(f"C-{n}-{m}" for m in range(99)) + "\n" for n in range(30))
+    assert totals(run(imports, f"sku,{names}\n{rows}")) == (30, 0, 0, 0)
+    assert sum(sizes) == 30 * 99
+    assert max(sizes) < 1_100
+
+
+def test_active_item_that_is_discontinued_is_told(
+    imports: ImportService, items: ItemService, ledger: Ledger
+) -> None:
+    items.discontinue(register(items, "OLD"), CLERK)
+    report = run(imports, "sku,active\nOLD,yes\nNEW,yes\n")
+    assert [(one.line, one.rejection.code) for one in report.problems] == [(2, "ITEM_DISCONTINUED")]
+    assert not levels(ledger)["OLD"].active
+    assert levels(ledger)["NEW"].active
 
 
 def test_only_managers_import(imports: ImportService, ledger: Ledger) -> None:

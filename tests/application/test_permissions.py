@@ -1,5 +1,6 @@
 """Permissions: what a caller may record, and where, and what stays hidden from them."""
 
+from dataclasses import replace
 from datetime import timedelta
 from functools import partial
 from uuid import uuid4
@@ -179,7 +180,7 @@ def test_manager_registers_at_own_locations_alone(ledger: Ledger, items: ItemSer
         items.register(registration("annex", "TEA", DETAILS), manager)
     items.discontinue(item.id, manager)
     with pytest.raises(ItemDiscontinued):
-        items.change_details(item.id, lambda _: DETAILS, manager)
+        items.change_details(item.id, lambda _: replace(DETAILS, unit="tin"), manager)
     assert {recorded.event.key_id for recorded in all_events(ledger)} == {"k1"}
 
 

@@ -1,6 +1,8 @@
 """Codes, imports and exports over the API."""
 
 import json
+import logging
+import socket
 from typing import Any
 from uuid import UUID
 
@@ -8,9 +10,13 @@ import pytest
 from fastapi.testclient import TestClient
 
 from application.files import exports
+from application.persistence.errors import ReadCancelled
+from application.reads import ReadService as Reader
 from interface.api.exporting import accepted_format
 from tests.support.api import register, sync
 from tests.support.builders import element
+from tests.support.server import post_batch, running
+from tests.support.server import register as server_register
 
 EAN = "4006381333931"
 CSV = {"Content-Type": "text/csv"}
@@ -148,6 +154,27 @@ class TestImport:
         assert (done["registered"], done["failed"]) == (1, 0)
         assert api.get("/items").json()["items"][0]["onHand"] == 1250
 
+    def test_charset_of_the_body_is_its_encoding(self, api: TestClient) -> None:
+        def sent(charset: str, **query: str) -> Any:
+            return api.post(
+                "/items/import",
+                params={"location": "main", "dryRun": "true"} | query,
+                content="sku;name\nTEE;Gr\u00fcn\n".encode("windows-1252"),
+                headers={"Content-Type": f"text/csv; charset={charset}"},
+            )
+
+        assert sent("Windows-1252").json()["encoding"] == "windows-1252"
+        assert sent('"windows-1252"; header=present').json()["registered"] == 1
+        assert sent("utf-8", encoding="windows-1252").json()["encoding"] == "windows-1252"
+        assert problem(sent("utf-8"), 422) == problem(sent("klingon"), 422) == "UNREADABLE_FILE"
+        marked = api.post(
+            "/items/import",
+            params={"location": "main"},
+            content="sku\nTEE\n".encode("utf-16"),
+            headers={"Content-Type": "text/csv; charset=UTF-8"},
+        )
+        assert marked.json()["encoding"] == "utf-16"
+
     @pytest.mark.parametrize(
         "query",
         [
@@ -220,13 +247,68 @@ class TestExport:
         refused = api.get("/items", params={"cursor": cursor}, headers=accept)
         assert problem(refused, 422) == "INVALID"
 
+    @pytest.mark.parametrize("path", PATHS)
+    def test_caches_keep_the_formats_apart(self, api: TestClient, path: str) -> None:
+        for accept in ("application/json", "text/csv"):
+            answer = api.get(path, headers={"Accept": accept})
+            names = [one.strip() for one in answer.headers["Vary"].split(",")]
+            assert "Accept" in names
+
+    def test_stream_that_breaks_is_told_in_one_line(
+        self, api: TestClient, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        for n in range(10):
+            register(api, sku=f"SKU-{n}")
+        read, calls = Reader.items, []
+
+        def cancelled(*args: Any, **options: Any) -> Any:
+            calls.append(args)
+            if len(calls) > 2:
+                raise ReadCancelled
+            return read(*args, **options)
+
+        monkeypatch.setattr(Reader, "items", cancelled)
+        answer = api.get("/items", headers={"Accept": "application/x-ndjson"})
+        assert len(answer.text.splitlines()) == 8
+        (told,) = [one for one in caplog.records if one.levelno >= logging.WARNING]
+        assert "broken off" in told.getMessage()
+        assert told.exc_info is None
+
     def test_what_was_exported_is_imported(self, api: TestClient, tea: UUID) -> None:
         sync(api, element("INBOUND", tea, 5))
         exported = api.get("/items", headers={"Accept": "text/csv"}).content
-        done = send_file(api, exported.replace(b"main,", b"annex,"))
+        # Its id follows from its location.
+        moved = exported.replace(b"main,", b"annex,").replace(str(tea).encode(), b"")
+        done = send_file(api, moved)
         assert (done["registered"], done["opened"], done["failed"]) == (1, 1, 0)
         shown = api.get("/items", params={"location": "annex"}).json()["items"]
         assert [one["onHand"] for one in shown] == [5]
+
+
+def rest_of(connection: socket.socket) -> bytes:
+    found = b""
+    while chunk := connection.recv(65_536):
+        found += chunk
+    return found
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+def test_client_that_leaves_is_no_error(database_url: str) -> None:
+    request = b"GET /movements HTTP/1.1\r\nHost: 127.0.0.1\r\nAccept: text/csv\r\n"
+    with running(database_url) as server:
+        tea = UUID(server_register(server.url))
+        for _ in range(20):
+            post_batch(server.url, [element("INBOUND", tea, 1) for _ in range(1_000)])
+        for _ in range(5):
+            with socket.create_connection(("127.0.0.1", server.port)) as leaving:
+                leaving.sendall(request + b"\r\n")
+                assert leaving.recv(10_000).startswith(b"HTTP/1.1 200")
+                # Unread bytes make the end a reset.
+        with socket.create_connection(("127.0.0.1", server.port)) as staying:
+            staying.sendall(request + b"Connection: close\r\n\r\n")
+            assert rest_of(staying).endswith(b"0\r\n\r\n")
+        assert "Traceback" not in server.output
+        assert "ERROR" not in server.output
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 import os
 import signal
+import stat
 import subprocess
 import time
 from pathlib import Path
@@ -10,7 +11,10 @@ import pytest
 
 from application.ledger.ledger import Ledger
 from application.persistence import environment
-from application.persistence.filters import MovementFilter
+from application.persistence.filters import ItemFilter, MovementFilter
+from application.recording.sync import SyncService
+from interface.cli import options
+from tests.support.builders import CLERK, element
 from tests.support.cli import run
 from tests.support.ledger_checks import all_events, assert_read_models_equal_replay
 from tests.support.server import COMMAND, TIMEOUT_SECONDS
@@ -45,6 +49,11 @@ def test_import_and_export(ledger_url: str, tmp_path: Path) -> None:
     done = import_file(file, ledger_url, *flags)
     assert done.returncode == 1
     assert "1 items were registered" in done.stdout
+    assert "0 items were discontinued" in done.stdout
+    assert (
+        "read as utf-8, separator ;, decimal sign .; columns: Artikel as sku, Name as name, "
+        "Stock as onHand"
+    ) in done.stdout.replace("\n", " ")
     assert "line 3: INVALID: onHand:" in done.stderr
     assert 'the column "Farbe" is ignored' in done.stderr
     exported = run("export", "stock", **{DATABASE: ledger_url})
@@ -64,6 +73,7 @@ def test_import_and_export(ledger_url: str, tmp_path: Path) -> None:
     ("arguments", "told"),
     [
         (["items", "import", "nowhere.csv"], "nowhere.csv"),
+        (["items", "import", "."], "can't read .: Is a directory"),
         (["items", "import", "x.csv", "--decimal", ";"], "--decimal"),
         (["items", "import", "x.csv", "--column", "sku"], "NAME=HEADER"),
         (["items", "import", "x.csv", "--counted-at", "noon"], "date and time"),
@@ -71,6 +81,9 @@ def test_import_and_export(ledger_url: str, tmp_path: Path) -> None:
         (["export", "everything"], "everything"),
         (["export", "stock", "--as-of", "2026-01-01"], "offset"),
         (["export", "stock", "--format", "parquet"], "--output"),
+        (["export", "items", "--since", "2026-01-01T00:00:00Z"], "since: is not for items"),
+        (["export", "audit", "--location", "main"], "audit trail"),
+        (["export", "stock", "-o", "."], "can't write"),
         (["export", "stock", "-o", "no/such/folder.csv"], "no/such/folder.csv"),
     ],
 )
@@ -84,6 +97,118 @@ def test_wrong_use_is_explained(
     assert result.returncode == 2
     assert told in result.stderr
     assert "Traceback" not in result.stderr
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+class TestOutput:
+    @pytest.fixture
+    def ledger_url(self, ledger_url: str, tmp_path: Path) -> str:
+        file = write_catalogue(tmp_path / "catalogue.csv", 20)
+        assert import_file(file, ledger_url).returncode == 0
+        return ledger_url
+
+    def test_file_keeps_its_links_its_mode_and_its_name(
+        self, ledger_url: str, tmp_path: Path
+    ) -> None:
+        real, link, audit = tmp_path / "real.csv", tmp_path / "link.csv", tmp_path / "audit.csv"
+        real.write_text("old")
+        real.chmod(0o640)
+        link.symlink_to(real)
+        for name, path in (("stock", link), ("audit", audit), ("stock", tmp_path / "new.csv")):
+            done = run("export", name, "-o", str(path), **{DATABASE: ledger_url})
+            assert done.returncode == 0, done.stderr
+        assert link.is_symlink()
+        assert "SKU-000001" in real.read_text()
+        mask = os.umask(0o077)
+        os.umask(mask)
+        modes = [stat.S_IMODE(path.stat().st_mode) for path in (real, audit, tmp_path / "new.csv")]
+        assert modes == [0o640, 0o600, 0o666 & ~mask]
+        assert not list(tmp_path.glob(".stockledger-*"))
+
+    def test_devices_and_pipes_are_written_and_not_replaced(
+        self, ledger_url: str, tmp_path: Path
+    ) -> None:
+        pipe = tmp_path / "pipe"
+        os.mkfifo(pipe)
+        with subprocess.Popen(["cat", str(pipe)], stdout=subprocess.PIPE) as reader:
+            done = run("export", "stock", "-o", str(pipe), **{DATABASE: ledger_url})
+            found, _ = reader.communicate(timeout=TIMEOUT_SECONDS)
+        assert done.returncode == 0, done.stderr
+        assert b"SKU-000019" in found
+        assert stat.S_ISFIFO(pipe.stat().st_mode)
+        for device in ("/dev/null", "/dev/stdout"):
+            done = run("export", "stock", "-o", device, **{DATABASE: ledger_url})
+            assert done.returncode == 0, done.stderr
+        assert "SKU-000019" in done.stdout
+
+    @pytest.mark.parametrize("end", [signal.SIGTERM, signal.SIGINT])
+    def test_ended_export_leaves_the_old_file(
+        self, ledger_url: str, tmp_path: Path, end: signal.Signals
+    ) -> None:
+        with Ledger(environment(ledger_url, lock_timeout=30)) as ledger:
+            tea = next(iter(ledger.recorder.select_items(ItemFilter(), after=None, limit=1)))
+            for _ in range(30):
+                SyncService(ledger).sync(
+                    [element("INBOUND", tea.item_id, 1) for _ in range(1_000)], CLERK
+                )
+        old = tmp_path / "old.csv"
+        old.write_text("old")
+        command = [str(COMMAND), "export", "movements", "-o", str(old)]
+        with subprocess.Popen(command, env=os.environ | {DATABASE: ledger_url}) as process:
+            deadline = time.monotonic() + TIMEOUT_SECONDS
+            while not (parts := list(tmp_path.glob(".stockledger-*"))):
+                assert time.monotonic() < deadline
+                time.sleep(0.005)
+            process.send_signal(end)
+            assert process.wait(TIMEOUT_SECONDS) not in {0, -end}
+        assert old.read_text() == "old"
+        assert not any(part.exists() for part in parts)
+
+    @pytest.mark.parametrize(
+        ("command", "status", "told"),
+        [
+            ("export stock >/dev/full", 2, "No space left"),
+            ("export stock -o /dev/full", 2, "No space left"),
+            ("export stock >&-", 2, "closed"),
+            ("items import $FILE --dry-run >/dev/full", 2, "No space left"),
+            ("items import $FILE --dry-run >&-", 2, "closed"),
+            ("items import - --dry-run <&-", 2, "closed"),
+            ("export movements | true", 0, ""),
+            ("items import - <$FILE", 0, ""),
+            ("items import /dev/stdin <$FILE", 0, ""),
+            ("cat $FILE | $COMMAND items import -", 0, ""),
+            ("cat $FILE | $COMMAND items import /dev/stdin", 0, ""),
+        ],
+    )
+    def test_shell_is_told_what_goes_wrong(
+        self, ledger_url: str, tmp_path: Path, command: str, status: int, told: str
+    ) -> None:
+        whole = command if command.startswith("cat") else f"$COMMAND {command}"
+        done = subprocess.run(
+            ["bash", "-c", whole],
+            env=os.environ
+            | {DATABASE: ledger_url, "COMMAND": str(COMMAND), "NO_COLOR": "1"}
+            | {"FILE": str(tmp_path / "catalogue.csv")},
+            capture_output=True,
+            text=True,
+            timeout=TIMEOUT_SECONDS,
+            check=False,
+        )
+        assert done.returncode == status, done.stderr
+        assert told in done.stderr
+        assert "Traceback" not in done.stderr
+        assert "Exception ignored" not in done.stderr
+        assert len(done.stderr.splitlines()) == bool(told)
+        if "import" in command and not status:
+            assert "20 are known" in done.stdout
+
+
+def test_user_without_a_name_is_a_number(monkeypatch: pytest.MonkeyPatch) -> None:
+    def unknown() -> str:
+        raise KeyError("getpwuid(): uid not found: 4711")
+
+    monkeypatch.setattr(options, "getuser", unknown)
+    assert options.operator_name() == str(os.getuid())
 
 
 def test_killed_import_is_run_again(ledger_url: str, tmp_path: Path) -> None:

@@ -1,5 +1,7 @@
 """/items/import: an item file of a spreadsheet."""
 
+from dataclasses import replace
+from email.message import Message
 from http import HTTPStatus
 from io import BytesIO
 from typing import Annotated, Any, Final
@@ -21,8 +23,20 @@ _BODY: Final[dict[str, Any]] = {
 }
 
 
+_DEFAULT_CHARSETS: Final = frozenset({"utf-8", "utf8"})
+"""What many clients name without a look at the file. It is also what the file is taken for."""
+
+
 async def _file(request: Request) -> BytesIO:
     return BytesIO(await request.body())
+
+
+def _charset(request: Request) -> str | None:
+    """Returns the encoding that the Content-Type names (RFC 9110, 8.3.2); None if it is UTF-8."""
+    header = Message()
+    header["Content-Type"] = request.headers.get("Content-Type", "")
+    charset = header.get_content_charset()
+    return None if charset in _DEFAULT_CHARSETS else charset
 
 
 @router.post(
@@ -43,6 +57,10 @@ def import_items(
     A row that cannot be recorded is listed under `problems`, with its line. The others are
     recorded. The same file twice records everything once.
     """
-    report = imports.run(file, query.options, caller)
+    options = query.options
+    encoding = options.csv.encoding or _charset(request)
+    report = imports.run(
+        file, replace(options, csv=replace(options.csv, encoding=encoding)), caller
+    )
     request.state.outcome = f"{report.rows} rows, {report.problem_count} failed"
     return ImportResult.of(report)

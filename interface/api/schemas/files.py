@@ -5,7 +5,7 @@ from typing import Annotated, Any
 import msgspec
 from pydantic import BaseModel, Field
 
-from application.files.import_items import ImportOptions, ImportReport
+from application.files.import_items import TAB, ImportOptions, ImportReport, separator
 from application.files.item_rows import COLUMNS, RowProblem
 from application.tabular.csv_file import CsvOptions
 from application.tabular.header import IgnoredColumn
@@ -15,8 +15,6 @@ from interface.api.codes import RejectionCode
 from interface.api.problems import wire_details
 from interface.api.schemas.base import QueryInstant, Wire, example
 from interface.api.schemas.paging import WantedLabel, WantedText
-
-TAB = "tab"
 
 
 class ImportQuery(BaseModel):
@@ -39,12 +37,16 @@ class ImportQuery(BaseModel):
         ),
     ] = None
     encoding: Annotated[
-        WantedText, Field(description="The encoding, such as `windows-1252`. UTF-8, if left out.")
+        WantedText,
+        Field(
+            description="The encoding, such as `windows-1252`. If left out, the `charset` of the "
+            "`Content-Type`, or UTF-8."
+        ),
     ] = None
     delimiter: Annotated[
         WantedText,
         Field(
-            description="The separator of the cells: one character, or `tab`. The file shows it."
+            description=f"The separator of the cells: one character, or `{TAB}`. The file shows it."
         ),
     ] = None
     decimal: Annotated[
@@ -63,9 +65,10 @@ class ImportQuery(BaseModel):
     @property
     def options(self) -> ImportOptions:
         """The options of the import. Raises Invalid: the columns are not JSON."""
-        delimiter = "\t" if self.delimiter == TAB else self.delimiter
         return ImportOptions(
-            csv=CsvOptions(encoding=self.encoding, delimiter=delimiter, decimal=self.decimal),
+            csv=CsvOptions(
+                encoding=self.encoding, delimiter=separator(self.delimiter), decimal=self.decimal
+            ),
             renamed={} if self.columns is None else _columns(self.columns),
             location=self.location,
             counted_at=self.counted_at,
@@ -129,8 +132,11 @@ class ImportResult(Wire):
             {
                 "line": 4,
                 "code": "INVALID",
-                "message": 'onHand: "many" is not a number',
-                "details": {"field": "onHand", "problem": '"many" is not a number'},
+                "message": "onHand: must be a number such as 1234,5, without a unit or other signs",
+                "details": {
+                    "field": "onHand",
+                    "problem": "must be a number such as 1234,5, without a unit or other signs",
+                },
             }
         ],
         encoding="utf-8",
