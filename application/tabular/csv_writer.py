@@ -9,6 +9,7 @@ from typing import Final
 
 from application.tabular.cells import guarded, guarded_for
 from application.tabular.numbers import decimal_signs
+from domain.barcode import is_gtin
 from domain.quantities import canonical
 
 BYTE_ORDER_MARK: Final = "\ufeff"
@@ -16,6 +17,10 @@ BYTE_ORDER_MARK: Final = "\ufeff"
 
 
 EVERY_TEXT: Final[Mapping[str, Callable[[str], str]]] = {}
+
+
+SHORT_GTIN: Final = 8
+"""Digits of the shortest GTIN. As a quantity, nobody takes it for one."""
 
 
 class CsvWriter:
@@ -77,7 +82,10 @@ def _number(value: float | Decimal) -> str:
     number = value if isinstance(value, int) else canonical(Decimal(str(value)))
     text = f"{number:f}" if isinstance(number, Decimal) else str(int(number))
     # 1.250 alone could be a thousand. With one zero more, it proves the decimal sign of the file.
-    return f"{text}0" if len(decimal_signs(text)) > 1 else text
+    if len(decimal_signs(text)) > 1:
+        return f"{text}0"
+    # As a whole number, it would be taken for a barcode in the wrong cell.
+    return f"{text}.0" if is_gtin(text) and len(text) > SHORT_GTIN else text
 
 
 def _instant(value: datetime) -> str:
