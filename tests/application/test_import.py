@@ -285,7 +285,7 @@ row_texts = st.tuples(
 ).map(",".join)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(
     lines=st.lists(row_texts, max_size=12),
     sizes=st.tuples(*[st.sampled_from([1, 2, 3, 500])] * 2),
