@@ -15,16 +15,14 @@ from application.ledger.ledger import Known, Ledger, replay, state_of
 from application.ledger.retry import retry_on_conflict
 from application.parsing.items import CodeRequest, ParsedItem, Registration
 from application.persistence.unit_of_work import UnitOfWork
-from application.projections.codes import Codes
 from application.recording.code_registration import CodeRegistrar, require_writable
 from application.recording.judge import Judge
 from application.recording.reconsider import Reconsideration
-from application.recording.registration import Registrar, RegistrationResult, has_movements
+from application.recording.registration import Registrar, RegistrationResult
 from application.recording.rejected_store import RejectedTransactionStore
 from application.server_clock import Clock, utc_now
-from domain.actor import Actor
 from domain.barcode import BarcodeEvent, CodeAssigned, code_id
-from domain.errors import Invalid, UnknownVersion
+from domain.errors import UnknownVersion
 from domain.events import (
     ItemDetailsChanged,
     ItemRegistered,
@@ -109,8 +107,8 @@ class ItemService:
             Conflict: other writers were faster in every attempt.
         """
 
-        def change_item(unit_of_work: UnitOfWork, item: StockItem, now: datetime) -> None:
-            _change_details(unit_of_work, item, change(item.details), principal.actor, now)
+        def change_item(registrar: Registrar, item: StockItem, _: datetime) -> None:
+            registrar.change_details(item, change(item.details), principal)
 
         return self._change(item_id, principal, change_item)
 
@@ -123,8 +121,8 @@ class ItemService:
         """Confirms a provisional item, and changes its details. Idempotent. Raises as
         `change_details`."""
 
-        def confirm_item(unit_of_work: UnitOfWork, item: StockItem, now: datetime) -> None:
-            _change_details(unit_of_work, item, change(item.details), principal.actor, now)
+        def confirm_item(registrar: Registrar, item: StockItem, now: datetime) -> None:
+            registrar.change_details(item, change(item.details), principal)
             item.confirm(by=principal.actor, recorded_at=now)
 
         return self._change(item_id, principal, confirm_item)
@@ -274,14 +272,14 @@ class ItemService:
         self,
         item_id: UUID,
         principal: Principal,
-        change: Callable[[UnitOfWork, StockItem, datetime], None],
+        change: Callable[[Registrar, StockItem, datetime], None],
     ) -> StockItem:
         def attempt(conflicting: set[UUID]) -> StockItem:
             with self._locked([item_id]) as (unit_of_work, known):
                 require_writable(item_id, known, conflicting)
                 item = principal.require_item(item_id, known.items.get(item_id))
-                change(unit_of_work, item, self._clock())
                 judge = self._judge(unit_of_work, known)
+                change(Registrar(judge, unit_of_work, conflicting), item, judge.now)
                 judge.events += cast("list[StockItemEvent]", item.pending_events)
                 self._append(unit_of_work, judge)
             return item
@@ -329,15 +327,3 @@ class ItemService:
         first = next(iter(self._ledger.events.get(originator_id=item_id, limit=1)), None)
         item = first if isinstance(first, StockItemEvent) else None
         return principal.require_item(item_id, item).location
-
-
-def _change_details(
-    unit_of_work: UnitOfWork, item: StockItem, details: ItemDetails, by: Actor, now: datetime
-) -> None:
-    """Raises ItemDiscontinued; Invalid: the scale can't change any more."""
-    if details.scale < item.scale and unit_of_work.count(
-        Codes.table, "item_id", item.id, at_most=1
-    ):
-        raise Invalid("scale", "can't be lowered: the item has codes")
-    has_moved = details.scale != item.scale and has_movements(unit_of_work, item)
-    item.change_details(details, has_moved=has_moved, by=by, recorded_at=now)

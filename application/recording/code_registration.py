@@ -71,6 +71,12 @@ class CodeRegistrar:
         """Says that the item is new, so it has no codes to count."""
         self._numbers[item.id] = 0
 
+    def require_scale(self, item: StockItem, scale: int) -> None:
+        """Raises Invalid: the scale is lower than the item's, and a code may count a part of its
+        steps."""
+        if scale < item.scale and self._number_of(item.id):
+            raise Invalid("scale", "can't be lowered: the item has codes")
+
     def require_possible(
         self, item_id: UUID, location: str, codes: Sequence[CodeRequest], scale: int
     ) -> None:
@@ -118,14 +124,16 @@ class CodeRegistrar:
     def _require_room(self, item_id: UUID, barcodes: Sequence[Barcode]) -> None:
         """Raises Invalid: the item would have too many codes."""
         free = {barcode.id for barcode in barcodes if barcode.assignment is None}
-        if not free:
-            return
+        if free and self._number_of(item_id) + len(free) > MAX_CODES_PER_ITEM:
+            raise Invalid("codes", f"an item has at most {MAX_CODES_PER_ITEM} codes")
+
+    def _number_of(self, item_id: UUID) -> int:
+        """Returns how many codes the item has."""
         if item_id not in self._numbers:
             self._numbers[item_id] = self._unit_of_work.count(
                 Codes.table, "item_id", item_id, at_most=MAX_CODES_PER_ITEM
             )
-        if self._numbers[item_id] + len(free) > MAX_CODES_PER_ITEM:
-            raise Invalid("codes", f"an item has at most {MAX_CODES_PER_ITEM} codes")
+        return self._numbers[item_id]
 
 
 def require_writable(stream: UUID, known: Known, conflicting: Container[UUID]) -> None:

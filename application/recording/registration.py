@@ -18,6 +18,7 @@ from application.recording.code_registration import CodeRegistrar, require_writa
 from application.recording.judge import Judge
 from domain.errors import ItemDiffers, Rejection, TooManyProvisionalItems
 from domain.events import MOVEMENT_TOPICS, LedgerEvent, MovementRecorded
+from domain.item_details import ItemDetails
 from domain.quantities import Quantity
 from domain.stock_item import StockItem
 
@@ -78,6 +79,19 @@ class Registrar:
     ) -> list[RegistrationResult]:
         """Decides each item on its own, in order. A rejection becomes its result."""
         return [self._register(place, one, principal) for place, one in enumerate(parsed)]
+
+    def change_details(self, item: StockItem, details: ItemDetails, principal: Principal) -> None:
+        """Gives the item other details. Leaves their event with the item.
+
+        Raises:
+            ItemDiscontinued: the item must be reactivated first.
+            Invalid: the scale can't change any more.
+        """
+        self._codes.require_scale(item, details.scale)
+        has_moved = details.scale != item.scale and _has_movements(self._unit_of_work, item)
+        item.change_details(
+            details, has_moved=has_moved, by=principal.actor, recorded_at=self._judge.now
+        )
 
     def _register(self, place: int, one: ParsedItem, principal: Principal) -> RegistrationResult:
         try:
@@ -192,15 +206,13 @@ class Registrar:
         return [ItemDiffers(item.id, **item.shown_details)]
 
     def _describe(self, item: StockItem, registration: Registration, principal: Principal) -> None:
-        before, by, now = len(item.pending_events), principal.actor, self._judge.now
-        details = registration.applied_to(item.details)
-        has_moved = details.scale != item.scale and has_movements(self._unit_of_work, item)
-        item.change_details(details, has_moved=has_moved, by=by, recorded_at=now)
-        item.confirm(by=by, recorded_at=now)
+        before = len(item.pending_events)
+        self.change_details(item, registration.applied_to(item.details), principal)
+        item.confirm(by=principal.actor, recorded_at=self._judge.now)
         self._judge.events += cast("list[LedgerEvent]", item.pending_events[before:])
 
 
-def has_movements(unit_of_work: UnitOfWork, item: StockItem) -> bool:
+def _has_movements(unit_of_work: UnitOfWork, item: StockItem) -> bool:
     """Whether the item has movements, stored or pending."""
     if any(isinstance(one, MovementRecorded) for one in item.pending_events):
         return True

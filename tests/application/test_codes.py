@@ -13,7 +13,7 @@ from application.following.changes import BEGINNING, ChangeFeed
 from application.items import ItemService
 from application.ledger.ledger import Ledger
 from application.parsing.batch import parse_batch
-from application.parsing.items import CodeRequest, Registration
+from application.parsing.items import CodeRequest, ParsedItem, Registration
 from application.persistence.filters import ItemFilter
 from application.projections.code_changes import CodeChange
 from application.recording.sync import SyncService
@@ -289,6 +289,32 @@ def test_scale_of_an_item_with_codes_is_not_lowered(items: ItemService) -> None:
     items.assign_code(cheese, EAN, Decimal("0.125"), CLERK)
     with pytest.raises(Invalid, match="codes"):
         items.change_details(cheese, lambda _: ItemDetails(name="C", unit="kg"), CLERK)
+
+
+def test_scale_of_a_provisional_item_with_codes_is_not_lowered(
+    sync: SyncService, ledger: Ledger
+) -> None:
+    """Its code would count a part of a step."""
+    cheese = item("CHEESE", {"code": EAN, "per": "0.125"}) | {"scale": 3}
+    send(sync, cheese)
+    for request in (item("CHEESE") | {"scale": 0}, item("CHEESE", "other") | {"scale": 2}):
+        (one,) = send(sync, request, who=MANAGER).items
+        assert one.rejection is not None
+        assert (one.status, one.rejection.details["field"]) == ("failed", "scale")
+    assert assigned(ledger, item_id("main", "CHEESE")) == {EAN: "0.125"}
+
+
+def test_scale_is_not_lowered_after_codes_of_the_same_commit(sync: SyncService) -> None:
+    cheese = Registration(
+        "main", "CHEESE", None, None, None, 3, codes=(CodeRequest(EAN, Decimal("0.125")),)
+    )
+    rows = [
+        ParsedItem(one, (), replaces=True) for one in (cheese, cheese._replace(scale=0, codes=()))
+    ]
+    batch = parse_batch([])._replace(items=rows)
+    assert [one.status for one in sync.preview(batch, MANAGER).items] == ["registered", "failed"]
+    result = sync.submit(batch, MANAGER).result()
+    assert [one.status for one in result.items] == ["registered", "failed"]
 
 
 def test_many_codes_are_no_problem_for_the_database(sync: SyncService, ledger: Ledger) -> None:
