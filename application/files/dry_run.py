@@ -46,7 +46,7 @@ class DryRun:
     def learn(self, rows: Iterable[ItemRow], results: Iterable[RegistrationResult]) -> None:
         """Takes the outcome of rows."""
         for row, result in zip(rows, results, strict=True):
-            own = {id_.int for id_ in ids(row)}
+            own = {id_.int for id_ in stream_ids(row)}
             if result.item is not None and any(one in self._repeated for one in own):
                 self._learn(row.registration, result, result.item)
 
@@ -74,13 +74,14 @@ def repeated_ids(rows: Iterable[ReadRow]) -> set[int]:
     repeated: set[int] = set()
     for row in rows:
         if isinstance(row, ItemRow):
-            own = {id_.int for id_ in ids(row)}
+            own = {id_.int for id_ in stream_ids(row)}
             repeated |= own & seen
             seen |= own
     return repeated
 
 
-def ids(row: ItemRow) -> list[UUID]:
+def stream_ids(row: ItemRow) -> list[UUID]:
+    """Returns the ids of the item and of the codes of a row."""
     return [row.registration.item_id, *row.registration.code_ids]
 
 

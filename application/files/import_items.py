@@ -16,7 +16,7 @@ import msgspec
 
 from application.access.principal import Principal
 from application.access.roles import Permission
-from application.files.dry_run import DryRun, ids, repeated_ids
+from application.files.dry_run import DryRun, repeated_ids, stream_ids
 from application.files.import_problems import (
     failed_openings,
     has_other_details,
@@ -258,9 +258,9 @@ class _Recording:
         openings = {place: row.opening for place, row in enumerate(rows) if row.opening is not None}
         if not openings:
             return True
-        ids = {row.registration.item_id for row in rows}
+        item_ids = {row.registration.item_id for row in rows}
         is_told_when = self._options.counted_at is not None
-        if is_told_when or len(ids) < len(rows) or not all(map(_fits_its_row, rows)):
+        if is_told_when or len(item_ids) < len(rows) or not all(map(_fits_its_row, rows)):
             return False
         stock = batch_of([])._replace(transactions=openings)
         failed = self._sync.preview(stock, self._principal).failed
@@ -343,10 +343,10 @@ def _sorted_out(
     unsure: set[UUID] = set()
     """Items and codes that a changed row has, and rows after it that depend on that row."""
     for place, (row, item) in enumerate(zip(rows, tried.items, strict=True)):
-        is_unsure = not unsure.isdisjoint(ids(row))
+        is_unsure = not unsure.isdisjoint(stream_ids(row))
         kept = row if is_unsure else _recordable(row, item, refused.get(place))
         if is_unsure or kept != row:
-            unsure.update(ids(row))
+            unsure.update(stream_ids(row))
         if kept is not None:
             recordable.append(kept)
         elif (rejection := refused.get(place)) is not None:

@@ -1,6 +1,5 @@
 """Rows of an item file: what each asks for, in the terms of the ledger."""
 
-import re
 from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime
 from typing import Any, Final, NamedTuple, TypeVar
@@ -13,8 +12,8 @@ from application.tabular.cells import code_of, is_literal, plain_text, sku_of, t
 from application.tabular.csv_file import CsvFile, CsvRow
 from application.tabular.flags import flag_of
 from application.tabular.header import KnownColumns
-from application.tabular.numbers import read_number
-from domain.barcode import compared_form, is_gtin, require_per
+from application.tabular.numbers import is_probably_barcode, read_number
+from domain.barcode import compared_form, require_per
 from domain.errors import Invalid, Rejection
 from domain.labels import folded, kept_form, label
 from domain.quantities import Quantity
@@ -94,8 +93,6 @@ _TOTAL_WORDS: Final = (
 )
 _TOTALS: Final = frozenset(map(folded, _TOTAL_WORDS.split("|")))
 """What a spreadsheet writes before the sum of a column."""
-
-_GTIN_IN_WRONG_CELL: Final = re.compile("[0-9]{12,14}")
 
 Value = TypeVar("Value")
 
@@ -309,7 +306,7 @@ def _code(cells: _Cells, name: str) -> tuple[str, Quantity]:
 
 def _on_hand(cells: _Cells) -> Quantity | None:
     text = cells.raw("onHand").strip()
-    if _GTIN_IN_WRONG_CELL.fullmatch(text) and is_gtin(text):
+    if is_probably_barcode(text):
         raise Invalid(
             "onHand", f'is a barcode, perhaps in the wrong cell; or, if it is right, ="{text}"'
         )

@@ -7,7 +7,7 @@ what stands.
 import json
 from collections.abc import Iterator, Mapping
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 from uuid import UUID
 
 from pydantic.alias_generators import to_camel
@@ -23,7 +23,7 @@ from domain.errors import Invalid, Rejection
 from domain.quantities import Quantity
 from domain.transaction import plain
 
-_KEPT = ("first_rejected_at", "actor", "key_id", "device", *CLOSING)
+_KEPT: Final = ("first_rejected_at", "actor", "key_id", "device", *CLOSING)
 """Columns of an existing row that the same request does not change."""
 
 

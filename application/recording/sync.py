@@ -201,23 +201,34 @@ class SyncService:
                 again.judge_due(_due(unit_of_work, item_ids))
             decisions = [_decide(request, decider, again) for request in requests]
             again.revise(decisions)
-            # Read before this commit adds its own events, whose timestamps may be wrong.
-            has_failed = any(decision.failed for decision in decisions)
-            newest = ledger.newest_timestamp(unit_of_work) if has_failed else None
-            appended = ledger.append(unit_of_work, judge.events) if judge.events else []
-            rejections = Rejections(self._store, unit_of_work, judge, newest or now)
-            failed = list(map(rejections.settle, requests, decisions))
+            results = self._save(unit_of_work, requests, decisions, judge)
             again.save(requests, decisions)
-            positions = positions_of(known, appended)
-            last = appended[-1].position if appended else 0
-            results = results_of(requests, decisions, failed, positions, last, now)
             before_commit(results)
         if again.has_more:
             self.follow_up()
-        if appended:
+        if judge.events:
             return results
         head = ledger.recorder.head()
         return [result._replace(position=head) for result in results]
+
+    def _save(
+        self,
+        unit_of_work: UnitOfWork,
+        requests: Sequence[Request],
+        decisions: Sequence[Decision],
+        judge: Judge,
+    ) -> list[SyncResult]:
+        """Appends the events, and stores what is rejected. Returns the results. Their position is
+        that of the last event, or 0 if there is none."""
+        # Read before this commit adds its own events, whose timestamps may be wrong.
+        has_failed = any(decision.failed for decision in decisions)
+        newest = self._ledger.newest_timestamp(unit_of_work) if has_failed else None
+        appended = self._ledger.append(unit_of_work, judge.events) if judge.events else []
+        rejections = Rejections(self._store, unit_of_work, judge, newest or judge.now)
+        failed = list(map(rejections.settle, requests, decisions))
+        positions = positions_of(judge.known, appended)
+        last = appended[-1].position if appended else 0
+        return results_of(requests, decisions, failed, positions, last, judge.now)
 
 
 class _Undone(Exception):

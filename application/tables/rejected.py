@@ -21,17 +21,18 @@ class RejectionStatus(StrEnum):
 
 
 class RejectedTransaction(NamedTuple):
-    """A transaction that was not recorded. If it is rejected again, its row is updated."""
+    """A transaction that was not recorded, or an item that was not registered as it was sent. If it
+    is rejected again, its row is updated."""
 
     rejection_id: UUID
     """Derived from the content (rejection_ids.py)."""
     local_id: UUID | None
-    """None if it could not be read."""
+    """None of an item, and of a transaction that could not be read."""
     item_id: UUID | None
     location: str | None
     """The item's location. If the sender may not know it: the first of the sender's locations."""
     element: str
-    """The transaction as JSON, as it was sent. A malformed element is cut if it is long."""
+    """The transaction or item as JSON, as it was sent. A malformed element is cut if it is long."""
     malformed: bool
     """Whether the element could not be understood."""
     code: str

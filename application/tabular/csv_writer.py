@@ -8,19 +8,11 @@ from io import StringIO
 from typing import Final
 
 from application.tabular.cells import guarded, guarded_for
-from application.tabular.numbers import decimal_signs
-from domain.barcode import is_gtin
+from application.tabular.numbers import decimal_signs, is_probably_barcode
 from domain.quantities import canonical
 
 BYTE_ORDER_MARK: Final = "\ufeff"
 """Begins the file, which is in UTF-8. Excel would take it for another encoding without it."""
-
-
-EVERY_TEXT: Final[Mapping[str, Callable[[str], str]]] = {}
-
-
-SHORT_GTIN: Final = 8
-"""Digits of the shortest GTIN. As a quantity, nobody takes it for one."""
 
 
 class CsvWriter:
@@ -30,18 +22,18 @@ class CsvWriter:
         self,
         columns: Sequence[str],
         numeric: Collection[str] = (),
-        read_by: Mapping[str, Callable[[str], str]] = EVERY_TEXT,
+        read_by: Mapping[str, Callable[[str], str]] | None = None,
     ) -> None:
         """Takes the columns.
 
         Args:
             columns: their names, in order.
             numeric: those whose texts are numbers, so no formulas.
-            read_by: how others are read back, if not by `text_of`.
+            read_by: how the texts of some columns are read back, if not by `text_of`.
         """
         self._columns = columns
         self._numeric = frozenset(numeric)
-        self._read_by = read_by
+        self._read_by = read_by or {}
 
     def header(self) -> str:
         """Returns the line with the names of the columns."""
@@ -67,9 +59,8 @@ class CsvWriter:
     def _text(self, column: str, text: str) -> str:
         if column in self._numeric:
             return text
-        return (
-            guarded_for(text, self._read_by[column]) if column in self._read_by else guarded(text)
-        )
+        read = self._read_by.get(column)
+        return guarded(text) if read is None else guarded_for(text, read)
 
 
 def _line(cells: Iterable[str]) -> str:
@@ -84,8 +75,8 @@ def _number(value: float | Decimal) -> str:
     # 1.250 alone could be a thousand. With one zero more, it proves the decimal sign of the file.
     if len(decimal_signs(text)) > 1:
         return f"{text}0"
-    # As a whole number, it would be taken for a barcode in the wrong cell.
-    return f"{text}.0" if is_gtin(text) and len(text) > SHORT_GTIN else text
+    # As a whole number, it would be refused.
+    return f"{text}.0" if is_probably_barcode(text) else text
 
 
 def _instant(value: datetime) -> str:

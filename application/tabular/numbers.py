@@ -10,6 +10,7 @@ from unicodedata import decimal as value_of_digit
 
 from application.parsing.values import read_quantity
 from application.tabular.cells import plain_text
+from domain.barcode import is_gtin
 from domain.quantities import Quantity
 
 DecimalSign = Literal[".", ","]
@@ -18,6 +19,9 @@ _SIGNS: Final[tuple[DecimalSign, ...]] = (".", ",")
 
 _SPACES_AND_APOSTROPHES: Final = " \u00a0\u202f\u2009'\u2019"
 """What groups digits in every country: space, no-break, narrow no-break and thin space."""
+
+_SHORTEST_GTIN: Final = 8
+"""Digits."""
 
 _MINUS: Final = "\u2212"
 _DIGIT: Final = re.compile(r"\d")
@@ -75,6 +79,12 @@ def decimal_signs(text: str) -> str:
         return ""
     bare = _bare(text)
     return "".join(sign for sign in _SIGNS if _match(bare, sign))
+
+
+def is_probably_barcode(text: str) -> bool:
+    """Whether a whole number is probably a barcode in the wrong cell: a GTIN with more than 8
+    digits. Many quantities have 8 digits or fewer."""
+    return len(text) > _SHORTEST_GTIN and is_gtin(text)
 
 
 def _match(bare: str, sign: DecimalSign) -> re.Match[str] | None:

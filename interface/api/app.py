@@ -31,6 +31,9 @@ from interface.api.streaming import StreamSlots
 from interface.composition import compose
 from interface.settings import Settings
 
+_ROUTES = (status, changes, rejections, imports, items, movements, keys, audit, health, docs)
+"""All but those of `sync`, which come first."""
+
 
 def create_app(settings: Settings | None = None) -> FastAPI:
     """Creates the API for a ledger. `settings` default to those of the environment."""
@@ -68,18 +71,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     # First, because routes match in order. Not by include_router: included routes are searched
     # twice.
     app.router.routes[:0] = sync.router.routes
-    for module in (
-        status,
-        changes,
-        rejections,
-        imports,
-        items,
-        movements,
-        keys,
-        audit,
-        health,
-        docs,
-    ):
+    for module in _ROUTES:
         app.include_router(module.router)
     problems.install(app)
     refusals.install(app)

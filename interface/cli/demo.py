@@ -36,6 +36,8 @@ UNKNOWN_BARCODE: Final = "4006381333962"
 
 LOCATION: Final = "shop"
 
+TEA, CUP, POT = (item_id(LOCATION, sku) for sku in ("TEA-250", "CUP-01", "POT-07"))
+
 
 def demo() -> None:
     """Simulate a small shop with two handhelds that go offline, and a real server.
@@ -56,7 +58,7 @@ def demo() -> None:
         bearer = {"Authorization": f"Bearer {keys[counter.name]}"}
         with httpx2.Client(base_url=url, headers=bearer, timeout=30) as api:
             _import_catalogue(api)
-            _play(api, counter, handhelds)
+            _play(api, counter, *handhelds)
 
 
 class Handheld(httpx2.BaseTransport):
@@ -85,48 +87,56 @@ class Handheld(httpx2.BaseTransport):
         self._network.close()
 
 
-def _play(api: httpx2.Client, counter: Handheld, handhelds: list[Handheld]) -> None:
-    tea, cup, pot = (item_id(LOCATION, sku) for sku in ("TEA-250", "CUP-01", "POT-07"))
-    first, second = handhelds
+def _play(api: httpx2.Client, counter: Handheld, first: Handheld, second: Handheld) -> None:
+    _open_shop(counter, first, second)
+    honey = _record_offline(first, second)
+    _sync_backlogs(counter, first, second)
+    _confirm(api, honey, second)
+    console.rule("All devices agree, and each transaction is recorded once")
+    for handheld in (first, second):
+        _show_stock(handheld)
+    _show_journal(api, {item.item_id: item.name for item in second.client.stock()})
+
+
+def _open_shop(counter: Handheld, *handhelds: Handheld) -> None:
     console.rule("A small shop opens")
-    for item, quantity in ((tea, 24), (cup, 10), (pot, 2)):
+    for item, quantity in ((TEA, 24), (CUP, 10), (POT, 2)):
         counter.client.record("INBOUND", item, quantity, reference="po:1182")
     _sync("counter records a delivery", counter)
     for handheld in handhelds:
         _sync(f"{handheld.name} fetches its first copy", handheld)
         handheld.has_network = False
 
+
+def _record_offline(first: Handheld, second: Handheld) -> UUID:
+    """Records sales and a stock-take without a network. Returns the item of an unknown barcode."""
     console.rule("Both handhelds lose the network and keep recording")
-    second.client.record("COUNT", tea, 23)
-    first.client.record("OUTBOUND", tea, 3)
-    first.client.record("OUTBOUND", pot, 2)
-    first.client.record("OUTBOUND", cup, 1, reason="broken")
+    second.client.record("COUNT", TEA, 23)
+    first.client.record("OUTBOUND", TEA, 3)
+    first.client.record("OUTBOUND", POT, 2)
+    first.client.record("OUTBOUND", CUP, 1, reason="broken")
     honey = _scan_unknown(first)
-    second.client.record("OUTBOUND", pot, 1)
-    second.client.record("OUTBOUND", cup, 4)
-    for handheld in handhelds:
+    second.client.record("OUTBOUND", POT, 1)
+    second.client.record("OUTBOUND", CUP, 4)
+    for handheld in (first, second):
         _sync(f"{handheld.name} tries to sync", handheld)
         _show_stock(handheld)
+    return honey
 
+
+def _sync_backlogs(counter: Handheld, first: Handheld, second: Handheld) -> None:
     console.rule("The network is back")
-    for handheld in handhelds:
+    for handheld in (first, second):
         handheld.has_network = True
     first.loses_next_answer = True
     _sync("handheld-1 sends its backlog, loses the answer and sends it again", first)
     _sync("handheld-2 counted the tea before the sale of handheld-1, which stays valid", second)
     _show_rejected(second)
-    counter.client.record("INBOUND", pot, 1)
+    counter.client.record("INBOUND", POT, 1)
     _sync("counter unpacks one more pot, so the ledger judges that sale again", counter)
-    for handheld in handhelds:
+    for handheld in (first, second):
         _sync(f"{handheld.name} fetches the changes since then", handheld)
     _show_rejected(second)
-
-    _confirm(api, honey, second)
-
-    console.rule("All devices agree, and each transaction is recorded once")
-    for handheld in handhelds:
-        _show_stock(handheld)
-    _show_journal(api, {item.item_id: item.name for item in second.client.stock()})
 
 
 def _keys(settings: Settings) -> dict[str, str]:

@@ -16,12 +16,11 @@ from application.access.principal import Principal
 from application.access.roles import Role
 from application.files.exports import Export, ListName
 from application.files.formats import Format, ParquetMissing, write
-from domain.actor import Actor
 from interface.cli.exit_codes import ExitCode, fail, failures_explained
 from interface.cli.options import (
     Database,
     instant,
-    operator_name,
+    operator,
     output_failures_explained,
     settings_with,
 )
@@ -81,7 +80,7 @@ def export(
     """
     if format is Format.PARQUET and output == _STANDARD_OUTPUT:
         fail(ExitCode.USAGE, "name a file for Parquet, with --output")
-    principal = Principal(Actor(f"cli:{operator_name()}"), Role.ADMIN)
+    principal = Principal(operator(), Role.ADMIN)
     signal.signal(signal.SIGTERM, _exit)
     with (
         failures_explained(),

@@ -14,15 +14,14 @@ from rich.markup import escape
 
 from application.access.principal import Principal
 from application.access.roles import Role
-from application.files.import_items import ImportOptions, ImportReport, separator
+from application.files.import_items import TAB, ImportOptions, ImportReport, separator
 from application.tabular.csv_file import CsvOptions
 from application.tabular.numbers import DecimalSign
-from domain.actor import Actor
 from interface.cli.exit_codes import ExitCode, fail, failures_explained
 from interface.cli.options import (
     Database,
     instant,
-    operator_name,
+    operator,
     output_failures_explained,
     settings_with,
 )
@@ -115,7 +114,7 @@ def import_items(
 
 
 def _import(file: Path, options: ImportOptions, database: str | None) -> ImportReport:
-    principal = Principal(Actor(f"cli:{operator_name()}"), Role.ADMIN)
+    principal = Principal(operator(), Role.ADMIN)
     with (
         failures_explained(),
         compose(settings_with(database_url=database), must_exist=True) as services,
@@ -199,7 +198,7 @@ def _show(report: ImportReport) -> None:
 
 
 def _how_it_was_read(report: ImportReport) -> str:
-    delimiter = "tab" if report.delimiter == "\t" else report.delimiter
+    delimiter = TAB if report.delimiter == "\t" else report.delimiter
     columns = ", ".join(
         header if header == name else f"{header} as {name}"
         for name, header in report.columns.items()

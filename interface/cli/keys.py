@@ -14,9 +14,8 @@ from application.access.key_management import Grant, Issued
 from application.access.roles import ExtraPermission, Role
 from application.server_clock import utc_now
 from application.tables.access import ApiKey
-from domain.actor import Actor
 from interface.cli.exit_codes import failures_explained
-from interface.cli.options import Database, operator_name, settings_with
+from interface.cli.options import Database, operator, settings_with
 from interface.cli.terminal import console
 from interface.composition import Services, compose
 
@@ -119,7 +118,7 @@ def _ledger(database: str | None) -> Iterator[Services]:
 
 
 def _origin() -> Origin:
-    return Origin(Actor(f"cli:{operator_name()}"))
+    return Origin(operator())
 
 
 def _show(issued: Issued) -> None:

@@ -14,6 +14,7 @@ import typer
 from pydantic import ValidationError
 
 from application.parsing.values import read_instant
+from domain.actor import Actor
 from interface.cli.exit_codes import ExitCode, fail
 from interface.settings import Settings
 
@@ -52,13 +53,14 @@ def instant(text: str | datetime) -> datetime:
         raise typer.BadParameter(str(error)) from None
 
 
-def operator_name() -> str:
-    """Returns the name of the user who runs the command; the user id if it has no name, as in many
+def operator() -> Actor:
+    """Returns the user who runs the command, by the user id if there is no name, as in many
     containers."""
     try:
-        return getuser()
+        name = getuser()
     except (KeyError, OSError, ImportError):
-        return str(os.getuid())
+        name = str(os.getuid())
+    return Actor(f"cli:{name}")
 
 
 @contextmanager

@@ -214,18 +214,13 @@ class Synchroniser:
             return
         if not items and (len(outgoing) == 1 or is_one_group(outgoing)):
             for one in outgoing:
-                self._reject(one, error)
+                self._store.reject(one.element["localId"], _rejection_of(error))
             report.rejected += len(outgoing)
         elif len(items) == 1 and not outgoing:
-            refusal = {"code": error.code, "message": str(error), "details": error.details}
-            self._catalogue.refuse(items[0], refusal | {"status": "failed"})
+            self._catalogue.refuse(items[0], _rejection_of(error) | {"status": "failed"})
             report.refused_items += 1
         else:
             self._batch_size = max(1, max(len(items), len(outgoing)) // 2)
-
-    def _reject(self, outgoing: Outgoing, error: RequestFailed) -> None:
-        rejection = {"code": error.code, "message": str(error), "details": error.details}
-        self._store.reject(outgoing.element["localId"], rejection)
 
     def _take_in(
         self, answer: dict[str, Any], items: list[OutgoingItem], report: SyncReport
@@ -305,3 +300,7 @@ class Synchroniser:
             is_lost = self._catalogue.send_again(missing)
         if is_lost:
             self._push(report)
+
+
+def _rejection_of(error: RequestFailed) -> dict[str, Any]:
+    return {"code": error.code, "message": str(error), "details": error.details}

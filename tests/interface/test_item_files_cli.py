@@ -208,7 +208,7 @@ def test_user_without_a_name_is_a_number(monkeypatch: pytest.MonkeyPatch) -> Non
         raise KeyError("getpwuid(): uid not found: 4711")
 
     monkeypatch.setattr(options, "getuser", unknown)
-    assert options.operator_name() == str(os.getuid())
+    assert options.operator().name == f"cli:{os.getuid()}"
 
 
 def test_killed_import_is_run_again(ledger_url: str, tmp_path: Path) -> None:
