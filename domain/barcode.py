@@ -18,7 +18,7 @@ from domain.actor import Actor
 from domain.errors import CodeTaken, CodeWasRetired, Invalid, ItemDiffers, UnknownCode
 from domain.events import LedgerEvent
 from domain.labels import kept_form, label
-from domain.quantities import MAX_SCALE, Quantity, canonical, to_number, to_steps
+from domain.quantities import MAX_SCALE, Quantity, json_number, to_steps
 from domain.stock_item import StockItem
 
 NAMESPACE: Final = UUID("cc8478e1-82bd-4522-9cde-08dd21f76b8a")
@@ -77,7 +77,7 @@ class BarcodeEvent(LedgerEvent):
     @property
     def shown_per(self) -> int | float:
         """The same as a number for JSON."""
-        return to_number(to_steps("per", canonical(self.per), MAX_SCALE), MAX_SCALE)
+        return json_number(self.per)
 
 
 class CodeAssigned(BarcodeEvent):

@@ -63,6 +63,12 @@ def to_number(steps: int, scale: int) -> int | float:
     return steps / unit if steps % unit else steps // unit
 
 
+def json_number(number: Decimal) -> int | float:
+    """Returns a finite number as a JSON number. A double holds 15 digits of it."""
+    quantity = canonical(number)
+    return quantity if isinstance(quantity, int) else float(quantity)
+
+
 def require_quantity(field: str, value: Quantity, *, at_least: int) -> None:
     """Raises Invalid: `value` is not between `at_least` and MAX_QUANTITY, or has too many decimal
     places for any item."""

@@ -14,7 +14,7 @@ from application.files.exports import Export, Page
 from application.files.rows import Row
 from application.tabular.cells import code_of, sku_of
 from application.tabular.csv_writer import BYTE_ORDER_MARK, CsvWriter
-from domain.quantities import MAX_SCALE
+from domain.quantities import MAX_SCALE, json_number
 
 _NUMBERS: Final = frozenset({Kind.NUMBER, Kind.PRECISE, Kind.NUMBER_OR_NONE, Kind.WHOLE})
 
@@ -99,7 +99,7 @@ def _json_line(columns: Columns, row: Row) -> bytes:
 def _json_value(value: Any) -> Any:
     match value:
         case Decimal():
-            return int(value) if value == value.to_integral_value() else float(value)
+            return json_number(value)
         case datetime():
             return value.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
     return value

@@ -1,6 +1,7 @@
 """Schemas of changes."""
 
 from contextlib import suppress
+from decimal import Decimal
 from functools import lru_cache
 from typing import Annotated, Final
 from uuid import UUID
@@ -14,11 +15,11 @@ from application.projections import Change
 from application.projections.code_changes import CodeChange
 from application.projections.item_changes import ItemChange
 from application.projections.movements import Movement
-from domain.quantities import to_number
+from domain.quantities import json_number, to_number
 from domain.stock_item import floor_number
 from domain.transaction import TransactionType
 from interface.api.schemas.base import CoveredAt, DeviceTime, Timestamp, Wire, example, is_none
-from interface.api.schemas.codes import CodeVersion, Per, json_number
+from interface.api.schemas.codes import CodeVersion, Per
 from interface.api.schemas.movements import ExtraFields, RefusedAt, extra_fields, quantity_fields
 from interface.api.schemas.paging import Limit, WantedLabel
 from interface.api.validation import invalid
@@ -213,7 +214,7 @@ class CodeChangeRecord(Wire):
     @classmethod
     def of(cls, change: CodeChange) -> "CodeChangeRecord":
         values = {name: getattr(change, name) for name in cls.model_fields}
-        return cls.model_construct(**(values | {"per": json_number(change.per)}))
+        return cls.model_construct(**(values | {"per": json_number(Decimal(change.per))}))
 
 
 class ChangeList(Wire):

@@ -8,7 +8,7 @@ from pydantic import Field
 from application.parsing.transactions import Number
 from application.projections.codes import Code
 from domain.barcode import BarcodeEvent, CodeAssigned
-from domain.quantities import MAX_SCALE, canonical, to_number, to_steps
+from domain.quantities import json_number
 from interface.api.schemas.base import RequestBody, SentQuantity, Wire, example
 
 Per = Annotated[
@@ -31,7 +31,9 @@ class ItemCode(Wire):
 
     @classmethod
     def of(cls, code: Code) -> "ItemCode":
-        return cls.model_construct(code=code.code, per=json_number(code.per), version=code.version)
+        return cls.model_construct(
+            code=code.code, per=json_number(Decimal(code.per)), version=code.version
+        )
 
     @classmethod
     def of_event(cls, event: CodeAssigned) -> "ItemCode":
@@ -66,8 +68,3 @@ class CodeRetirement(RequestBody):
     model_config = example(code="4006381333931")
 
     code: str
-
-
-def json_number(decimal: str) -> int | float:
-    """Returns a stored decimal as a number for JSON."""
-    return to_number(to_steps("per", canonical(Decimal(decimal)), MAX_SCALE), MAX_SCALE)
