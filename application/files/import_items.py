@@ -6,25 +6,22 @@ where a commit ends.
 """
 
 import time
-from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from datetime import datetime
+from collections.abc import Container, Iterable, Iterator, Sequence
+from dataclasses import replace
 from typing import BinaryIO, Final, Protocol
-from uuid import UUID
 
 import msgspec
 
 from application.access.principal import Principal
 from application.access.roles import Permission
-from application.files.dry_run import DryRun, repeated_ids, stream_ids
-from application.files.import_problems import (
-    failed_openings,
-    has_other_details,
-    of_opening,
-    problems_of,
-)
+from application.files.dry_run import DryRun, repeated_ids
+from application.files.import_columns import COLUMNS
+from application.files.import_options import ImportOptions
+from application.files.import_problems import failed_openings, has_other_details, problems_of
+from application.files.import_report import ImportReport
 from application.files.import_rules import FileRules
-from application.files.item_rows import COLUMNS, ItemRow, ReadRow, RowProblem, RowReader
+from application.files.import_trial import sort_out
+from application.files.item_rows import ItemRow, ReadRow, RowProblem, RowReader
 from application.items import ItemService
 from application.parsing.batch import Batch, batch_of
 from application.parsing.items import ParsedItem, Registration
@@ -32,15 +29,8 @@ from application.recording.group_commit import Overloaded
 from application.recording.registration import RegistrationResult
 from application.recording.sync import SyncService
 from application.recording.sync_result import SyncResult
-from application.tabular.csv_file import CsvFile, CsvOptions
-from application.tabular.header import IgnoredColumn
-from domain.errors import (
-    Invalid,
-    ItemDiscontinued,
-    LocalIdReused,
-    Rejection,
-    UnknownItem,
-)
+from application.tabular.csv_file import CsvFile
+from domain.errors import Invalid, ItemDiscontinued, Rejection, UnknownItem
 from domain.quantities import to_steps
 from domain.stock_item import StockItem
 
@@ -49,14 +39,8 @@ ROWS_PER_COMMIT: Final = 500
 CODES_PER_COMMIT: Final = 1_000
 """Codes at which a commit takes no more rows. Devices wait for each commit."""
 
-MAX_PROBLEMS: Final = 1_000
-"""Problems in one report. Further ones are only counted."""
-
 OVERLOADED_PAUSE_SECONDS: Final = 0.5
 OVERLOADED_ATTEMPTS: Final = 60
-
-TAB: Final = "tab"
-"""The name of the separator that nobody can type."""
 
 
 class Progress(Protocol):
@@ -64,59 +48,6 @@ class Progress(Protocol):
 
     def __call__(self, rows: int, position: int, size: int, /) -> object:
         """Takes the rows read so far, and the bytes read of how many."""
-
-
-def separator(name: str | None) -> str | None:
-    """Returns the separator that a user names: a character, or `tab`."""
-    return "\t" if name == TAB else name
-
-
-@dataclass(frozen=True, kw_only=True)
-class ImportOptions:
-    """How to read and record a file."""
-
-    csv: CsvOptions = field(default_factory=CsvOptions)
-    renamed: Mapping[str, str] = field(default_factory=dict)
-    """Headers of the file, by the names of their columns."""
-    location: str | None = None
-    """Of the rows that name none."""
-    counted_at: datetime | None = None
-    """When the opening stock was counted; None if it is counted now."""
-    replace: bool = False
-    """Whether the details in the file replace others that stand."""
-    dry_run: bool = False
-    """Whether to record nothing. A dry run reads the file once more, and holds the items and codes
-    that several rows have."""
-
-
-@dataclass(kw_only=True)
-class ImportReport:
-    """What an import did, or a dry run would do."""
-
-    dry_run: bool
-    encoding: str
-    delimiter: str
-    decimal: str
-    columns: Mapping[str, str]
-    """The headers that were used, by the names of their columns."""
-    ignored: Sequence[IgnoredColumn]
-    rows: int = 0
-    registered: int = 0
-    known: int = 0
-    """Rows of items that were registered already, with these details."""
-    opened: int = 0
-    """Opening stocks that were recorded."""
-    discontinued: int = 0
-    problem_count: int = 0
-    problems: list[RowProblem] = field(default_factory=list)
-    """The first problems, at most MAX_PROBLEMS."""
-
-    def add(self, problems: Iterable[RowProblem]) -> None:
-        """Adds problems, in the order of the file."""
-        for problem in problems:
-            self.problem_count += 1
-            if len(self.problems) < MAX_PROBLEMS:
-                self.problems.append(problem)
 
 
 class ImportService:
@@ -152,7 +83,7 @@ class ImportService:
         """
         principal.require(Permission.MANAGE_ITEMS)
         csv = CsvFile(file, COLUMNS, options.csv, options.renamed)
-        report = _report_on(csv, options)
+        report = ImportReport.on(csv, dry_run=options.dry_run)
         reader = RowReader(csv, options.location, options.counted_at)
         repeated = repeated_ids(reader) if options.dry_run else frozenset()
         recording = _Recording(self._sync, self._items, options, principal, repeated)
@@ -160,17 +91,6 @@ class ImportService:
             recording.record(chunk, report)
             progress(report.rows, csv.position, csv.size)
         return report
-
-
-def _report_on(csv: CsvFile, options: ImportOptions) -> ImportReport:
-    return ImportReport(
-        dry_run=options.dry_run,
-        encoding=csv.encoding,
-        delimiter=csv.delimiter,
-        decimal=csv.decimal,
-        columns=csv.found,
-        ignored=csv.ignored,
-    )
 
 
 def _chunks(rows: Iterable[ReadRow]) -> Iterator[list[ReadRow]]:
@@ -244,7 +164,7 @@ class _Recording:
         problems: list[RowProblem] = []
         while True:
             result = self._preview(rows)
-            recordable, refused = _sorted_out(rows, result)
+            recordable, refused = sort_out(rows, result)
             problems += refused
             if recordable == rows:
                 return rows, result, problems
@@ -326,43 +246,6 @@ def _fits_its_row(row: ItemRow) -> bool:
     except Invalid:
         return False
     return True
-
-
-def _sorted_out(
-    rows: Sequence[ItemRow], tried: SyncResult
-) -> tuple[list[ItemRow], list[RowProblem]]:
-    """Returns the rows to record as far as this is sure, and the problems of those left out.
-
-    A row whose stock is refused registers nothing: without its stock, the item would stand in the
-    way of the corrected row. A row of an item that differs has no stock to record: it is perhaps of
-    something else.
-    """
-    refused = {one.index: one.rejection for one in tried.failed}
-    recordable: list[ItemRow] = []
-    problems: list[RowProblem] = []
-    unsure: set[UUID] = set()
-    """Items and codes that a changed row has, and rows after it that depend on that row."""
-    for place, (row, item) in enumerate(zip(rows, tried.items, strict=True)):
-        is_unsure = not unsure.isdisjoint(stream_ids(row))
-        kept = row if is_unsure else _recordable(row, item, refused.get(place))
-        if is_unsure or kept != row:
-            unsure.update(stream_ids(row))
-        if kept is not None:
-            recordable.append(kept)
-        elif (rejection := refused.get(place)) is not None:
-            problems.append(RowProblem(row.line, of_opening(rejection)))
-    return recordable, problems
-
-
-def _recordable(
-    row: ItemRow, item: RegistrationResult, rejection: Rejection | None
-) -> ItemRow | None:
-    """Returns the row as it can be recorded; None if it can't. `rejection`: of its stock."""
-    if row.opening is None or (rejection is None and item.status in {"registered", "known"}):
-        return row
-    if item.item is None or has_other_details(item):
-        return row._replace(opening=None)
-    return row if rejection is None or isinstance(rejection, LocalIdReused) else None
 
 
 def _without_first(result: SyncResult, number: int) -> SyncResult:

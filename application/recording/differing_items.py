@@ -7,6 +7,7 @@ what stands.
 import json
 from collections.abc import Iterator, Mapping
 from datetime import datetime
+from decimal import Decimal
 from typing import Any, Final
 from uuid import UUID
 
@@ -15,12 +16,11 @@ from pydantic.alias_generators import to_camel
 from application.parsing.items import Registration, parse_item
 from application.recording.decide import Decision
 from application.recording.registration import RegistrationResult
-from application.recording.rejected_store import NewRejection
+from application.recording.rejected_store import NewRejection, open_columns
 from application.recording.request import Request
-from application.tables.rejected import CLOSING, RejectedTransaction, RejectionStatus
+from application.tables.rejected import CLOSING, RejectedTransaction
 from application.tables.rejection_ids import differing_item_id
 from domain.errors import Invalid, Rejection
-from domain.quantities import Quantity
 from domain.transaction import plain
 
 _KEPT: Final = ("first_rejected_at", "actor", "key_id", "device", *CLOSING)
@@ -66,19 +66,9 @@ def _row(
         location=item.location,
         element=json.dumps(_element_of(registration)),
         malformed=False,
-        code=rejection.code,
-        message=rejection.message,
-        detail_object=json.dumps(rejection.details),
-        actor=principal.actor.name,
-        key_id=principal.actor.key_id,
         device=principal.device,
-        first_rejected_at=now,
-        rejected_at=now,
-        status=RejectionStatus.OPEN.value,
-        closed_at=None,
-        closed_by=None,
-        closing_reason=None,
         moved_at=None,
+        **open_columns(principal, rejection, now),
     )
 
 
@@ -98,4 +88,4 @@ def _element_of(registration: Registration) -> Mapping[str, Any]:
 
 def _plain(value: Any) -> Any:
     """Returns a decimal as its text; anything else as it is."""
-    return plain(value) if isinstance(value, Quantity) and not isinstance(value, int) else value
+    return plain(value) if isinstance(value, Decimal) else value

@@ -4,9 +4,10 @@ import json
 from collections import defaultdict
 from collections.abc import Container, Iterable, Mapping
 from datetime import datetime, timedelta
-from typing import Final, NamedTuple, cast
+from typing import Any, Final, NamedTuple, cast
 from uuid import UUID
 
+from application.access.principal import Principal
 from application.persistence.unit_of_work import UnitOfWork
 from application.tables.rejected import (
     CLOSING,
@@ -17,7 +18,7 @@ from application.tables.rejected import (
 )
 from application.tables.table import Update, Upsert
 from domain.actor import Actor
-from domain.errors import Unsupported
+from domain.errors import Rejection, Unsupported
 from domain.events import MovementRecorded
 from domain.transaction import TransactionType
 
@@ -34,6 +35,23 @@ class NewRejection(NamedTuple):
     row: RejectedTransaction
     kept: tuple[str, ...]
     """Columns that an existing row keeps. It exists if the same transaction was rejected before."""
+
+
+def open_columns(sender: Principal, rejection: Rejection, now: datetime) -> dict[str, Any]:
+    """Returns the columns of a new, open row that follow from its sender and its rejection."""
+    return {
+        "code": rejection.code,
+        "message": rejection.message,
+        "detail_object": json.dumps(rejection.details),
+        "actor": sender.actor.name,
+        "key_id": sender.actor.key_id,
+        "first_rejected_at": now,
+        "rejected_at": now,
+        "status": RejectionStatus.OPEN.value,
+        "closed_at": None,
+        "closed_by": None,
+        "closing_reason": None,
+    }
 
 
 class RejectedTransactionStore:

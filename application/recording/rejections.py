@@ -15,7 +15,11 @@ from application.recording.differing_items import differing_item_id_of, differin
 from application.recording.judge import Judge
 from application.recording.registration import RegistrationResult
 from application.recording.rejected_element import element_of, excerpt_of
-from application.recording.rejected_store import NewRejection, RejectedTransactionStore
+from application.recording.rejected_store import (
+    NewRejection,
+    RejectedTransactionStore,
+    open_columns,
+)
 from application.recording.rejection_errors import TooManyRejections
 from application.recording.request import Request
 from application.tables.rejected import (
@@ -23,7 +27,6 @@ from application.tables.rejected import (
     REJECTED,
     WAITING,
     RejectedTransaction,
-    RejectionStatus,
 )
 from application.tables.rejection_ids import malformed_id, rejection_id
 from domain.device_clock import FirstArrival, happened_at
@@ -213,18 +216,7 @@ def _row(
         location=location or min(principal.locations, default=None),
         element=element,
         malformed=transaction is None,
-        code=rejection.code,
-        message=rejection.message,
-        detail_object=json.dumps(rejection.details),
-        actor=principal.actor.name,
-        key_id=principal.actor.key_id,
         device=device or principal.device,
-        first_rejected_at=now,
-        rejected_at=now,
-        status=RejectionStatus.OPEN.value,
-        closed_at=None,
-        closed_by=None,
-        closing_reason=None,
         moved_at=request.batch.corrected_time(failed.index),
         moment=None
         if transaction is None
@@ -234,6 +226,7 @@ def _row(
         location_list=json.dumps(sorted(principal.locations)),
         waits_for=waits_for(failed.rejection, transaction) if is_fact and transaction else None,
         group_id=failed.group if transaction is None else transaction.links.group,
+        **open_columns(principal, rejection, now),
     )
 
 

@@ -14,7 +14,8 @@ from rich.markup import escape
 
 from application.access.principal import Principal
 from application.access.roles import Role
-from application.files.import_items import TAB, ImportOptions, ImportReport, separator
+from application.files.import_options import TAB, ImportOptions, separator
+from application.files.import_report import ImportReport
 from application.tabular.csv_file import CsvOptions
 from application.tabular.numbers import DecimalSign
 from interface.cli.exit_codes import ExitCode, fail, failures_explained

@@ -20,8 +20,11 @@ from application.access.roles import Role
 from application.files import import_items
 from application.files.exports import ExportService, ListName
 from application.files.formats import Format, write
-from application.files.import_items import ImportOptions, ImportReport, ImportService
-from application.files.item_rows import COLUMNS, opening_id
+from application.files.import_columns import COLUMNS
+from application.files.import_items import ImportService
+from application.files.import_options import ImportOptions
+from application.files.import_report import ImportReport
+from application.files.item_rows import opening_id
 from application.items import ItemService
 from application.ledger.ledger import Ledger
 from application.parsing.batch import Batch, parse_batch

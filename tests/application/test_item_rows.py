@@ -4,7 +4,8 @@ from io import BytesIO
 
 import pytest
 
-from application.files.item_rows import COLUMNS, ItemRow, RowProblem, RowReader
+from application.files.import_columns import COLUMNS
+from application.files.item_rows import ItemRow, RowProblem, RowReader
 from application.tabular.csv_file import CsvFile
 from application.tabular.errors import UnreadableFile
 from application.tabular.header import HeaderNames

@@ -5,8 +5,10 @@ from typing import Annotated, Any
 import msgspec
 from pydantic import BaseModel, Field
 
-from application.files.import_items import TAB, ImportOptions, ImportReport, separator
-from application.files.item_rows import COLUMNS, RowProblem
+from application.files.import_columns import COLUMNS
+from application.files.import_options import TAB, ImportOptions, separator
+from application.files.import_report import ImportReport
+from application.files.item_rows import RowProblem
 from application.tabular.csv_file import CsvOptions
 from application.tabular.header import IgnoredColumn
 from application.tabular.numbers import DecimalSign
