@@ -6,6 +6,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from tests.support.curl import path_with_curl
 from tests.support.server import running
 
@@ -53,6 +55,7 @@ def matches(text: str, wanted: str) -> bool:
     return re.fullmatch(".*?".join(parts), text.strip(), re.DOTALL) is not None
 
 
+@pytest.mark.slow
 def test_a_day_in_a_shop_works_when_pasted(database_url: str, tmp_path: Path) -> None:
     save_files(tmp_path)
     (tmp_path / ".venv" / "bin").mkdir(parents=True)

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from typer.testing import CliRunner
 
 from application.access.key_format import read_id
 from application.items import ItemService
@@ -40,8 +41,8 @@ COMMANDS = [
 
 @pytest.mark.parametrize("command", ["", *COMMANDS])
 def test_help_needs_no_readme(command: str) -> None:
-    result = run(*command.split(), "--help")
-    assert result.returncode == 0
+    result = CliRunner().invoke(app, [*command.split(), "--help"], prog_name="stockledger")
+    assert result.exit_code == 0
     assert "Usage: stockledger" in result.stdout
     assert "help" in result.stdout
 

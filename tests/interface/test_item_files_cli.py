@@ -9,11 +9,14 @@ from pathlib import Path
 
 import pytest
 
+from application.files.import_options import ImportOptions
 from application.ledger.ledger import Ledger
 from application.persistence import environment
 from application.persistence.filters import ItemFilter, MovementFilter
 from application.recording.sync import SyncService
 from interface.cli import options
+from interface.composition import compose
+from interface.settings import Settings
 from tests.support.builders import CLERK, element
 from tests.support.cli import run
 from tests.support.ledger_checks import all_events, assert_read_models_equal_replay
@@ -103,8 +106,9 @@ def test_wrong_use_is_explained(
 class TestOutput:
     @pytest.fixture
     def ledger_url(self, ledger_url: str, tmp_path: Path) -> str:
-        file = write_catalogue(tmp_path / "catalogue.csv", 20)
-        assert import_file(file, ledger_url).returncode == 0
+        path = write_catalogue(tmp_path / "catalogue.csv", 20)
+        with compose(Settings(database_url=ledger_url)) as services, path.open("rb") as file:
+            assert services.imports.run(file, ImportOptions(), CLERK).registered == 20
         return ledger_url
 
     def test_file_keeps_its_links_its_mode_and_its_name(
