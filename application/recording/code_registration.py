@@ -7,7 +7,7 @@ from uuid import UUID
 from application.access.principal import Principal
 from application.access.roles import Permission
 from application.ledger.ledger import Known
-from application.parsing.items import CodeRequest
+from application.parsing.items import CodeRequest, Registration
 from application.persistence.unit_of_work import UnitOfWork
 from application.projections.codes import Codes
 from application.recording.judge import Judge
@@ -77,26 +77,24 @@ class CodeRegistrar:
         if scale < item.scale and self._number_of(item.id):
             raise Invalid("scale", "can't be lowered: the item has codes")
 
-    def require_possible(
-        self, item_id: UUID, location: str, codes: Sequence[CodeRequest], scale: int
-    ) -> None:
+    def require_possible(self, registration: Registration, scale: int) -> None:
         """Checks codes before any of them is assigned.
 
         Raises:
             Invalid: one counts a part of a step, or the item would have too many codes.
             Conflict, LedgerDamaged: this commit can't write one of them.
         """
-        barcodes = [self._barcode(location, one.code) for one in codes]
+        codes = registration.codes
+        barcodes = [self._barcode(registration.location, one.code) for one in codes]
         for one in codes:
             to_steps("per", one.per, scale)
-        self._require_room(item_id, barcodes)
+        self._require_room(registration.item_id, barcodes)
 
-    def require_not_of_another(
-        self, item_id: UUID, location: str, codes: Sequence[CodeRequest]
-    ) -> None:
+    def require_not_of_another(self, registration: Registration) -> None:
         """Raises CodeTaken: one of the codes belongs to another SKU."""
-        for one in codes:
-            self._barcode(location, one.code).require_not_of_another(item_id)
+        for one in registration.codes:
+            barcode = self._barcode(registration.location, one.code)
+            barcode.require_not_of_another(registration.item_id)
 
     def assign_each(
         self, item: StockItem, codes: Sequence[CodeRequest], principal: Principal

@@ -106,12 +106,7 @@ class Reconsideration:
         """Writes what became of the rows, and closes those that are voided. Call it when the
         rejections of the commit are stored."""
         unit_of_work, now = self._unit_of_work, self._judge.now
-        recorded: defaultdict[Actor, list[UUID]] = defaultdict(list)
-        for one in self._stored.values():
-            if one.result is not None:
-                recorded[one.principal.actor].append(one.rejection_id)
-        for actor, rejection_ids in recorded.items():
-            self._store.resolve(unit_of_work, rejection_ids, actor, now)
+        self._close_recorded()
         refused = [one for one in self._stored.values() if one.result is None]
         judged = [_updated_row(one, now) for one in refused if one.is_judged or one.is_due]
         self._store.update(unit_of_work, judged)
@@ -128,6 +123,18 @@ class Reconsideration:
             ),
         ]
         close_voided(self._store, unit_of_work, voids, now)
+
+    def _close_recorded(self) -> None:
+        """Closes the rows that are recorded now, and malformed elements that they correct."""
+        recorded: defaultdict[Actor, dict[UUID, MovementRecorded]] = defaultdict(dict)
+        for one in self._stored.values():
+            if one.result is not None:
+                _, event = one.result
+                recorded[one.principal.actor][one.rejection_id] = event
+        for actor, events in recorded.items():
+            self._store.resolve(self._unit_of_work, events, actor, self._judge.now)
+            by_local_id = {event.local_id: event for event in events.values()}
+            self._store.resolve_malformed(self._unit_of_work, by_local_id, actor, self._judge.now)
 
     def _candidates(self) -> list[Candidate]:
         return [*(one for one, _ in self._own), *self._stored.values()]

@@ -130,6 +130,8 @@ class Registrar:
         item = self._known.items.get(registration.item_id)
         replaces = is_managed and item is not None and (parsed.replaces or bool(item.provisional))
         self._require_possible(registration, item, replaces=replaces)
+        if replaces and parsed.replaces:
+            self._codes.require_not_of_another(registration)
         if item is None:
             item, status, problems = self._new(registration, principal), "registered", []
         else:
@@ -153,16 +155,12 @@ class Registrar:
 
         Raises:
             Invalid: one counts a part of a step, or the item would have too many codes.
-            CodeTaken: it replaces what stands, and one belongs to another SKU.
             Conflict, LedgerDamaged: this commit can't write one of them.
         """
         scale = registration.scale or 0
         if item is not None and not (replaces and registration.scale is not None):
             scale = item.scale
-        place = registration.item_id, registration.location, registration.codes
-        self._codes.require_possible(*place, scale)
-        if replaces:
-            self._codes.require_not_of_another(*place)
+        self._codes.require_possible(registration, scale)
 
     def _new(self, registration: Registration, principal: Principal) -> StockItem:
         """Registers the item. Raises Invalid, TooManyProvisionalItems."""

@@ -271,6 +271,19 @@ def test_refused_request_has_no_effect(
     assert found_by(ledger, "FREE") == []
 
 
+def test_manager_describes_a_provisional_item_though_a_code_is_taken(
+    sync: SyncService, ledger: Ledger
+) -> None:
+    send(sync, item("CUP", EAN), item("TEA"))
+    (one,) = send(sync, item("TEA", EAN, "96385074") | {"name": "Tea"}, who=MANAGER).items
+    assert one.rejection is not None
+    assert (one.status, one.rejection.code) == ("differs", "CODE_TAKEN")
+    level = ledger.recorder.select_item(item_id("main", "TEA"))
+    assert level is not None
+    assert (level.name, level.provisional) == ("Tea", False)
+    assert assigned(ledger, level.item_id) == {"96385074": "1"}
+
+
 def test_id_of_a_code_is_no_item(
     items: ItemService, sync: SyncService, ledger: Ledger, tea: UUID
 ) -> None:

@@ -351,6 +351,15 @@ class TestPutRight:
             assert codes(sync.sync([sale | bad], DEVICE)) == ["INVALID"]
         assert rejections(ledger, status="open") == []
 
+    def test_it_is_closed_when_the_corrected_one_is_judged_again(
+        self, sync: SyncService, ledger: Ledger, tea: UUID
+    ) -> None:
+        sale = element("OUTBOUND", tea, 99)
+        sync.sync([sale | {"quantity": "many"}], CLERK)
+        assert codes(sync.sync([sale], CLERK)) == ["INSUFFICIENT_STOCK"]
+        sync.sync([element("INBOUND", tea, 99)], CLERK)
+        assert rejections(ledger, status="open") == []
+
     def test_stranger_closes_nothing(
         self, sync: SyncService, items: ItemService, ledger: Ledger, tea: UUID
     ) -> None:
