@@ -7,6 +7,7 @@ copy, because a code may be reassigned between the scan and the sync.
 from __future__ import annotations
 
 import re
+from dataclasses import KW_ONLY
 from datetime import datetime
 from decimal import Decimal
 from typing import Any, Final, TypeVar
@@ -73,6 +74,9 @@ class BarcodeEvent(LedgerEvent):
     sku: str
     per: Decimal
     """The base units that one scan counts: 12 for a carton of 12."""
+    _: KW_ONLY
+    retired_from: list[UUID] | None = None
+    """Other items that it was taken from, and not given back to. None if there are none."""
 
     @property
     def shown_per(self) -> int | float:
@@ -131,20 +135,18 @@ class Barcode:
             raise UnknownCode(self._code)
         return self._last
 
-    def require_as_it_stands(self, item_id: UUID, per: Quantity) -> None:
+    def require_as_it_stands(self, item: StockItem, per: Quantity) -> None:
         """Checks a request of a sender who may not change what a manager decided.
 
         Raises:
             ItemDiffers: it counts another number of base units of the item.
-            CodeWasRetired: it was last of this item, and was taken from it.
+            CodeWasRetired: it is free, and was taken from this item.
         """
-        last = self._last
-        if last is None or last.item_id != item_id:
-            return
-        if isinstance(last, CodeRetired):
-            raise CodeWasRetired(last.code, last.sku)
-        if last.per != per:
-            raise ItemDiffers(item_id, code=last.code, per=last.shown_per)
+        taken = self.assignment
+        if taken is None and item.id in self._retired_from:
+            raise CodeWasRetired(self._code, item.sku)
+        if taken is not None and taken.item_id == item.id and taken.per != per:
+            raise ItemDiffers(item.id, code=taken.code, per=taken.shown_per)
 
     def assign(
         self, item: StockItem, per: Quantity, *, by: Actor, recorded_at: datetime
@@ -172,10 +174,20 @@ class Barcode:
         values = {"item_id": taken.item_id, "sku": taken.sku, "per": taken.per}
         return self._event(CodeRetired, by, recorded_at, code=taken.code, **values)
 
+    @property
+    def _retired_from(self) -> set[UUID]:
+        """The items that it was taken from, and not given back to."""
+        last = self._last
+        if last is None:
+            return set()
+        earlier = set(last.retired_from or ())
+        return earlier | {last.item_id} if isinstance(last, CodeRetired) else earlier
+
     def _event(
         self, event_class: type[AnyEvent], by: Actor, recorded_at: datetime, **facts: Any
     ) -> AnyEvent:
         last = self._last
+        retired_from = sorted(self._retired_from - {facts["item_id"]})
         return event_class.of(
             {
                 "originator_id": self.id,
@@ -184,6 +196,7 @@ class Barcode:
                 "location": self._location,
                 "actor": by.name,
                 "key_id": by.key_id,
+                "retired_from": retired_from or None,
                 **facts,
             }
         )

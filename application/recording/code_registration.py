@@ -47,7 +47,7 @@ class CodeRegistrar:
         barcode = self._barcode(item.location, wanted.code)
         self._require_room(item.id, [barcode])
         if not principal.may(Permission.MANAGE_ITEMS):
-            barcode.require_as_it_stands(item.id, wanted.per)
+            barcode.require_as_it_stands(item, wanted.per)
         event = barcode.assign(item, wanted.per, by=principal.actor, recorded_at=self._judge.now)
         if event is None:
             return cast("CodeAssigned", barcode.assignment), False

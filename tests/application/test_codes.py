@@ -240,6 +240,20 @@ def test_what_a_manager_retired_does_not_come_back_with_a_lost_answer(
     assert [one.status for one in send(sync, sent).items] == ["known"]
 
 
+def test_what_a_manager_retired_does_not_come_back_after_another_item_had_it(
+    items: ItemService, sync: SyncService, ledger: Ledger, tea: UUID
+) -> None:
+    cup = register(items, "CUP")
+    sent = item("TEA", EAN)
+    send(sync, sent)
+    items.retire_code(tea, EAN, MANAGER)
+    items.assign_code(cup, EAN, 1, MANAGER)
+    items.retire_code(cup, EAN, MANAGER)
+    (again,) = send(sync, sent).items
+    assert again.rejection == CodeWasRetired(EAN, "TEA")
+    assert assigned(ledger, tea) == {}
+
+
 @pytest.mark.parametrize(
     "codes",
     [

@@ -1,5 +1,6 @@
 """Model-based test: devices register items and codes in any order, and meet in one of each."""
 
+from collections import defaultdict
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -53,8 +54,8 @@ class Model:
         self.items: dict[str, dict[str, Any]] = {}
         self.codes: dict[str, tuple[str, int]] = {}
         """SKU and base units, by the code as it is compared."""
-        self.retired: dict[str, str] = {}
-        """The SKU that each free code was taken from."""
+        self.retired: dict[str, set[str]] = defaultdict(set)
+        """The SKUs that each code was taken from."""
 
     def register(self, element: dict[str, Any], *, by_manager: bool) -> str:
         """Registers an item; returns the status of the answer."""
@@ -77,17 +78,18 @@ class Model:
 
     def _assign(self, sku: str, code: dict[str, Any], *, by_manager: bool) -> bool:
         key, wanted = compared_form(code["code"]), (sku, code["per"])
-        if key not in self.codes and self.retired.get(key) == sku and not by_manager:
+        if key not in self.codes and sku in self.retired[key] and not by_manager:
             return False
         taken = self.codes.setdefault(key, wanted)
         if taken[0] == sku and by_manager:
             taken = self.codes[key] = wanted
+            self.retired[key].discard(sku)
         return taken == wanted
 
     def retire(self, sku: str, code: str) -> None:
         if self.codes.get(compared_form(code), ("", 0))[0] == sku:
             del self.codes[compared_form(code)]
-            self.retired[compared_form(code)] = sku
+            self.retired[compared_form(code)].add(sku)
 
 
 @contextmanager

@@ -121,14 +121,30 @@ def test_only_its_item_has_it() -> None:
 def test_what_a_manager_decided_stands_for_others() -> None:
     tea, cup = item(), item("CUP")
     event = assigned(tea, 12)
-    at().require_as_it_stands(tea.id, 1)
-    at(last=event).require_as_it_stands(tea.id, 12)
-    at(last=event).require_as_it_stands(cup.id, 1)
+    at().require_as_it_stands(tea, 1)
+    at(last=event).require_as_it_stands(tea, 12)
+    at(last=event).require_as_it_stands(cup, 1)
     with pytest.raises(ItemDiffers):
-        at(last=event).require_as_it_stands(tea.id, 6)
+        at(last=event).require_as_it_stands(tea, 6)
     with pytest.raises(CodeWasRetired):
-        at(last=retired(event)).require_as_it_stands(tea.id, 12)
-    at(last=retired(event)).require_as_it_stands(cup.id, 1)
+        at(last=retired(event)).require_as_it_stands(tea, 12)
+    at(last=retired(event)).require_as_it_stands(cup, 1)
+
+
+def test_what_a_manager_retired_stays_retired_after_other_items_had_it() -> None:
+    tea, cup, pot = item(), item("CUP"), item("POT")
+    event = retired(assigned(tea))
+    for other in (cup, pot):
+        again = assign(at(last=event), other)
+        assert again is not None
+        event = retired(again)
+    for taken_from in (tea, cup, pot):
+        with pytest.raises(CodeWasRetired):
+            at(last=event).require_as_it_stands(taken_from, 1)
+    given_back = assign(at(last=event), tea)
+    assert given_back is not None
+    assert given_back.retired_from == sorted([cup.id, pot.id])
+    at(last=given_back).require_as_it_stands(tea, 1)
 
 
 @pytest.mark.parametrize("per", [0, -1, MAX_PER + 1, Decimal("0.5")])
