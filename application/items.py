@@ -88,6 +88,7 @@ class ItemService:
             TooManyProvisionalItems: the caller has the maximum.
             Conflict: other writers were faster in every attempt.
         """
+        registration.require_valid()
         result = retry_on_conflict(
             lambda conflicting: self._register(registration, principal, conflicting)
         )

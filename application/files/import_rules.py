@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Iterator
 
-from application.files.item_rows import ItemRow, ReadRow, RowProblem, details_given
+from application.files.item_rows import DETAILS, ItemRow, ReadRow, RowProblem, details_given
 from domain.errors import Invalid
 
 
@@ -18,8 +18,11 @@ class FileRules:
         self._replace = replace
         self._stock: dict[int, int] = {}
         """The line with the stock of each item, by its id as a whole number."""
-        self._final: dict[int, tuple[int, int]] = {}
-        """The line after which the details of an item can't change, and the hash of its details."""
+        self._final: dict[int, int] = {}
+        """The line after which the details of each item can't change."""
+        self._details: dict[int, tuple[int | None, ...]] = {}
+        """The hashes of the details that the rows so far give to each item: less memory than the
+        details."""
 
     def applied_to(self, rows: Iterable[ReadRow]) -> Iterator[ReadRow]:
         """Yields the rows; of one that breaks a rule, the problem."""
@@ -43,14 +46,18 @@ class FileRules:
 
     def _require_details_before(self, row: ItemRow) -> None:
         item_id, given = row.registration.item_id.int, details_given(row.registration)
-        found = hash(tuple(given.items()))
-        if given and item_id in self._final:
-            line, final = self._final[item_id]
-            if found != final:
-                problem = (
-                    f"gives other details than line {line}, which has the stock of this item or "
-                    "discontinues it: give its details there"
-                )
-                raise Invalid("row", problem)
+        # Of texts, because the hash of -1 is that of -2.
+        new = tuple(hash(str(given[name])) if name in given else None for name in DETAILS)
+        before = self._details.get(item_id, (None,) * len(DETAILS))
+        changes = any(one not in {None, old} for one, old in zip(new, before, strict=True))
+        if changes and item_id in self._final:
+            line = self._final[item_id]
+            problem = (
+                f"gives other details than line {line}, which has the stock of this item or "
+                "discontinues it: give its details there"
+            )
+            raise Invalid("row", problem)
+        both = zip(new, before, strict=True)
+        self._details[item_id] = tuple(old if one is None else one for one, old in both)
         if row.opening is not None or row.is_active is False:
-            self._final.setdefault(item_id, (row.line, found))
+            self._final.setdefault(item_id, row.line)

@@ -261,6 +261,10 @@ def _whole(name: str, number: Any) -> int | None:
     return number
 
 
+DETAILS: Final = ("name", "unit", "safetyStock", "scale", "floor")
+"""The columns of the details of an item."""
+
+
 def details_given(registration: Registration) -> dict[str, object]:
     """Returns the details that a registration gives, by the names of their columns."""
     texts = {"name": registration.name, "unit": registration.unit}

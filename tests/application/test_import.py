@@ -358,6 +358,25 @@ def test_details_after_the_stock_cannot_replace_those_before(
     assert levels(ledger)["TEA"].name == "Tea"
 
 
+@pytest.mark.parametrize(
+    ("rows", "refused"),
+    [
+        ("TEA,Tea,box,5,,\nTEA,Tea,,,,\nTEA,,box,,,\n", []),
+        ("TEA,Tea,,,,\nTEA,,,5,,\nTEA,Tea,,,,\n", []),
+        ("TEA,,,5,-1,\nTEA,,,,-2,\n", [3]),
+        ("TEA,,,5,,\nTEA,Tea,,,,\n", [3]),
+        ("TEA,Tea,,5,,\nTEA,Thee,,,,\nTEA,Tea,,,,\n", [3]),
+        ("TEA,Tea,,,,no\nTEA,Thee,,,,\n", [3]),
+        ("TEA,Tea,,,,yes\nTEA,Thee,,,,\n", []),
+    ],
+)
+def test_only_other_details_are_refused_after_the_stock(
+    imports: ImportService, rows: str, refused: list[int]
+) -> None:
+    report = run(imports, f"sku,name,unit,stock,floor,active\n{rows}", replace=True)
+    assert [one.line for one in report.problems] == refused
+
+
 def test_every_problem_of_a_row_is_told(
     imports: ImportService, ledger: Ledger, items: ItemService
 ) -> None:

@@ -88,6 +88,19 @@ def test_body_that_is_no_object_is_a_problem(api: TestClient, body: bytes, code:
         assert answer.headers["content-type"] == "application/problem+json"
 
 
+@pytest.mark.parametrize(
+    "bad", [{"name": ""}, {"name": "a\nb"}, {"unit": "x" * 201}, {"safetyStock": -1}, {"floor": 3}]
+)
+def test_bad_detail_is_invalid_for_a_new_and_for_a_known_item(
+    api: TestClient, bad: dict[str, Any]
+) -> None:
+    for _ in range(2):
+        answer = api.post("/items", json=TEA | bad)
+        assert (answer.status_code, answer.json()["code"]) == (422, "INVALID")
+        assert answer.json()["details"]["field"] in bad
+        api.post("/items", json=TEA)
+
+
 def test_snake_case_is_understood(api: TestClient) -> None:
     body = {name: value for name, value in TEA.items() if name != "safetyStock"}
     assert api.post("/items", json=body | {"safety_stock": 9}).json()["safetyStock"] == 9
