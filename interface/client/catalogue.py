@@ -8,6 +8,7 @@ import json
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from operator import itemgetter
 from typing import Any, Final, Literal, NamedTuple
 from uuid import UUID
 
@@ -137,8 +138,8 @@ class Catalogue:
         found: dict[UUID, Stock] = {}
         for element, _ in self._uncopied():
             id_ = _id_of(element)
-            if id_ not in found or "name" in element:
-                found[id_] = _stock(id_, element)
+            # The ledger keeps the first details, too.
+            found.setdefault(id_, _stock(id_, element))
         return list(found.values())
 
     def replace_codes(self, items: Iterable[dict[str, Any]]) -> None:
@@ -180,7 +181,8 @@ class Catalogue:
         """Yields the items to which this device assigns a code, where the copy does not tell it
         otherwise."""
         copied = {row["location"]: row["item_id"] for row in self._copied(code)}
-        for element, is_answered in self._uncopied():
+        # What the ledger has not seen yet was recorded last.
+        for element, is_answered in sorted(self._uncopied(), key=itemgetter(1)):
             location = kept_form(element["location"])
             # A code that is free in the copy may be assigned anew by this device.
             if location in copied and (is_answered or copied[location] is not None):
@@ -215,11 +217,11 @@ class Catalogue:
         return [(row["number"], json.loads(row["element"])) for row in rows]
 
     def _uncopied(self) -> list[tuple[dict[str, Any], bool]]:
-        """The registrations that may be missing in the copy, each with whether the ledger has
-        answered it. Those that it has not seen come first."""
+        """The registrations that may be missing in the copy, in order, each with whether the ledger
+        has answered it."""
         rows = self._run(
             "SELECT element, answered_at IS NOT NULL AS is_answered FROM registrations "
-            "WHERE refusal IS NULL AND NOT is_copied ORDER BY is_answered, number"
+            "WHERE refusal IS NULL AND NOT is_copied ORDER BY number"
         )
         return [(json.loads(row["element"]), bool(row["is_answered"])) for row in rows]
 

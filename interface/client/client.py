@@ -16,8 +16,8 @@ import httpx2
 
 from interface.client.catalogue import DEFAULT_UNIT, Catalogue, RefusedItem
 from interface.client.groups import MAX_GROUP_SIZE
-from interface.client.input_checks import is_label, require_acceptable, require_codes, require_item
-from interface.client.labels import item_id
+from interface.client.input_checks import require_acceptable, require_codes, require_item
+from interface.client.labels import is_label, item_id
 from interface.client.records import (
     PendingTransaction,
     Quantity,

@@ -3,25 +3,17 @@
 from collections.abc import Mapping
 from decimal import Decimal
 from typing import Final
-from unicodedata import category
 from uuid import UUID
 
-from interface.client.labels import kept_form
+from interface.client.labels import MAX_LABEL_LENGTH, is_label
 
 MAX_QUANTITY: Final = 2**53 - 1
 
 MAX_LENGTHS: Final = {"reason": 200, "note": 2_000, "reference": 200}
 """Maximum length of each text, in characters."""
 
-MAX_LABEL_LENGTH: Final = 200
-"""Characters of a location, SKU, name, unit or code."""
-
 MAX_CODES: Final = 100
 """Codes of an item."""
-
-_FORBIDDEN: Final = frozenset({"Cc", "Cs", "Zl", "Zp"})
-_INVISIBLE: Final = frozenset({"Zs", "Cf"})
-"""Unicode categories of characters that a label may not have, or not only."""
 
 MAX_PER: Final = 1_000_000
 """Maximum number of base units that one scan counts."""
@@ -84,16 +76,6 @@ def require_codes(codes: Mapping[str, int | Decimal], scale: int) -> None:
             raise ValueError(f"code {code} must count more than 0, and at most {MAX_PER}")
         if _places(Decimal(per)) > scale:
             raise ValueError(f"code {code} must count at most {scale} decimal places")
-
-
-def is_label(text: object) -> bool:
-    """Whether the ledger takes the text as a location, SKU, name, unit or code."""
-    if not isinstance(text, str) or not 0 < len(text) <= MAX_LABEL_LENGTH:
-        return False
-    kept = kept_form(text)
-    is_visible = any(category(one) not in _INVISIBLE for one in kept)
-    has_forbidden = any(category(one) in _FORBIDDEN for one in kept)
-    return is_visible and not has_forbidden and kept == kept.strip()
 
 
 def _require_label(name: str, text: str) -> None:

@@ -229,14 +229,14 @@ def _retail_gtin(text: str, symbology: str | None) -> str | None:
 def _measure(elements: Elements) -> tuple[Decimal | None, str | None]:
     for start, unit in UNITS.items():
         for ai, element in elements.items():
-            if ai.startswith(start):
+            if ai.startswith(start) and element.decimal:  # A measure of 0 is not filled in.
                 return element.decimal, unit
     return None, None
 
 
 def _count(elements: Elements) -> int | None:
     count = _value(elements, "30") or _value(elements, "37")
-    return int(count) if count else None
+    return int(count) or None if count else None
 
 
 def _expires(elements: Elements) -> date | None:

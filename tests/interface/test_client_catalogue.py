@@ -234,6 +234,18 @@ def test_id_of_a_new_item_is_that_of_the_ledger(api: TestClient, device: StockCl
     assert [one.sku for one in device.stock()] == ["Caf\u00e9 1"]
 
 
+def test_first_details_of_a_new_item_stand(device: StockClient) -> None:
+    device.register("main", "CHEESE", name="Cheese", unit="kg", scale=3)
+    new = device.register("main", "CHEESE", name="Hard cheese")
+    device.assign_code(new, EAN)
+    for _ in range(2):
+        (stock,) = device.stock()
+        assert (stock.name, stock.unit, stock.scale) == ("Cheese", "kg", 3)
+        device.sync()
+    (refused,) = device.refused_items()
+    assert refused.code == "ITEM_DIFFERS"
+
+
 def test_many_items_go_before_the_transactions(
     api: TestClient, device: StockClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -218,6 +218,11 @@ def test_example_of_the_module() -> None:
     assert (scan.quantity, scan.unit, scan.lot) == (Decimal("1.250"), "kg", "99A")
 
 
+def test_measure_and_count_that_are_not_filled_in_say_nothing() -> None:
+    scan = parse_scan("(01)90614141000015(3103)000000(37)00")
+    assert (scan.quantity, scan.unit, scan.count) == (None, None, None)
+
+
 def test_gross_weight_is_no_quantity() -> None:
     assert parse_scan("0195012345678903" + "3303001250").quantity is None
 
