@@ -7,7 +7,7 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
-from typing import cast
+from typing import Final, cast
 from uuid import UUID
 
 from application.access.principal import Principal
@@ -18,6 +18,12 @@ from application.projections.movements import Movement
 from application.projections.stock_levels import StockLevel
 from application.tables.rejected import RejectedTransaction
 from domain.transaction import void_id
+
+MAX_LOCATIONS: Final = 10_000
+"""Locations in a list."""
+
+MAX_COUNTED_REJECTIONS: Final = 1_000
+"""Open rejected transactions beyond this number are not counted."""
 
 
 class ReadService:
@@ -103,3 +109,15 @@ class ReadService:
         rejection, and the rejection's id."""
         scoped = replace(wanted, locations=principal.scope(location))
         return self._reader.select_rejected(scoped, before=before, limit=limit)
+
+    def open_rejections(self, principal: Principal, *, location: str | None) -> int:
+        """Returns the number of open rejected transactions, counted up to
+        MAX_COUNTED_REJECTIONS."""
+        scope = principal.scope(location)
+        return self._reader.count_open_rejections(scope, at_most=MAX_COUNTED_REJECTIONS)
+
+    def locations(self, principal: Principal) -> Sequence[str]:
+        """Returns the caller's own locations; all that have items, if the caller may be everywhere.
+        In order, at most MAX_LOCATIONS."""
+        own = principal.scope(None)
+        return self._reader.select_locations(MAX_LOCATIONS) if own is None else sorted(own)

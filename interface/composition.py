@@ -2,16 +2,19 @@
 
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
+from importlib.metadata import version
 
 from application.access.audit import AuditTrail
 from application.access.authentication import Authenticator
 from application.access.key_management import KeyService
+from application.access.sessions import SessionService
 from application.access.tokens import TokenRules, TokenVerifier
 from application.files.exports import ExportService
 from application.files.import_items import ImportService
 from application.following.follower import Follower
+from application.history import HistoryService
 from application.items import ItemService
 from application.ledger.ledger import Ledger
 from application.maintenance.probe import Probe
@@ -22,7 +25,7 @@ from application.recording.sync import SyncService
 from application.review import ReviewService
 from application.server_clock import Clock, SteadyClock
 from application.status import StatusService
-from interface.identity_provider import fetch_from
+from interface.identity_provider import SignInProvider, fetch_from
 from interface.settings import Settings
 
 
@@ -31,10 +34,13 @@ class Services:
     """What the API and the commands are made of."""
 
     settings: Settings
+    version: str
+    """Of stockledger."""
     clock: Clock
     probe: Probe
     ledger: Ledger
     reads: ReadService
+    history: HistoryService
     sync: SyncService
     status: StatusService
     review: ReviewService
@@ -45,6 +51,9 @@ class Services:
     keys: KeyService
     audit: AuditTrail
     authenticator: Authenticator
+    sessions: SessionService
+    sign_in_provider: SignInProvider | None
+    """None: people sign in with API keys only."""
 
 
 @contextmanager
@@ -86,13 +95,17 @@ def compose(
             default_floor=settings.default_floor,
         )
         reads = ReadService(ledger.recorder)
+        sessions = SessionService(ledger.recorder, audit, clock)
+        rules = _token_rules(settings)
         items = ItemService(ledger, clock, settings.default_floor, store, follow_up=sync.follow_up)
         yield Services(
             settings=settings,
+            version=version("stockledger"),
             clock=clock,
             probe=Probe(ledger.recorder, clock),
             ledger=ledger,
             reads=reads,
+            history=HistoryService(ledger.recorder, clock),
             sync=sync,
             status=StatusService(ledger),
             review=ReviewService(ledger.recorder, sync, store, audit, clock),
@@ -102,27 +115,44 @@ def compose(
             keys=KeyService(ledger.recorder, audit, clock),
             audit=audit,
             authenticator=Authenticator(
-                ledger.recorder, _token_verifier(settings), remember=settings.key_cache, clock=clock
+                ledger.recorder,
+                _token_verifier(settings, rules),
+                sessions,
+                remember=settings.key_cache,
+                clock=clock,
             ),
+            sessions=sessions,
+            sign_in_provider=_sign_in_provider(settings, rules),
             follower=follower,
         )
 
 
-def _token_verifier(settings: Settings) -> TokenVerifier | None:
-    issuer, audience, url = (
-        settings.oidc_issuer,
-        settings.oidc_audience,
-        settings.oidc_jwks_url,
-    )
-    if issuer is None or audience is None or url is None:
+def _token_rules(settings: Settings) -> TokenRules | None:
+    """Rules of the provider's access tokens. None: there is no provider."""
+    if settings.oidc_issuer is None or settings.oidc_audience is None:
         return None
-    rules = TokenRules(
-        issuer=issuer,
-        audience=audience,
+    return TokenRules(
+        issuer=settings.oidc_issuer,
+        audience=settings.oidc_audience,
         algorithms=settings.oidc_algorithms,
         actor_claim=settings.oidc_actor_claim,
         role_claim=settings.oidc_role_claim,
         location_claim=settings.oidc_location_claim,
         roles=settings.oidc_roles,
     )
-    return TokenVerifier(rules, fetch_from(url))
+
+
+def _token_verifier(settings: Settings, rules: TokenRules | None) -> TokenVerifier | None:
+    if rules is None or settings.oidc_jwks_url is None:
+        return None
+    return TokenVerifier(rules, fetch_from(settings.oidc_jwks_url))
+
+
+def _sign_in_provider(settings: Settings, rules: TokenRules | None) -> SignInProvider | None:
+    client_id = settings.oidc_client_id
+    if rules is None or client_id is None:
+        return None
+    verifier = _token_verifier(settings, replace(rules, audience=client_id))
+    if verifier is None:
+        return None
+    return SignInProvider(rules.issuer, client_id, settings.oidc_client_secret, verifier)

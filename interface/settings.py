@@ -95,6 +95,9 @@ class Settings(BaseSettings):
     oidc_audience: str | None = None
     oidc_jwks_url: str | None = None
     """URL of the provider's key set (JWKS)."""
+    oidc_client_id: str | None = None
+    """This server's client id at the provider: people sign in to the console with their account."""
+    oidc_client_secret: str | None = None
     oidc_algorithms: list[str] = ["RS256", "ES256"]
     oidc_actor_claim: str = "sub"
     oidc_role_claim: str = "roles"
@@ -123,6 +126,8 @@ class Settings(BaseSettings):
         given = [self.oidc_issuer, self.oidc_audience, self.oidc_jwks_url]
         if any(given) and not all(given):
             raise ValueError("OIDC_ISSUER, OIDC_AUDIENCE and OIDC_JWKS_URL are needed together")
+        if self.oidc_client_id is not None and not all(given):
+            raise ValueError("OIDC_CLIENT_ID needs OIDC_ISSUER, OIDC_AUDIENCE and OIDC_JWKS_URL")
         return self
 
     @model_validator(mode="after")

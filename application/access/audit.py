@@ -1,4 +1,4 @@
-"""The audit trail: refused requests, dismissed rejections, and changes of API keys."""
+"""The audit trail: refused requests, dismissed rejections, changes of API keys, and sessions."""
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime
@@ -31,6 +31,8 @@ class Action(StrEnum):
     KEY_CREATED = "KEY_CREATED"
     KEY_ROTATED = "KEY_ROTATED"
     KEY_REVOKED = "KEY_REVOKED"
+    SESSION_OPENED = "SESSION_OPENED"
+    SESSION_CLOSED = "SESSION_CLOSED"
 
 
 class Origin(NamedTuple):

@@ -5,6 +5,7 @@ Rejection
   ItemElsewhere      an UnknownItem that exists, but not at the caller's locations
   UnknownKey         there is no such API key
   KeyNotActive       the API key is revoked or has expired
+  SignInTooOld       a session may do this only shortly after its sign-in
 
 Unauthenticated      the caller is unknown; no Rejection, because no request was read
 """
@@ -59,3 +60,15 @@ class KeyNotActive(Rejection):
 
     def __init__(self, key_id: str) -> None:
         super().__init__(f"key {key_id} is revoked or has expired", key_id=key_id)
+
+
+class SignInTooOld(Rejection):
+    """A session may do this only shortly after its sign-in."""
+
+    code = "SIGN_IN_TOO_OLD"
+
+    def __init__(self, minutes: int) -> None:
+        super().__init__(
+            f"sign in again: keys are managed within {minutes} minutes of a sign-in",
+            minutes=minutes,
+        )

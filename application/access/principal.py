@@ -1,6 +1,7 @@
 """The principal: the authenticated caller, and what they may do at which location."""
 
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Protocol, TypeVar
 from uuid import UUID
 
@@ -35,6 +36,8 @@ class Principal:
     """Permissions beyond those of the role."""
     former_key_id: str | None = None
     """The id of the API key that the caller's key replaced."""
+    signed_in_at: datetime | None = None
+    """When the caller's session began; None without a session."""
 
     @property
     def limit_key(self) -> str:

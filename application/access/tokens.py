@@ -71,8 +71,13 @@ class TokenVerifier:
         self._rules = rules
         self._keys = _ProviderKeys(fetch_keys)
 
-    def verify(self, token: str) -> tuple[Principal, datetime]:
+    def verify(self, token: str, nonce: str | None = None) -> tuple[Principal, datetime]:
         """Returns the bearer of the token, and its expiry.
+
+        Args:
+            token: as the caller sent it.
+            nonce: that an ID token must have (OpenID Connect Core, 3.1.3.7); None of an access
+                token.
 
         Raises:
             Unauthenticated: the token is not valid, or has expired.
@@ -86,6 +91,8 @@ class TokenVerifier:
             raise Unauthenticated("expired", "this token has expired") from error
         except _UNREADABLE as error:
             raise Unauthenticated("invalid", "this token is not valid here") from error
+        if nonce is not None and claims.get("nonce") != nonce:
+            raise Unauthenticated("invalid", "this token was not made for this sign-in")
         return self._principal(claims), until
 
     def _claims(self, token: str) -> dict[str, Any]:

@@ -7,7 +7,7 @@ from abc import abstractmethod
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import AbstractContextManager
-from datetime import datetime
+from datetime import datetime, timedelta
 from operator import attrgetter
 from typing import Any, Final, NamedTuple
 from uuid import UUID
@@ -23,6 +23,7 @@ from application.persistence.conditions import (
 )
 from application.persistence.filters import AuditFilter, ItemFilter, MovementFilter, RejectedFilter
 from application.persistence.maintenance import Differences
+from application.persistence.reader import Bucket, ScaleSet
 from application.persistence.recorder import LedgerRecorder
 from application.persistence.sql_tables import SQLTable
 from application.projections import Change
@@ -31,7 +32,7 @@ from application.projections.codes import Code, Codes
 from application.projections.item_changes import ItemChange, ItemChanges
 from application.projections.movements import Movement, Movements
 from application.projections.stock_levels import StockLevel, StockLevels
-from application.tables.access import API_KEYS, AUDIT_LOG, ApiKey, AuditEntry
+from application.tables.access import API_KEYS, AUDIT_LOG, SESSIONS, ApiKey, AuditEntry, Session
 from application.tables.rejected import REJECTED, RejectedTransaction, RejectionStatus
 from application.tables.table import RowT, Table
 from domain.barcode import MAX_CODES_PER_ITEM
@@ -47,6 +48,30 @@ IDS_PER_QUERY = 1_000
 
 _CHANGES: Final = (Movements.table, ItemChanges.table, CodeChanges.table)
 """Together they have one row per event."""
+
+LOCATIONS: Final = """
+WITH RECURSIVE found (location) AS (
+    SELECT min(location) FROM stock_levels
+    UNION ALL
+    SELECT (SELECT min(location) FROM stock_levels WHERE location > found.location)
+    FROM found WHERE found.location IS NOT NULL
+)
+SELECT location FROM found WHERE location IS NOT NULL LIMIT ?
+"""
+"""Jumps from location to location in the index. DISTINCT would read all items."""
+
+SCALES: Final = """
+SELECT position, scale, recorded_at FROM (
+    SELECT position, scale, recorded_at, lag(scale) OVER (ORDER BY position) AS former
+    FROM item_changes WHERE item_id = ?
+) AS found WHERE former IS NULL OR former <> scale ORDER BY position
+"""
+
+BUCKETS: Final = """
+SELECT {bucket} AS bucket, min(on_hand), max(on_hand), count(*),
+       sum(CASE WHEN type = 'COUNT' THEN 1 ELSE 0 END), min(position), max(position)
+FROM movements WHERE {where} GROUP BY 1 ORDER BY 1
+"""
 
 LAST_OF_EACH = """
 SELECT {columns} FROM (
@@ -210,6 +235,68 @@ class ReadModelQueries(LedgerRecorder):
     def select_keys(self) -> list[ApiKey]:
         newest_first = "created_at DESC, key_id"
         return self._select(self.sql_table(API_KEYS), [], newest_first, MAX_LISTED_KEYS)
+
+    def select_session(self, digest: str) -> Session | None:
+        found = self._select(self.sql_table(SESSIONS), [("digest = ?", [digest])], "digest", 1)
+        return found[0] if found else None
+
+    def select_locations(self, limit: int) -> list[str]:
+        with self.reading() as run:
+            return [location for (location,) in run(LOCATIONS, [limit])]
+
+    def select_scales(self, item_id: UUID) -> list[ScaleSet]:
+        changes = self.sql_table(ItemChanges.table)
+        with self.reading() as run:
+            rows = run(SCALES, [changes.encode_value("item_id", item_id)])
+        return [
+            ScaleSet(position, scale, changes.decode_value("recorded_at", recorded_at))
+            for position, scale, recorded_at in rows
+        ]
+
+    def select_buckets(
+        self, wanted: MovementFilter, positions: range, width: timedelta
+    ) -> list[Bucket]:
+        movements = self.sql_table(Movements.table)
+        within = ("position >= ? AND position < ?", [positions.start, positions.stop])
+        where, parameters = where_clause([*movement_conditions(wanted, movements), within])
+        statement = BUCKETS.format(bucket=movements.bucket("recorded_at"), where=where)
+        start = wanted.recorded_from.timestamp() if wanted.recorded_from else 0.0
+        with self.reading() as run:
+            rows = run(statement, [start, width.total_seconds(), *parameters])
+        return [Bucket(*map(int, row)) for row in rows]
+
+    def select_movements_at(self, positions: Sequence[int]) -> list[Movement]:
+        movements = self.sql_table(Movements.table)
+        found: list[Movement] = []
+        for start in range(0, len(positions), IDS_PER_QUERY):
+            chunk = positions[start : start + IDS_PER_QUERY]
+            found += self._select(
+                movements, [movements.among("position", chunk)], "position", len(chunk)
+            )
+        return found
+
+    def select_changes_of(self, item_id: UUID, *, before: int | None, limit: int) -> list[Change]:
+        earlier: list[Condition] = [] if before is None else [("position < ?", [before])]
+        found: list[Any] = []
+        for changes in _CHANGES:
+            table: SQLTable[Any] = self.sql_table(changes)
+            item: Condition = ("item_id = ?", [table.encode_value("item_id", item_id)])
+            found += self._select(table, [item, *earlier], NEWEST_FIRST.sql, limit)
+        return sorted(found, key=attrgetter("position"), reverse=True)[:limit]
+
+    def count_open_rejections(self, locations: frozenset[str] | None, *, at_most: int) -> int:
+        rejected = self.sql_table(REJECTED)
+        conditions: list[Condition] = [("closed_at IS NULL", [])]
+        if locations is not None:
+            conditions.append(rejected.among("location", sorted(locations)))
+        where, parameters = where_clause(conditions)
+        with self.reading() as run:
+            return _count(
+                run,
+                f"(SELECT 1 FROM rejected_transactions WHERE {where} LIMIT ?) AS found",  # noqa: S608
+                *parameters,
+                at_most,
+            )
 
     def select_audit(
         self, wanted: AuditFilter, *, before: UUID | None, limit: int

@@ -2,7 +2,8 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
+from typing import NamedTuple
 from uuid import UUID
 
 from application.persistence.filters import AuditFilter, ItemFilter, MovementFilter, RejectedFilter
@@ -11,8 +12,32 @@ from application.projections.codes import Code
 from application.projections.item_changes import ItemChange
 from application.projections.movements import Movement
 from application.projections.stock_levels import StockLevel
-from application.tables.access import ApiKey, AuditEntry
+from application.tables.access import ApiKey, AuditEntry, Session
 from application.tables.rejected import RejectedTransaction
+
+
+class ScaleSet(NamedTuple):
+    """The scale of an item from an event on."""
+
+    position: int
+    scale: int
+    recorded_at: datetime
+
+
+class Bucket(NamedTuple):
+    """Sums of an item's movements within a period. Quantities are in steps."""
+
+    number: int
+    lowest: int
+    """Of the quantities on hand after each movement."""
+    highest: int
+    movements: int
+    counts: int
+    """Stock-takes among the movements."""
+    first: int
+    """The position of the first movement."""
+    last: int
+    """The position of the last movement."""
 
 
 class Reader(ABC):
@@ -97,6 +122,41 @@ class Reader(ABC):
     @abstractmethod
     def select_keys(self) -> Sequence[ApiKey]:
         """All API keys, newest first, at most 10,000 (MAX_LISTED_KEYS)."""
+
+    @abstractmethod
+    def select_session(self, digest: str) -> Session | None:
+        """One session; None if there is none."""
+
+    @abstractmethod
+    def select_locations(self, limit: int) -> Sequence[str]:
+        """The locations that have items, in order."""
+
+    @abstractmethod
+    def select_scales(self, item_id: UUID) -> Sequence[ScaleSet]:
+        """The scales that an item had, oldest first. The first is that of its registration."""
+
+    @abstractmethod
+    def select_buckets(
+        self, wanted: MovementFilter, positions: range, width: timedelta
+    ) -> Sequence[Bucket]:
+        """The movements at these positions, summed up by time: bucket `n` begins `n` widths after
+        `wanted.recorded_from`, which is required. Buckets without a movement are left out."""
+
+    @abstractmethod
+    def select_movements_at(self, positions: Sequence[int]) -> Sequence[Movement]:
+        """The movements at these positions."""
+
+    @abstractmethod
+    def select_changes_of(
+        self, item_id: UUID, *, before: int | None, limit: int
+    ) -> Sequence[Change]:
+        """The events of an item and of its codes, newest first. Starts below the position
+        `before`, if given."""
+
+    @abstractmethod
+    def count_open_rejections(self, locations: frozenset[str] | None, *, at_most: int) -> int:
+        """Number of open rejected transactions at these locations (None: everywhere), counted up
+        to `at_most`."""
 
     @abstractmethod
     def select_audit(

@@ -30,7 +30,7 @@ from application.tables.properties import (
 from application.tables.rejected import REJECTED
 from application.tables.table import Upsert
 
-VERSION: Final = 6
+VERSION: Final = 7
 """Schema number of this code. A changed table needs the next number, a step in each adapter, and a
 fixture (tests/support/make_ledger.py)."""
 

@@ -25,6 +25,8 @@ class Dialect:
     """Encoders of values by Python type. Values of other types are stored as they are."""
     decoders: Mapping[type, Callable[[Any], Any]]
     """Decoders of stored values by Python type. Values of other types are read as they are."""
+    bucket: str
+    """See `SQLTable.bucket`."""
 
 
 class SQLTable(ABC, Generic[RowT]):
@@ -136,6 +138,16 @@ class SQLTable(ABC, Generic[RowT]):
                 for decoder, value in zip(self._decoders, values, strict=True)
             )
         )
+
+    def decode_value(self, column: str, stored: Any) -> Any:
+        """Decodes one stored value."""
+        decoder = self._dialect.decoders.get(self._types[column])
+        return stored if decoder is None or stored is None else decoder(stored)
+
+    def bucket(self, column: str) -> str:
+        """Number of the bucket of an instant. Its parameters: the start of the first bucket in
+        seconds since 1970, and the width of a bucket in seconds."""
+        return self._dialect.bucket.format(column=column)
 
     def _on_conflict(self, kept: tuple[str, ...]) -> str:
         """Upsert clause: overwrites all columns of an existing row, except the `kept` ones."""

@@ -34,7 +34,10 @@ class CodeChanges:
     """Projection: one row per event of a code."""
 
     table: ClassVar = Table(
-        "code_changes", CodeChange, key="position", indexes=(("location", "position"),)
+        "code_changes",
+        CodeChange,
+        key="position",
+        indexes=(("location", "position"), ("item_id", "position")),
     )
 
     revision: ClassVar = 1

@@ -1,4 +1,4 @@
-"""API keys and audit log: tables beside the events, not rebuilt from them."""
+"""API keys, sessions and audit log: tables beside the events, not rebuilt from them."""
 
 import json
 from datetime import datetime
@@ -45,6 +45,30 @@ class ApiKey(NamedTuple):
         return self.revoked_at is None and (self.expires_at is None or now < self.expires_at)
 
 
+class Session(NamedTuple):
+    """A browser's sign-in. It is the shadow of an API key, or holds what a token granted."""
+
+    digest: str
+    """SHA-256 of the session's secret, in hexadecimal."""
+    key_id: str | None
+    """The key that was signed in with. Role and locations are looked up there."""
+    actor: str
+    role: str | None
+    """None if there is a key."""
+    location_list: str | None
+    """As a JSON list; None if there is a key."""
+    created_at: datetime
+    seen_at: datetime
+    """The last use, within minutes."""
+    ends_at: datetime
+
+    @property
+    def locations(self) -> list[str]:
+        """The locations that the token granted."""
+        names: list[str] = json.loads(self.location_list or "[]")
+        return names
+
+
 class AuditEntry(NamedTuple):
     """An entry of the audit log: an action that was tried or done, and its actor."""
 
@@ -62,4 +86,5 @@ class AuditEntry(NamedTuple):
 
 API_KEYS: Final = Table("api_keys", ApiKey, key="key_id")
 AUDIT_LOG: Final = Table("audit_log", AuditEntry, key="entry_id")
-ACCESS_TABLES: Final = (API_KEYS, AUDIT_LOG)
+SESSIONS: Final = Table("sessions", Session, key="digest", indexes=(("ends_at",),))
+ACCESS_TABLES: Final = (API_KEYS, AUDIT_LOG, SESSIONS)

@@ -19,19 +19,38 @@ from interface.api.routes import (
     changes,
     docs,
     health,
+    history,
     imports,
     items,
     keys,
+    locations,
     movements,
     rejections,
+    session,
     status,
     sync,
+    web,
 )
 from interface.api.streaming import StreamSlots
 from interface.composition import compose
 from interface.settings import Settings
 
-_ROUTES = (status, changes, rejections, imports, items, movements, keys, audit, health, docs)
+_ROUTES = (
+    status,
+    changes,
+    rejections,
+    imports,
+    items,
+    movements,
+    history,
+    locations,
+    session,
+    keys,
+    audit,
+    health,
+    docs,
+    web,
+)
 """All but those of `sync`, which come first."""
 
 
@@ -73,6 +92,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     app.router.routes[:0] = sync.router.routes
     for module in _ROUTES:
         app.include_router(module.router)
+    app.include_router(session.pages)
     problems.install(app)
     refusals.install(app)
     middleware.install(app, configured)

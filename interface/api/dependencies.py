@@ -4,7 +4,7 @@ They are coroutines, because they do not block. FastAPI would run plain function
 """
 
 from collections.abc import Callable
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 
 from fastapi import Depends, Request
 
@@ -12,9 +12,11 @@ from application.access.audit import AuditTrail, Origin
 from application.access.key_management import KeyService
 from application.access.principal import Principal
 from application.access.roles import Permission
+from application.access.sessions import require_recent_sign_in
 from application.files.exports import ExportService
 from application.files.import_items import ImportService
 from application.following.follower import Follower
+from application.history import HistoryService
 from application.items import ItemService
 from application.reads import ReadService
 from application.recording.sync import SyncService
@@ -31,13 +33,14 @@ async def _services(request: Request) -> Services:
     return services
 
 
-_Services = Annotated[Services, Depends(_services)]
+Provided = Annotated[Services, Depends(_services)]
+"""All services, for endpoints that need many of them."""
 
 
 def _service(get: Callable[[Services], Any]) -> Any:
     """Declares a dependency on one of the services."""
 
-    async def provide(services: _Services) -> Any:
+    async def provide(services: Provided) -> Any:
         return get(services)
 
     return Depends(provide)
@@ -46,7 +49,7 @@ def _service(get: Callable[[Services], Any]) -> Any:
 def _reading_service(get: Callable[[Services], Any]) -> Any:
     """Declares a dependency on a service that reads the database, in a read slot."""
 
-    async def provide(services: _Services, _: Reading) -> Any:
+    async def provide(services: Provided, _: Reading) -> Any:
         return get(services)
 
     return Depends(provide)
@@ -88,7 +91,13 @@ def needs(permission: Permission) -> Any:
     return Depends(Needs(permission))
 
 
-CanSync = Annotated[Principal, needs(Permission.SYNC)]
+async def _recently_signed_in(request: Request, services: Provided) -> None:
+    require_recent_sign_in(request.state.principal, services.clock())
+
+
+RECENTLY_SIGNED_IN: Final = Depends(_recently_signed_in)
+"""For routes that a session may use only shortly after its sign-in."""
+
 CanRecord = Annotated[Principal, needs(Permission.RECORD)]
 CanRegister = Annotated[Principal, needs(Permission.REGISTER)]
 CanManageItems = Annotated[Principal, needs(Permission.MANAGE_ITEMS)]
@@ -107,6 +116,7 @@ Audit = Annotated[AuditTrail, _service(lambda services: services.audit)]
 Reads = Annotated[ReadService, _reading_service(lambda services: services.reads)]
 UnslottedReads = Annotated[ReadService, _service(lambda services: services.reads)]
 """For the look-ups of a write. They are short, and need no read slot."""
+History = Annotated[HistoryService, _reading_service(lambda services: services.history)]
 Exports = Annotated[ExportService, _reading_service(lambda services: services.exports)]
 Status = Annotated[StatusService, _reading_service(lambda services: services.status)]
 Slots = Annotated[StreamSlots, Depends(_stream_slots)]

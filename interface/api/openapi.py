@@ -14,7 +14,7 @@ from pydantic.json_schema import models_json_schema
 
 from application.parsing.transactions import MovementElement
 from interface.api.codes import OPEN_ENUMERATIONS
-from interface.api.middleware.authentication import PUBLIC
+from interface.api.middleware.authentication import is_public
 from interface.api.problems import Problem, documented
 from interface.api.schemas.base import SCHEMA_REFERENCE, Wire
 from interface.api.schemas.sync import SyncRequest
@@ -179,7 +179,7 @@ def _add_security(document: dict[str, Any]) -> None:
         }
     }
     for path, operations in document["paths"].items():
-        if path in PUBLIC:
+        if is_public(path):
             continue
         for operation in operations.values():
             operation["security"] = [{"bearer": []}]

@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import contextmanager, suppress
 from http import HTTPStatus
-from typing import Final
+from typing import Final, NamedTuple
 
 from fastapi import Request
 from starlette.concurrency import run_in_threadpool
@@ -16,7 +16,7 @@ from application.access.principal import Principal
 from application.access.tokens import IdentityProviderUnavailable
 from application.following.changes import Bookmark, ChangePage, UnknownPosition
 from application.following.follower import Follower, Subscription
-from application.persistence.errors import StoreUnavailable
+from application.persistence.errors import ReadCancelled, StoreUnavailable
 from interface.api.problems import RequestProblem
 from interface.api.read_slots import hung_up
 
@@ -32,6 +32,9 @@ MIN_STREAM_SECONDS: Final = 30
 HEARTBEAT_SECONDS: Final = 10.0
 """Seconds between two heartbeats of an idle stream. Shorter than the idle timeout of any proxy, and
 than FastAPI's own heartbeat of 15 s, which is private."""
+
+COUNT_SECONDS: Final = 2.0
+"""Seconds between two counts of the open rejected transactions."""
 
 RETRY_SECONDS: Final = 1
 """Seconds before a stream retries a read from an unreachable database."""
@@ -93,6 +96,12 @@ class StreamSlots:
         oldest.wake()
 
 
+class OpenRejections(NamedTuple):
+    """The number of open rejected transactions, after it changed."""
+
+    number: int
+
+
 async def wait_for_changes(
     request: Request,
     subscription: Subscription,
@@ -132,42 +141,69 @@ async def stream_of(
     slot: Slot,
     is_known: Callable[[], Awaitable[bool]],
     check_seconds: float,
-) -> AsyncIterator[ChangePage | None]:
-    """Yields pages with changes as they are recorded, and None as a heartbeat.
+    open_rejections: Callable[[], int] | None = None,
+) -> AsyncIterator[ChangePage | OpenRejections | None]:
+    """Yields pages with changes as they are recorded, and None as a heartbeat. With
+    `open_rejections`, also their number at the start, and when it changes.
 
     Ends when the server stops, when the slot is taken away, or when the caller is no longer
     authenticated (checked every `check_seconds`). It also ends when the database was replaced by
     one without the events up to `after`.
     """
-    loop = asyncio.get_running_loop()
-    checked = sent = loop.time()
+    check, heartbeat = _Timer(check_seconds), _Timer(HEARTBEAT_SECONDS)
+    count = None if open_rejections is None else _Timer(COUNT_SECONDS, due_at_once=True)
+    timers = [timer for timer in (check, heartbeat, count) if timer is not None]
+    number = None
     with _wake_event(subscription.follower) as woken:
         slot.wake = woken.set
         while not (subscription.follower.stopped or slot.taken_away):
-            if loop.time() - checked >= check_seconds:
-                if not await is_known():
-                    return
-                checked = loop.time()
-            if loop.time() - sent >= HEARTBEAT_SECONDS:
+            if check.is_due and not await is_known():
+                return
+            if heartbeat.is_due:
                 yield None
-                sent = loop.time()
             woken.clear()
             try:
                 page = await _read_page(subscription, reads, after, CHANGES_PER_EVENT)
-            except StoreUnavailable:
+                if open_rejections is not None and count is not None and count.is_due:
+                    async with reads:
+                        counted = await run_in_threadpool(open_rejections)
+                    if counted != number:
+                        number = counted
+                        yield OpenRejections(counted)
+            except (StoreUnavailable, ReadCancelled):
                 await asyncio.sleep(RETRY_SECONDS)
                 continue
             except UnknownPosition:
                 return  # The client learns of it when it reconnects.
             if page.changes:
                 yield page
-                sent = loop.time()
+                heartbeat.restart()
             after = page.next_after
             if not page.has_more:
                 with suppress(TimeoutError):
-                    due = min(checked + check_seconds, sent + HEARTBEAT_SECONDS)
-                    async with asyncio.timeout_at(due):
+                    async with asyncio.timeout_at(min(timer.due_at for timer in timers)):
                         await woken.wait()
+
+
+class _Timer:
+    """A timer that is due every `seconds`."""
+
+    def __init__(self, seconds: float, *, due_at_once: bool = False) -> None:
+        self._seconds = seconds
+        self._loop = asyncio.get_running_loop()
+        self.due_at = self._loop.time() + (0 if due_at_once else seconds)
+
+    @property
+    def is_due(self) -> bool:
+        """Whether the time is over. Then it begins again."""
+        if self._loop.time() < self.due_at:
+            return False
+        self.restart()
+        return True
+
+    def restart(self) -> None:
+        """Begins the time again."""
+        self.due_at = self._loop.time() + self._seconds
 
 
 async def still_known(request: Request) -> bool:

@@ -112,4 +112,19 @@ STEPS: Final = {
         """,
     ),
     6: (),  # Codes, and provisional items: read models.
+    7: (
+        """
+        CREATE TABLE sessions (
+            digest text COLLATE "C" NOT NULL PRIMARY KEY,
+            key_id text COLLATE "C",
+            actor text COLLATE "C" NOT NULL,
+            role text COLLATE "C",
+            location_list text COLLATE "C",
+            created_at timestamptz NOT NULL,
+            seen_at timestamptz NOT NULL,
+            ends_at timestamptz NOT NULL
+        )
+        """,
+        "CREATE INDEX sessions_by_end ON sessions (ends_at)",
+    ),
 }

@@ -28,6 +28,7 @@ POSTGRES = Dialect(
     },
     encoders={TransactionType: str},
     decoders={TransactionType: TransactionType},
+    bucket="floor((extract(epoch FROM {column}) - ?) / ?)::bigint",
 )
 
 

@@ -105,4 +105,19 @@ STEPS: Final = {
         """,
     ),
     6: (),  # Codes, and provisional items: read models.
+    7: (
+        """
+        CREATE TABLE sessions (
+            digest TEXT NOT NULL PRIMARY KEY,
+            key_id TEXT,
+            actor TEXT NOT NULL,
+            role TEXT,
+            location_list TEXT,
+            created_at TEXT NOT NULL,
+            seen_at TEXT NOT NULL,
+            ends_at TEXT NOT NULL
+        )
+        """,
+        "CREATE INDEX sessions_by_end ON sessions (ends_at)",
+    ),
 }

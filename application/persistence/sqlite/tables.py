@@ -40,6 +40,7 @@ SQLITE = Dialect(
         datetime: datetime.fromisoformat,
         bool: bool,
     },
+    bucket="CAST((unixepoch({column}, 'subsec') - ?) / ? AS INTEGER)",
 )
 
 

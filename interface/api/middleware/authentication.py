@@ -15,17 +15,26 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from application.access.audit import Action, Origin
 from application.access.errors import Forbidden, Unauthenticated
 from application.access.principal import ANONYMOUS, Principal
+from application.access.sessions import PREFIX as SESSION_PREFIX
 from interface.api.masking import masked
 from interface.api.middleware.rate_limit import RateLimit
 from interface.api.problems import RequestProblem
-from interface.api.routes import docs
+from interface.api.routes import docs, session, web
+from interface.api.session_cookie import session_secret
 from interface.composition import Services
 
-PUBLIC: Final = frozenset({"/health/live", "/health/ready", "/openapi.json"}) | docs.PATHS
-"""Paths that need no credential: they reveal no stock."""
+PUBLIC: Final = (
+    frozenset({"/health/live", "/health/ready", "/openapi.json"}) | docs.PATHS | session.PUBLIC
+)
+"""Paths that need no credential: they reveal no stock. The pages of `routes/web.py` neither."""
 
 MAX_CREDENTIAL_LENGTH: Final = 16_384
 """Characters."""
+
+
+def is_public(path: str) -> bool:
+    """Whether a path needs no credential."""
+    return path in PUBLIC or web.is_page(path)
 
 
 class AuthenticationMiddleware:
@@ -49,12 +58,13 @@ class AuthenticationMiddleware:
         )
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] == "http" and scope["path"] not in PUBLIC:
+        if scope["type"] == "http" and not is_public(scope["path"]):
             scope["state"]["principal"] = await self._admit(scope)
         await self._app(scope, receive, send)
 
     async def _admit(self, scope: Scope) -> Principal:
         scope["state"]["identify"] = partial(self._identify, scope)
+        scope["state"]["credential"] = None
         if not self._required:
             return ANONYMOUS
         principal = await self._authenticate(scope)
@@ -73,7 +83,7 @@ class AuthenticationMiddleware:
         if not self._required:
             return ANONYMOUS
         services: Services = scope["app"].state.services
-        credential = _credential(scope)
+        credential = scope["state"]["credential"] = _credential(scope)
         cached = services.authenticator.remembered(credential)
         if cached is not None and not skip_cache:
             return cached
@@ -108,15 +118,23 @@ def _was_valid_before(error: Exception) -> bool:
 
 
 def _credential(scope: Scope) -> str:
-    """Reads the bearer token (RFC 6750). Raises Unauthenticated: it is missing or malformed."""
+    """Reads the bearer token (RFC 6750), or else the session cookie.
+
+    Raises Unauthenticated: it is missing or malformed.
+    """
     header = Headers(scope=scope).get("Authorization")
     if header is None:
-        raise Unauthenticated(
-            "missing", "a credential is required: send the header Authorization: Bearer …"
-        )
+        secret = session_secret(scope)
+        if secret is None:
+            raise Unauthenticated(
+                "missing", "a credential is required: send the header Authorization: Bearer …"
+            )
+        return secret
     scheme, _, credential = header.partition(" ")
     if scheme.lower() != "bearer" or not credential or len(credential) > MAX_CREDENTIAL_LENGTH:
         raise Unauthenticated("malformed", "the header must be Authorization: Bearer …")
+    if credential.lstrip().startswith(SESSION_PREFIX):
+        raise Unauthenticated("malformed", "a session counts only as a cookie of its browser")
     return credential.strip()
 
 

@@ -4,7 +4,6 @@ A browser names the source of a request in `Sec-Fetch-Site` (Fetch Metadata, W3C
 may change something, it also sends `Origin` (RFC 6454).
 """
 
-import re
 from collections.abc import Sequence
 from http import HTTPStatus
 from typing import Final
@@ -14,17 +13,13 @@ from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from domain.limits import printable
+from interface.api.origins import SAFE_METHODS, host_name, is_loopback_host
 from interface.api.problems import RequestProblem
-
-_PORT: Final = re.compile(r":\d+\Z")
 
 MAX_SHOWN_LENGTH: Final = 100
 """Characters of a host name in an error message."""
 
-_SAFE_METHODS: Final = frozenset({"GET", "HEAD", "OPTIONS"})
 _OWN_SITES: Final = frozenset({"same-origin", "none"})
-
-LOOPBACK_NAMES: Final = frozenset({"127.0.0.1", "localhost", "[::1]", "testserver"})
 
 
 class LoopbackMiddleware:
@@ -44,9 +39,8 @@ class LoopbackMiddleware:
 
 def _require_loopback(host: str) -> None:
     """Raises RequestProblem: the host is not a loopback name."""
-    name = _PORT.sub("", host)
-    if name.lower() not in LOOPBACK_NAMES:
-        shown = printable(name[:MAX_SHOWN_LENGTH])
+    if not is_loopback_host(host):
+        shown = printable(host_name(host)[:MAX_SHOWN_LENGTH])
         raise RequestProblem(
             HTTPStatus.BAD_REQUEST,
             "UNKNOWN_HOST",
@@ -64,7 +58,7 @@ class SameOriginMiddleware:
         self._allowed_origins = frozenset(allowed_origins)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] == "http" and scope["method"] not in _SAFE_METHODS:
+        if scope["type"] == "http" and scope["method"] not in SAFE_METHODS:
             self._require_same_origin(Headers(scope=scope))
         await self._app(scope, receive, send)
 

@@ -1,11 +1,12 @@
 """Security headers of answers to browsers (OWASP REST Security Cheat Sheet)."""
 
+from collections.abc import Mapping
 from typing import Final
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from interface.api.middleware.conditional import REVALIDATED
-from interface.api.routes import docs
+from interface.api.routes import docs, web
 
 HEADERS: Final = {
     "Cache-Control": "no-store",
@@ -15,8 +16,20 @@ HEADERS: Final = {
     "X-Frame-Options": "DENY",
 }
 
-DOCUMENTATION_HEADERS: Final = HEADERS | {"Content-Security-Policy": docs.POLICY}
+PAGE_HEADERS: Final[Mapping[str, Mapping[str, str]]] = {
+    docs.PAGE: {"Content-Security-Policy": docs.POLICY},
+    web.CONSOLE: {
+        "Content-Security-Policy": web.CONSOLE_POLICY,
+        "Cross-Origin-Opener-Policy": "same-origin",
+        "Cross-Origin-Resource-Policy": "same-origin",
+        "Permissions-Policy": "camera=(), geolocation=(), microphone=(), serial=(), usb=()",
+    },
+    web.ASSETS: {"Cross-Origin-Resource-Policy": "same-origin"},
+}
+"""Other headers of pages, by the beginning of their path."""
 
+IMMUTABLE: Final = b"public, max-age=31536000, immutable"
+"""Cache-Control of files with a hash of their content in the name."""
 
 RawHeaders = list[tuple[bytes, bytes]]
 
@@ -33,7 +46,9 @@ class SecurityHeadersMiddleware:
     def __init__(self, app: ASGIApp, *, hsts_seconds: int = 0) -> None:
         self._app = app
         self._headers = _encoded(HEADERS)
-        self._documentation_headers = _encoded(DOCUMENTATION_HEADERS)
+        self._of_pages = {
+            path: _encoded({**HEADERS, **headers}) for path, headers in PAGE_HEADERS.items()
+        }
         over_tls = {"Strict-Transport-Security": f"max-age={hsts_seconds}"} if hsts_seconds else {}
         self._over_tls = _encoded(over_tls)
 
@@ -46,15 +61,17 @@ class SecurityHeadersMiddleware:
         await self._app(scope, receive, send_with_headers)
 
     def _merged(self, scope: Scope, given: RawHeaders) -> RawHeaders:
-        is_documentation = scope["path"] == docs.PAGE
-        ours = self._documentation_headers if is_documentation else self._headers
+        path = scope["path"]
+        page = next((page for page in self._of_pages if path.startswith(page)), None)
+        ours = self._headers if page is None else self._of_pages[page]
         if scope.get("scheme") == "https":
             ours = ours | self._over_tls
         if (b"cache-control", REVALIDATED) in given:
-            ours = ours | {b"cache-control": REVALIDATED}
+            cached = IMMUTABLE if page == web.ASSETS else REVALIDATED
+            ours = ours | {b"cache-control": cached}
         return [*(pair for pair in given if pair[0] not in ours), *ours.items()]
 
 
-def _encoded(headers: dict[str, str]) -> dict[bytes, bytes]:
+def _encoded(headers: Mapping[str, str]) -> dict[bytes, bytes]:
     """Encodes headers as ASGI wants them."""
     return {name.lower().encode(): value.encode() for name, value in headers.items()}

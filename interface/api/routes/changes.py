@@ -1,6 +1,7 @@
 """/sync/changes and /sync/stream: changes for devices that follow the ledger."""
 
 from collections.abc import AsyncIterator
+from functools import partial
 from http import HTTPStatus
 from typing import Annotated, Final
 
@@ -10,7 +11,7 @@ from fastapi.sse import EventSourceResponse, ServerSentEvent
 from starlette.concurrency import run_in_threadpool
 
 from application.following.changes import ChangePage
-from interface.api.dependencies import CanRead, Configured, Following, Slots
+from interface.api.dependencies import CanRead, Configured, Following, Slots, UnslottedReads
 from interface.api.problems import documented
 from interface.api.read_slots import read_in_slot
 from interface.api.route_classes import strict_router
@@ -18,10 +19,10 @@ from interface.api.schemas.changes import (
     MAX_BOOKMARK_LENGTH,
     ChangeList,
     PageWanted,
-    Wanted,
+    StreamWanted,
     page_json,
 )
-from interface.api.streaming import still_known, stream_of, wait_for_changes
+from interface.api.streaming import OpenRejections, still_known, stream_of, wait_for_changes
 
 router = strict_router(prefix="/sync", tags=["sync"])
 
@@ -69,12 +70,13 @@ async def _open_stream(
     follower: Following,
     slots: Slots,
     settings: Configured,
-    query: Annotated[Wanted, Query()],
+    query: Annotated[StreamWanted, Query()],
+    reads: UnslottedReads,
     last_event_id: Annotated[
         str | None,
         Header(max_length=MAX_BOOKMARK_LENGTH, description="Takes precedence over `after`."),
     ] = None,
-) -> AsyncIterator[AsyncIterator[ChangePage | None]]:
+) -> AsyncIterator[AsyncIterator[ChangePage | OpenRejections | None]]:
     """Opens a stream. Refusals come before its first byte, so they are still problems."""
     subscription = follower.subscribe(caller, query.location)
     after = await read_in_slot(request, subscription.known, last_event_id or query.after)
@@ -86,6 +88,9 @@ async def _open_stream(
             slot,
             lambda: still_known(request),
             settings.key_cache,
+            partial(reads.open_rejections, caller, location=query.location)
+            if query.rejections
+            else None,
         )
 
 
@@ -96,7 +101,7 @@ async def _open_stream(
     responses=_PROBLEMS,
 )
 async def stream_changes(
-    pages: Annotated[AsyncIterator[ChangePage | None], Depends(_open_stream)],
+    pages: Annotated[AsyncIterator[ChangePage | OpenRejections | None], Depends(_open_stream)],
 ) -> AsyncIterator[ServerSentEvent]:
     """Streams changes as server-sent events.
 
@@ -104,10 +109,15 @@ async def stream_changes(
     10 seconds. The id of an event is its `nextAfter`. A client that reconnects with this id as
     `Last-Event-ID` misses nothing; an `EventSource` does this by itself. The stream ends when its
     key is revoked or the server stops.
+
+    With `rejections=true`, an event `rejections` has the number of open rejected transactions, at
+    the start and within seconds after it changed: `{"open": 3}`. It counts up to 1,000.
     """
-    async for page in pages:
-        yield _HEARTBEAT if page is None else _event_of(page)
+    async for news in pages:
+        yield _HEARTBEAT if news is None else _event_of(news)
 
 
-def _event_of(page: ChangePage) -> ServerSentEvent:
-    return ServerSentEvent(raw_data=page_json(page), event="changes", id=str(page.next_after))
+def _event_of(news: ChangePage | OpenRejections) -> ServerSentEvent:
+    if isinstance(news, OpenRejections):
+        return ServerSentEvent(data={"open": news.number}, event="rejections")
+    return ServerSentEvent(raw_data=page_json(news), event="changes", id=str(news.next_after))

@@ -7,7 +7,7 @@ from fastapi import Response
 
 from application.access.key_management import Grant
 from application.access.roles import Permission
-from interface.api.dependencies import From, Keys, needs
+from interface.api.dependencies import RECENTLY_SIGNED_IN, From, Keys, needs
 from interface.api.problems import documented
 from interface.api.read_slots import Reading
 from interface.api.route_classes import strict_router
@@ -30,6 +30,7 @@ def list_keys(keys: Keys, _: Reading) -> KeyList:
     "",
     summary="Create an API key",
     status_code=HTTPStatus.CREATED,
+    dependencies=[RECENTLY_SIGNED_IN],
     responses=documented(_INVALID),
 )
 def create_key(new: NewKey, keys: Keys, origin: From, response: Response) -> IssuedKey:
@@ -59,6 +60,7 @@ def get_key(key_id: str, keys: Keys, _: Reading) -> KeyDescription:
     "/{key_id}/rotate",
     summary="Rotate an API key",
     status_code=HTTPStatus.CREATED,
+    dependencies=[RECENTLY_SIGNED_IN],
     responses=documented(HTTPStatus.NOT_FOUND, HTTPStatus.CONFLICT, _INVALID),
 )
 def rotate_key(
@@ -74,6 +76,7 @@ def rotate_key(
 @router.post(
     "/{key_id}/revoke",
     summary="Revoke an API key",
+    dependencies=[RECENTLY_SIGNED_IN],
     responses=documented(HTTPStatus.NOT_FOUND, _INVALID),
 )
 def revoke_key(key_id: str, keys: Keys, origin: From) -> KeyDescription:

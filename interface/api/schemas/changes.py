@@ -51,6 +51,14 @@ class Wanted(BaseModel):
     location: WantedLabel = None
 
 
+class StreamWanted(Wanted):
+    """The filter of a stream, and what else it tells."""
+
+    rejections: Annotated[
+        bool, Field(description="Also tell the number of open rejected transactions.")
+    ] = False
+
+
 class PageWanted(Wanted):
     """The filter, page size and waiting time of a request for changes."""
 

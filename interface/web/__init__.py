@@ -1,0 +1,1 @@
+"""The pages for browsers, as files. `web/` has their source, and `make web` builds them."""
