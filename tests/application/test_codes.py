@@ -218,12 +218,17 @@ def test_servers_that_assign_one_code_at_once_meet(ledger: Ledger) -> None:
     """Each server has its own queue: the database alone keeps them apart."""
     servers = [SyncService(ledger) for _ in range(4)]
     with ThreadPoolExecutor(4) as pool:
-        for round_number in range(6):
-            same = item(f"SKU-{round_number}", f"CODE-{round_number}")
-            results = list(pool.map(lambda sync, one=same: send(sync, one), servers))
-            statuses = sorted(result.items[0].status for result in results)
-            assert statuses == ["known"] * 3 + ["registered"]
-    assert ledger.recorder.head() == len(all_events(ledger)) == 12
+        for n in range(6):
+            wanted = [item(f"S-{n}-{server}", f"CODE-{n}") for server in range(4)]
+            results = [result.items[0] for result in pool.map(send, servers, wanted)]
+            assert sorted(one.status for one in results) == ["differs"] * 3 + ["registered"]
+            (owner,) = found_by(ledger, f"CODE-{n}")
+            assert [one.status for one in results if one.item and one.item.sku == owner] == [
+                "registered"
+            ]
+            told = [one.rejection for one in results if one.rejection is not None]
+            assert told == [CodeTaken(f"CODE-{n}", item_id("main", owner), owner)] * 3
+    assert len(all_events(ledger)) == 6 * (4 + 1)
     assert_read_models_equal_replay(ledger)
 
 

@@ -67,15 +67,24 @@ class TestCodes:
         assert {line: field for line, (field, _) in found.items()} == {2: "per", 3: "per2"}
         assert found[3][1] == "is filled, and the row has no code2"
 
-    @pytest.mark.parametrize("per", ["0", "-1", "10000000", "0.0000001"])
-    def test_wrong_pack_size_is_told_by_its_column(self, per: str) -> None:
-        assert_refused(f"sku,code,per,code2,per2\nA,X,1,Y,{per}\n", "per2", "m")
+    @pytest.mark.parametrize(
+        ("per", "told"),
+        [
+            ("0", "must be above 0"),
+            ("-1", "must be above 0"),
+            ("10000000", "at most 1000000"),
+            ("0.0000001", "at most 6 decimal places"),
+        ],
+    )
+    def test_wrong_pack_size_is_told_by_its_column(self, per: str, told: str) -> None:
+        assert_refused(f"sku,code,per,code2,per2\nA,X,1,Y,{per}\n", "per2", told)
 
     def test_wrong_code_is_told_by_its_column(self) -> None:
         assert_refused(f"sku,code,code2\nA,X,{'x' * 201}\n", "code2", "at most")
 
     def test_same_code_twice(self) -> None:
-        assert item(f"sku,EAN,Barcode\nA,{EAN},{EAN}\n").registration.code_ids
+        same = item(f"sku,EAN,Barcode\nA,{EAN},{EAN}\n").registration
+        assert {*same.codes} == {(EAN, 1)}
         content = f"sku,code,per,code2,per2\nA,{EAN},1,0{EAN},12\n"
         assert_refused(content, "code2", "is in the row twice")
 
