@@ -166,6 +166,33 @@ def test_item_has_a_limited_number_of_codes(sync: SyncService, ledger: Ledger, t
     assert len(assigned(ledger, tea)) == MAX_CODES_PER_ITEM
 
 
+def test_manager_assigns_no_more_codes_than_an_item_may_have(
+    sync: SyncService, items: ItemService, ledger: Ledger, tea: UUID
+) -> None:
+    send(sync, item("TEA", *(f"C{n}" for n in range(MAX_CODES_PER_ITEM))))
+    with pytest.raises(Invalid, match="at most 100 codes"):
+        items.assign_code(tea, "ONE-MORE", 1, MANAGER)
+    assert len(assigned(ledger, tea)) == MAX_CODES_PER_ITEM
+    items.assign_code(tea, "C1", 12, MANAGER)
+    items.retire_code(tea, "C2", MANAGER)
+    items.assign_code(tea, "ONE-MORE", 1, MANAGER)
+    assert len(assigned(ledger, tea)) == MAX_CODES_PER_ITEM
+
+
+def test_taken_code_is_told_beside_other_details(
+    sync: SyncService, ledger: Ledger, tea: UUID, cup: UUID
+) -> None:
+    send(sync, item("TEA", EAN))
+    (one,) = send(sync, item("CUP", EAN, "C-1") | {"name": "Mug"}).items
+    assert one.rejection is not None
+    assert (one.status, one.rejection.code) == ("differs", "ITEM_DIFFERS")
+    taken = CodeTaken(EAN, tea, "TEA")
+    assert [(told.code, told.field, told.message) for told in one.warnings] == [
+        ("CODE_TAKEN", "codes", taken.message)
+    ]
+    assert assigned(ledger, cup) == {"C-1": "1"}
+
+
 def test_code_that_cannot_be_read_harms_nothing_else(
     sync: SyncService, ledger: Ledger, tea: UUID, items: ItemService
 ) -> None:
@@ -333,6 +360,26 @@ def test_scale_of_a_provisional_item_with_codes_is_not_lowered(
         (one,) = send(sync, request, who=MANAGER).items
         assert one.rejection is not None
         assert (one.status, one.rejection.details["field"]) == ("failed", "scale")
+    assert assigned(ledger, item_id("main", "CHEESE")) == {EAN: "0.125"}
+
+
+def test_scale_of_an_item_without_codes_is_lowered(items: ItemService) -> None:
+    cheese = register(items, "CHEESE", scale=3)
+    items.assign_code(cheese, EAN, 1, CLERK)
+    items.retire_code(cheese, EAN, CLERK)
+    wanted = ItemDetails(name="C", unit="kg", scale=0)
+    assert items.change_details(cheese, lambda _: wanted, CLERK).scale == 0
+
+
+def test_manager_gives_a_provisional_item_the_scale_that_its_code_needs(
+    sync: SyncService, ledger: Ledger
+) -> None:
+    send(sync, item("CHEESE"))
+    wanted = item("CHEESE", {"code": EAN, "per": "0.125"}) | {"scale": 3}
+    (refused,) = send(sync, wanted).items
+    assert (refused.status, assigned(ledger, item_id("main", "CHEESE"))) == ("failed", {})
+    (one,) = send(sync, wanted, who=MANAGER).items
+    assert (one.status, one.item and one.item.scale) == ("known", 3)
     assert assigned(ledger, item_id("main", "CHEESE")) == {EAN: "0.125"}
 
 

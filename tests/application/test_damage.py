@@ -8,9 +8,12 @@ from eventsourcing.persistence import MapperDeserialisationError
 from application.items import ItemService
 from application.ledger.ledger import Ledger
 from application.maintenance.rebuild import rebuild
+from application.parsing.batch import parse_batch
 from application.projections import PROJECTIONS
 from application.recording.sync import SyncService
 from application.status import StatusService
+from domain.errors import LedgerDamaged
+from domain.stock_item import item_id
 from tests.support.builders import CLERK, Clock, element, register
 from tests.support.ledger_checks import codes, execute, on_hand
 
@@ -67,6 +70,28 @@ def test_item_whose_last_event_is_damaged_fails_alone(
     result = sync.sync([element("OUTBOUND", tea, 1), element("OUTBOUND", cup, 1)], CLERK)
     assert codes(result) == ["LEDGER_DAMAGED"]
     assert result.synced[0].on_hand == 4
+
+
+@pytest.mark.parametrize("how", DAMAGES)
+def test_item_that_cannot_be_read_is_neither_registered_nor_described(
+    ledger: Ledger, sync: SyncService, items: ItemService, how: str
+) -> None:
+    tea, cup = register(items, "TEA"), register(items, "CUP")
+    last = sync.sync([element("INBOUND", tea, 5)], CLERK).position
+    damage(ledger, how, f"WHERE rowid = {last}")
+    wanted = [{"location": "main", "sku": sku, "codes": [f"{sku}-1"]} for sku in ("TEA", "NEW")]
+    wanted.append({"location": "main", "sku": "CUP"})
+    result = sync.submit(parse_batch([], items=wanted), CLERK).result()
+    assert [one.status for one in result.items] == ["failed", "registered", "known"]
+    assert result.items[0].rejection == LedgerDamaged(tea)
+    with pytest.raises(LedgerDamaged):
+        items.assign_code(tea, "TEA-1", 1, CLERK)
+    with pytest.raises(LedgerDamaged):
+        items.discontinue(tea, CLERK)
+    assert [one.code for one in ledger.recorder.select_codes([tea, item_id("main", "NEW")])] == [
+        "NEW-1"
+    ]
+    assert items.assign_code(cup, "TEA-1", 1, CLERK)[1]
 
 
 def test_late_movement_whose_history_is_damaged_fails_alone(

@@ -25,7 +25,7 @@ from application.recording.sync import SyncService
 from application.recording.sync_result import SyncResult
 from application.tables.rejected import RejectionStatus
 from domain.actor import Actor
-from tests.support.builders import CLERK, Clock, element, register
+from tests.support.builders import CLERK, Clock, HeldClock, element, register
 from tests.support.ledger_checks import EVERYTHING, assert_read_models_equal_replay, on_hand
 
 DEVICE = Principal(Actor("scanner-7"), Role.DEVICE, frozenset({"main"}), "scanner-7")
@@ -127,19 +127,6 @@ def test_what_is_too_much_is_turned_away_and_may_come_again(disk: Disk) -> None:
     disk.may_go_on.set()
     assert large.result(10) == "larger than may wait is done"
     assert submit(commits, "refused").result(10) == "refused is done"
-
-
-class HeldClock(Clock):
-    """A clock that blocks its first caller until `may_tell` is set."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.is_asked, self.may_tell = Event(), Event()
-
-    def __call__(self) -> Any:
-        self.is_asked.set()
-        assert self.may_tell.wait(10)
-        return super().__call__()
 
 
 Sent = tuple[list[dict[str, Any]], Principal]

@@ -28,7 +28,7 @@ from domain.actor import Actor
 from domain.errors import Invalid, TooManyProvisionalItems
 from domain.stock_item import item_id
 from tests.support.access import caller
-from tests.support.builders import CLERK, Clock, element, register
+from tests.support.builders import CLERK, Clock, HeldClock, element, register
 from tests.support.ledger_checks import all_events, assert_read_models_equal_replay, codes, on_hand
 
 
@@ -176,6 +176,22 @@ def test_scale_of_a_provisional_item_that_moved_stays(sync: SyncService, ledger:
     assert level_of(ledger, new).provisional
 
 
+def test_movement_of_the_same_commit_fixes_the_scale(ledger: Ledger) -> None:
+    clock = HeldClock()
+    sync = SyncService(ledger, clock)
+    sync.submit(parse_batch([]), CLERK)
+    assert clock.is_asked.wait(10)
+    new, device = item_id("main", "NEW"), caller(Role.DEVICE, "main")
+    moves = [element("INBOUND", new, 3)]
+    first = sync.submit(parse_batch(moves, items=[item("NEW")]), device)
+    second = sync.submit(parse_batch([], items=[item("NEW", scale=2)]), CLERK)
+    clock.may_tell.set()
+    assert statuses(first.result(10)) == ["registered"]
+    (one,) = second.result(10).items
+    assert one.rejection == Invalid("scale", "can't change: the item has movements")
+    assert (level_of(ledger, new).scale, on_hand(ledger, new)) == (0, 3)
+
+
 def test_key_registers_a_limited_number_of_provisional_items(
     sync: SyncService, items: ItemService, ledger: Ledger, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -260,10 +276,15 @@ class TestDifferingItems:
         assert level_of(ledger, tea).name == "Tea"
 
     def test_row_is_of_the_first_sender(self, sync: SyncService, ledger: Ledger, tea: UUID) -> None:
-        for key in ("k1", "k2"):
-            send(sync, [self.DIFFERENT], who=caller(Role.DEVICE, "main", key_id=key))
-        (row,) = self.rows(ledger)
-        assert row.key_id == "k1"
+        seen: list[RejectedTransaction] = []
+        for name in ("one", "other"):
+            who = Principal(Actor(name, f"key of {name}"), Role.DEVICE, frozenset({"main"}), name)
+            send(sync, [self.DIFFERENT], who=who)
+            seen += self.rows(ledger)
+        first, again = seen
+        assert (first.actor, first.key_id, first.device) == ("one", "key of one", "one")
+        assert again == first._replace(rejected_at=again.rejected_at)
+        assert first.first_rejected_at == first.rejected_at < again.rejected_at
 
     def test_another_conflict_is_another_row(
         self, sync: SyncService, items: ItemService, ledger: Ledger, review: ReviewService

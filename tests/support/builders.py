@@ -1,6 +1,7 @@
 """Builders: a clock, items, and elements of batches as devices write them."""
 
 from datetime import UTC, datetime, timedelta
+from threading import Event
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -33,6 +34,19 @@ class Clock:
     def __call__(self) -> datetime:
         self.now += timedelta(seconds=1)
         return self.now
+
+
+class HeldClock(Clock):
+    """A clock that blocks its first caller until `may_tell` is set."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.is_asked, self.may_tell = Event(), Event()
+
+    def __call__(self) -> datetime:
+        self.is_asked.set()
+        assert self.may_tell.wait(10)
+        return super().__call__()
 
 
 def register(
