@@ -30,9 +30,8 @@ from application.ledger.ledger import Ledger
 from application.parsing.batch import Batch, parse_batch
 from application.parsing.items import CodeRequest, Registration
 from application.persistence import environment
-from application.persistence.filters import ItemFilter, MovementFilter, RejectedFilter
+from application.persistence.filters import MovementFilter, RejectedFilter
 from application.projections.movements import Movement
-from application.projections.stock_levels import StockLevel
 from application.reads import ReadService
 from application.recording.sync import SyncService
 from application.recording.sync_result import SyncResult
@@ -45,6 +44,7 @@ from domain.quantities import Quantity
 from domain.stock_item import item_id
 from tests.support.access import caller
 from tests.support.builders import CLERK, element, register
+from tests.support.imports import levels, run, totals
 from tests.support.ledger_checks import all_events, assert_read_models_equal_replay
 
 TEA = item_id("main", "TEA")
@@ -54,22 +54,6 @@ MANAGER = caller(Role.MANAGER, "main")
 @pytest.fixture
 def imports(sync: SyncService, items: ItemService) -> ImportService:
     return ImportService(sync, items)
-
-
-def run(
-    imports: ImportService, text: str | bytes, who: Principal = CLERK, **options: Any
-) -> ImportReport:
-    data = text.encode() if isinstance(text, str) else text
-    return imports.run(BytesIO(data), ImportOptions(**{"location": "main"} | options), who)
-
-
-def totals(report: ImportReport) -> tuple[int, int, int, int]:
-    return report.registered, report.known, report.opened, report.problem_count
-
-
-def levels(ledger: Ledger) -> dict[str, StockLevel]:
-    found = ledger.recorder.select_items(ItemFilter(), after=None, limit=1_000)
-    return {level.sku: level for level in found}
 
 
 def journal(ledger: Ledger) -> Sequence[Movement]:
