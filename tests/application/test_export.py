@@ -2,7 +2,7 @@
 
 import json
 import tracemalloc
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from importlib import import_module
@@ -143,6 +143,29 @@ def test_stock_as_it_was(
     assert rows(exports.whole(ListName.STOCK, CLERK, as_of=before - 2 * HOUR)) == []
     month = exports.whole(ListName.MOVEMENTS, CLERK, since=before, as_of=clock.now - LEAST)
     assert column(rows(month), "quantity") == [24]
+
+
+def test_details_as_they_were(exports: ExportService, items: ItemService, clock: Clock) -> None:
+    cheese = register(items, "CHEESE", scale=1)
+    details = ItemDetails(name="C", unit="kg", safety_stock=Decimal("2.55"), scale=2)
+    changes: list[Callable[[], object]] = [
+        lambda: items.change_details(cheese, lambda _: details, CLERK),
+        lambda: items.discontinue(cheese, CLERK),
+        lambda: items.reactivate(cheese, CLERK),
+    ]
+    times = [clock.now]
+    for change in changes:
+        clock.now += HOUR
+        change()
+        times.append(clock.now)
+    found = [rows(exports.whole(ListName.STOCK, CLERK, as_of=time))[0] for time in times]
+    names = ("version", "name", "unit", "safetyStock", "scale", "active", "updatedAt")
+    assert [tuple(row[name] for name in names) for row in found] == [
+        (1, "Name of CHEESE", "piece", 5, 1, True, "2026-01-08T09:00:01.000Z"),
+        (2, "C", "kg", 2.55, 2, True, "2026-01-08T10:00:02.000Z"),
+        (3, "C", "kg", 2.55, 2, False, "2026-01-08T11:00:03.000Z"),
+        (4, "C", "kg", 2.55, 2, True, "2026-01-08T12:00:04.000Z"),
+    ]
 
 
 def test_what_was_recorded_at_the_very_time_is_in_every_list(

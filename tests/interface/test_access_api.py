@@ -165,8 +165,11 @@ def test_lists_show_own_locations_alone(
 
     assert shown(key_of(Role.CLERK, "main", "far")) == {"main", "far"}
     assert shown(key_of(Role.AUDITOR)) == {"main", "annex", "far"}
-    asked = api.get(f"{path}?location=annex", headers=key_of(Role.CLERK, "main"))
-    assert (asked.status_code, asked.json()["code"]) == (403, "FORBIDDEN")
+    mine = key_of(Role.CLERK, "main")
+    for accept in ("application/json", "text/csv", "application/x-ndjson"):
+        asked = api.get(f"{path}?location=annex", headers=mine | {"Accept": accept})
+        assert (asked.status_code, asked.json()["code"]) == (403, "FORBIDDEN")
+        assert asked.headers["Content-Type"] == "application/problem+json"
 
 
 def expired(services: Services) -> str:

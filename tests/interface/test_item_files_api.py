@@ -1,8 +1,10 @@
 """Codes, imports and exports over the API."""
 
+import csv
 import json
 import logging
 import socket
+from io import StringIO
 from typing import Any
 from uuid import UUID
 
@@ -10,9 +12,11 @@ import pytest
 from fastapi.testclient import TestClient
 
 from application.files import exports
+from application.parsing.batch import parse_batch
 from application.persistence.errors import ReadCancelled
 from application.reads import ReadService as Reader
 from interface.api.exporting import accepted_format
+from tests.support.access import DEVICE
 from tests.support.api import register, sync
 from tests.support.builders import element
 from tests.support.server import post_batch, running
@@ -248,6 +252,42 @@ class TestExport:
         cursor = api.get("/items", params={"limit": 1}).json()["nextCursor"]
         refused = api.get("/items", params={"cursor": cursor}, headers=accept)
         assert problem(refused, 422) == "INVALID"
+
+    @pytest.mark.parametrize(
+        ("query", "skus"),
+        [
+            ({"negative": "true"}, ["NEGATIVE"]),
+            ({"provisional": "true"}, ["PROVISIONAL"]),
+            ({"active": "false"}, ["OVER"]),
+            ({"belowSafetyStock": "true"}, ["NEGATIVE", "SCARCE"]),
+            ({"code": EAN}, ["CODED"]),
+            ({"q": "rare"}, ["NAMED"]),
+        ],
+    )
+    def test_filter_of_the_stock_holds_in_every_format(
+        self, api: TestClient, query: dict[str, str], skus: list[str]
+    ) -> None:
+        below = element("ADJUST", register(api, sku="NEGATIVE"), -1, override=True, reason="x")
+        assert sync(api, below)["failed"] == []
+        api.post(f"/items/{register(api, sku='OVER')}/discontinue").raise_for_status()
+        more: list[dict[str, Any]] = [
+            {"location": "main", "sku": "SCARCE", "safetyStock": 1},
+            {"location": "main", "sku": "NAMED", "name": "Rare tea"},
+            {"location": "main", "sku": "CODED", "codes": [EAN]},
+        ]
+        api.post("/sync/transactions", json={"items": more}).raise_for_status()
+        new = parse_batch([], items=[{"location": "main", "sku": "PROVISIONAL"}])
+        services = api.app.state.services  # type: ignore[attr-defined]
+        services.sync.submit(new, DEVICE).result()
+        listed = api.get("/items", params=query).json()["items"]
+        lines = api.get("/items", params=query, headers={"Accept": "application/x-ndjson"})
+        table = api.get("/items", params=query, headers={"Accept": "text/csv"})
+        found = [
+            listed,
+            [json.loads(line) for line in lines.text.splitlines()],
+            [*csv.DictReader(StringIO(table.content.decode("utf-8-sig")))],
+        ]
+        assert [[one["sku"] for one in rows] for rows in found] == [skus] * 3
 
     @pytest.mark.parametrize("path", PATHS)
     def test_caches_keep_the_formats_apart(self, api: TestClient, path: str) -> None:
