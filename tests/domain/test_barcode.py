@@ -56,6 +56,11 @@ def test_gtins_are_compared_in_14_digits_and_others_as_text(code: str, compared:
     assert code_id("main", code) != code_id("annex", code)
 
 
+def test_id_of_a_code_is_the_same_for_every_spelling_of_its_location() -> None:
+    ids = {code_id(one, EAN) for one in ("M\u00fcnchen 1", "Mu\u0308nchen\u00a01")}
+    assert ids == {code_id("M\u00fcnchen 1", f"0{EAN}")}
+
+
 @given(st.integers(0, 10**13 - 1), st.integers(0, 9))
 def test_one_check_digit_in_ten_is_good(body: int, digit: int) -> None:
     good = [check for check in range(10) if is_gtin(f"{body:013}{check}")]
@@ -107,6 +112,12 @@ def test_retired_code_can_be_reassigned_in_another_spelling() -> None:
     assert (again.item_id, again.code) == (cup.id, f"0{EAN}")
 
 
+def test_it_is_retired_as_it_was_assigned() -> None:
+    event = at(f"0{EAN}", assigned(item(), 12)).retire(by=MINA, recorded_at=NOON)
+    assert event is not None
+    assert (event.code, event.per, event.sku) == (EAN, Decimal(12), "TEA")
+
+
 def test_only_its_item_has_it() -> None:
     tea, cup = item(), item("CUP")
     with pytest.raises(UnknownCode):
@@ -151,6 +162,11 @@ def test_what_a_manager_retired_stays_retired_after_other_items_had_it() -> None
 def test_it_counts_a_possible_number(per: int | Decimal) -> None:
     with pytest.raises(Invalid, match="per"):
         assign(at(), item(), per)
+
+
+def test_it_counts_at_most_a_million() -> None:
+    event = assigned(item(), MAX_PER)
+    assert (MAX_PER, event.per, event.shown_per) == (1_000_000, Decimal(1_000_000), 1_000_000)
 
 
 def test_it_may_count_a_fraction_of_a_weighed_item() -> None:
