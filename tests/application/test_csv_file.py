@@ -429,7 +429,7 @@ class TestRecords:
         assert_refused(content, "quotation mark", line)
 
     def test_line_without_end(self) -> None:
-        assert_refused("sku\nA\n" + "x" * (MAX_LINE_LENGTH + 100_000), "too long", 3)
+        assert_refused("sku\nA\n" + "x" * (MAX_LINE_LENGTH + 100_000), "the line is too long", 3)
         assert_refused("sku\nA\n" + "x" * (records.MAX_RECORD_LENGTH + 1), "too long", 3)
 
 
