@@ -39,15 +39,16 @@ class Survey:
         Raises:
             UnreadableFile: another column without a header has a cell in every row.
         """
+        index = None
         for column in self._nameless:
             if column.place == 0 and column.is_index:
-                return column.place
-            if column.is_full:
+                index = column.place
+            elif column.is_full:
                 raise UnreadableFile(
                     f"column {column.place + 1} has no header, and a cell in every row: name the "
                     "column in the first line, or delete it"
                 )
-        return None
+        return index
 
     def decimal(self, named: DecimalSign | None) -> DecimalSign:
         """Returns the decimal sign of all numbers. Raises UnreadableFile: it must be named."""

@@ -44,3 +44,8 @@ def test_column_that_some_rows_leave_empty_is_no_counter(column: list[str]) -> N
 
 def test_short_row_has_no_cell_there() -> None:
     assert survey([1], ["A", "x"], ["B"], ["C", "y"]).index() is None
+
+
+def test_counter_hides_no_other_column_without_a_header() -> None:
+    with pytest.raises(UnreadableFile, match="column 2 has no header"):
+        survey([0, 1], ["1", "x"], ["2", "y"]).index()
