@@ -63,6 +63,14 @@ class ReadService:
             codes[cast("UUID", code.item_id)].append(code)
         return codes
 
+    def levels_of(
+        self, item_ids: Sequence[UUID], principal: Principal
+    ) -> Mapping[UUID, StockLevel]:
+        """Returns the rows of these items, as far as they exist at the caller's locations, by
+        item."""
+        found = self._reader.select_levels(item_ids)
+        return {one.item_id: one for one in found if principal.can_access(one.location)}
+
     def movements(
         self,
         wanted: MovementFilter,

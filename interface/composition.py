@@ -58,7 +58,11 @@ class Services:
 
 @contextmanager
 def compose(
-    settings: Settings, *, must_exist: bool = False, may_upgrade: bool = False
+    settings: Settings,
+    *,
+    must_exist: bool = False,
+    may_upgrade: bool = False,
+    clock: Clock | None = None,
 ) -> Iterator[Services]:
     """Opens the ledger, and closes it at the end of the block.
 
@@ -66,6 +70,7 @@ def compose(
         settings: of this process.
         must_exist: whether the database must be there; otherwise a new file is made.
         may_upgrade: whether the tables of an older ledger are brought up to date.
+        clock: of all services; the server's own clock if it is left out.
 
     Raises:
         UnsupportedDatabase: the database URL names no database that can be used.
@@ -82,7 +87,7 @@ def compose(
         Ledger(env, may_upgrade=may_upgrade) as ledger,
         closing(Follower(ledger.recorder, ledger.bookmark_key)) as follower,
     ):
-        clock = SteadyClock()
+        clock = clock or SteadyClock()
         audit = AuditTrail(ledger.recorder, clock)
         store = RejectedTransactionStore(
             timedelta(days=settings.rejection_retention), settings.max_open_rejections

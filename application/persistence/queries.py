@@ -142,6 +142,9 @@ class ReadModelQueries(LedgerRecorder):
         found = self._select(levels, [wanted], "item_id", limit=1)
         return found[0] if found else None
 
+    def select_levels(self, item_ids: Sequence[UUID]) -> list[StockLevel]:
+        return self._select_among(self.sql_table(StockLevels.table), "item_id", item_ids)
+
     def select_item_change(
         self, item_id: UUID, kinds: Sequence[str], *, upto_version: int
     ) -> ItemChange | None:
@@ -266,14 +269,7 @@ class ReadModelQueries(LedgerRecorder):
         return [Bucket(*map(int, row)) for row in rows]
 
     def select_movements_at(self, positions: Sequence[int]) -> list[Movement]:
-        movements = self.sql_table(Movements.table)
-        found: list[Movement] = []
-        for start in range(0, len(positions), IDS_PER_QUERY):
-            chunk = positions[start : start + IDS_PER_QUERY]
-            found += self._select(
-                movements, [movements.among("position", chunk)], "position", len(chunk)
-            )
-        return found
+        return self._select_among(self.sql_table(Movements.table), "position", positions)
 
     def select_changes_of(self, item_id: UUID, *, before: int | None, limit: int) -> list[Change]:
         earlier: list[Condition] = [] if before is None else [("position < ?", [before])]
@@ -429,6 +425,17 @@ class ReadModelQueries(LedgerRecorder):
         with self.reading() as run:
             rows = run(statement, (table.encode_list(locations), *parameters, share))
         return [_Key(location, key, tuple(place)) for location, key, *place in rows]
+
+    def _select_among(
+        self, table: SQLTable[RowT], column: str, values: Sequence[Any]
+    ) -> list[RowT]:
+        """Returns the rows that have one of these values in a column where it is unique."""
+        encoded = [table.encode_value(column, value) for value in values]
+        found: list[RowT] = []
+        for start in range(0, len(encoded), IDS_PER_QUERY):
+            chunk = encoded[start : start + IDS_PER_QUERY]
+            found += self._select(table, [table.among(column, chunk)], column, len(chunk))
+        return found
 
     def _select(
         self, table: SQLTable[RowT], conditions: Sequence[Condition], order: str, limit: int

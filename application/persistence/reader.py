@@ -52,6 +52,10 @@ class Reader(ABC):
         """One row of the stock list; None if there is no such item."""
 
     @abstractmethod
+    def select_levels(self, item_ids: Sequence[UUID]) -> Sequence[StockLevel]:
+        """The rows of these items in the stock list, in any order."""
+
+    @abstractmethod
     def select_items(
         self, wanted: ItemFilter, *, after: tuple[str, str, UUID] | None, limit: int
     ) -> Sequence[StockLevel]:

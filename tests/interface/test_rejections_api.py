@@ -37,6 +37,8 @@ def test_rejection_is_as_documented(api: TestClient, tea: UUID) -> None:
         "localId": sale["localId"],
         "itemId": str(tea),
         "location": "main",
+        "sku": "TEA-250",
+        "name": "Tea",
         "transaction": sale,
         "code": "INSUFFICIENT_STOCK",
         "message": "3 requested, 0 on hand",

@@ -54,6 +54,8 @@ def test_cookie_stands_for_the_key(api: TestClient, keys: KeyService) -> None:
     assert opened.headers["Set-Cookie"].endswith("Path=/; SameSite=strict")
     assert "; HttpOnly;" in opened.headers["Set-Cookie"]
     assert key not in opened.headers["Set-Cookie"]
+    assert api.get("/session/methods", headers=OWN).json()["signedIn"] is True
+    assert api.get("/session/methods").json()["signedIn"] is False
     described = api.get("/session", headers=OWN).json()
     assert described | {"serverTime": None} == opened.json() | {"serverTime": None}
     assert (described["role"], described["locations"]) == ("manager", ["main"])
@@ -194,7 +196,7 @@ def test_server_without_authentication_has_no_sessions(database_url: str) -> Non
         assert api.post("/session", headers=OWN).status_code == 403
         assert api.get("/session").json()["actor"] == "anonymous"
         methods = api.get("/session/methods").json()
-        assert methods == {"apiKey": False, "identityProvider": False}
+        assert methods == {"apiKey": False, "identityProvider": False, "signedIn": False}
 
 
 @pytest.fixture

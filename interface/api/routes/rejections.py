@@ -1,5 +1,6 @@
 """/sync/rejections: rejected transactions, for review by a person."""
 
+from collections.abc import Sequence
 from http import HTTPStatus
 from typing import Annotated
 from uuid import UUID
@@ -7,10 +8,22 @@ from uuid import UUID
 from fastapi import Query, Request, Response
 
 from application.access.audit import refusals
+from application.access.principal import Principal
 from application.files.exports import ListName
 from application.persistence.filters import RejectedFilter
+from application.reads import ReadService
+from application.tables.rejected import RejectedTransaction as Row
 from application.tables.rejected import RejectionStatus
-from interface.api.dependencies import Audit, CanRead, CanReview, Exports, From, Reads, Review
+from interface.api.dependencies import (
+    Audit,
+    CanRead,
+    CanReview,
+    Exports,
+    From,
+    Reads,
+    Review,
+    UnslottedReads,
+)
 from interface.api.exporting import EXPORTED, AcceptedFormat, exported
 from interface.api.problems import documented
 from interface.api.route_classes import strict_router
@@ -81,7 +94,7 @@ def list_rejections(
     before = before_rejection(query.cursor)
     rows = reads.rejected(wanted, caller, location=query.location, before=before, limit=query.limit)
     return RejectedTransactionPage(
-        items=[RejectedTransaction.of(row) for row in rows],
+        items=_described(rows, reads, caller),
         next_cursor=rejection_cursor(rows[-1]) if len(rows) == query.limit else None,
     )
 
@@ -123,13 +136,20 @@ def retry_rejections(
     "/{local_id}/dismiss", summary="Dismiss a rejected transaction", responses=_CLOSING_PROBLEMS
 )
 def dismiss_rejection(
-    local_id: UUID, dismissal: Dismissal, caller: CanReview, review: Review, origin: From
+    local_id: UUID,
+    dismissal: Dismissal,
+    caller: CanReview,
+    review: Review,
+    origin: From,
+    reads: UnslottedReads,
 ) -> RejectedTransaction:
     """Closes a rejected transaction, with a reason. Idempotent.
 
     If it has no readable `localId`, use its `rejectionId` in the path.
     """
-    return RejectedTransaction.of(review.dismiss(local_id, dismissal.reason, caller, origin))
+    closed = review.dismiss(local_id, dismissal.reason, caller, origin)
+    (described,) = _described([closed], reads, caller)
+    return described
 
 
 @router.post(
@@ -158,3 +178,14 @@ def retry_rejection(
     if refused := refusals(result.rejections):
         audit.record_refusals(origin, refused)
     return sync_answer(result)
+
+
+def _described(
+    rows: Sequence[Row], reads: ReadService, caller: Principal
+) -> list[RejectedTransaction]:
+    """Converts rows, with the names of their items."""
+    levels = reads.levels_of([row.item_id for row in rows if row.item_id], caller)
+    return [
+        RejectedTransaction.of(row, levels.get(row.item_id) if row.item_id else None)
+        for row in rows
+    ]

@@ -122,9 +122,10 @@ def close_session(
 
 
 @router.get("/methods", summary="List the ways to sign in", responses=documented())
-def list_sign_in_methods(services: Provided) -> SignInMethods:
+def list_sign_in_methods(request: Request, services: Provided) -> SignInMethods:
     """Tells the sign-in page what to offer. Needs no credential."""
     return SignInMethods(
+        signed_in=session_secret(request.scope) is not None,
         api_key=services.settings.auth,
         identity_provider=services.sign_in_provider is not None,
     )

@@ -16,10 +16,10 @@ from fastapi import APIRouter, Response
 
 from interface.api.problems import RequestProblem
 
-CONSOLE: Final = "/console/"
+CONSOLE: Final = "/console"
 """The address of the console. All addresses below it are screens of the same page."""
 
-ASSETS: Final = "/assets/"
+ASSETS: Final = "/assets"
 """Scripts and styles. Each has a hash of its content in its name."""
 
 CONSOLE_POLICY: Final = (
@@ -49,24 +49,26 @@ class File(NamedTuple):
 
 
 @router.get("/")
-@router.get(CONSOLE.rstrip("/"))
 async def home() -> Response:
-    return Response(status_code=HTTPStatus.TEMPORARY_REDIRECT, headers={"Location": CONSOLE})
+    address = {"Location": f"{CONSOLE}/"}
+    return Response(status_code=HTTPStatus.TEMPORARY_REDIRECT, headers=address)
 
 
-@router.get(f"{CONSOLE}{{screen:path}}")
-async def console() -> Response:
-    return _answer(f"{CONSOLE}index.html")
+@router.get(CONSOLE)
+@router.get(f"{CONSOLE}/{{screen:path}}")
+async def console(screen: str = "") -> Response:
+    own = f"{CONSOLE}/{screen}"
+    return _answer(own if own in built_files() else f"{CONSOLE}/index.html")
 
 
-@router.get(f"{ASSETS}{{name:path}}")
+@router.get(f"{ASSETS}/{{name:path}}")
 async def asset(name: str) -> Response:
-    return _answer(f"{ASSETS}{name}")
+    return _answer(f"{ASSETS}/{name}")
 
 
 def is_page(path: str) -> bool:
     """Whether a path leads to these files: then it needs no credential."""
-    return path in {"/", CONSOLE.rstrip("/")} or path.startswith((CONSOLE, ASSETS))
+    return path in {"/", CONSOLE} or path.startswith((f"{CONSOLE}/", f"{ASSETS}/"))
 
 
 @cache

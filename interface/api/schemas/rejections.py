@@ -8,6 +8,7 @@ from uuid import UUID
 from pydantic import Field, model_validator
 
 from application.persistence.filters import RejectedFilter
+from application.projections.stock_levels import StockLevel
 from application.recording.retries import Correction, RetryOptions
 from application.review import MAX_REVIEWED_PER_CALL, BulkReview, Reviewed
 from application.tables import rejected
@@ -43,6 +44,8 @@ class RejectedTransaction(Wire):
         localId="a0d2c1b4-57e9-4d19-8f53-1c7f7f6d1e02",
         itemId="25611397-d162-5417-9427-6c759c4ceb9c",
         location="main",
+        sku="TEA-250",
+        name="Green tea 250 g",
         transaction={
             "localId": "a0d2c1b4-57e9-4d19-8f53-1c7f7f6d1e02",
             "type": "OUTBOUND",
@@ -68,6 +71,8 @@ class RejectedTransaction(Wire):
     local_id: Annotated[UUID | None, Field(description="Null if it is unreadable.")]
     item_id: UUID | None
     location: str | None
+    sku: Annotated[str | None, Field(description="Of the item, if it is registered now.")] = None
+    name: str | None = None
     transaction: Annotated[
         dict[str, Any] | str | None,
         Field(
@@ -100,8 +105,12 @@ class RejectedTransaction(Wire):
     reason: Annotated[str | None, Field(description="The reason for the dismissal.")]
 
     @classmethod
-    def of(cls, row: rejected.RejectedTransaction) -> "RejectedTransaction":
+    def of(
+        cls, row: rejected.RejectedTransaction, level: StockLevel | None = None
+    ) -> "RejectedTransaction":
         return cls.model_construct(
+            sku=level and level.sku,
+            name=level and level.name,
             rejection_id=row.rejection_id,
             local_id=row.local_id,
             item_id=row.item_id,

@@ -72,9 +72,10 @@ class SessionDescription(Wire):
 class SignInMethods(Wire):
     """The ways to sign in."""
 
-    model_config = example(apiKey=True, identityProvider=False)
+    model_config = example(apiKey=True, identityProvider=False, signedIn=False)
 
     api_key: Annotated[
         bool, Field(description="False: this server needs no sign-in, and is for trials.")
     ]
     identity_provider: bool
+    signed_in: Annotated[bool, Field(description="Whether the browser has a session.")]

@@ -1,0 +1,122 @@
+/** Keys of the whole page: shortcuts, and barcode scanners, which type like a fast keyboard. */
+import { settings } from "../shared/settings.ts";
+
+export interface Commands {
+  open(overlay: "palette" | "help"): void;
+  /** `g`, then this key. */
+  go(key: string): void;
+  scan(code: string): void;
+}
+
+/** Milliseconds between two keys of a scanner; a person is slower. */
+const BURST_MS = 50;
+/** Milliseconds within which the second key of a sequence must come. */
+const SEQUENCE_MS = 1_500;
+/** Characters of the shortest barcode. */
+const MIN_CODE_LENGTH = 4;
+
+/** Handles the keys until the returned function is called. */
+export function listenToKeys(commands: Commands): () => void {
+  const burst = new Burst(commands);
+  const handle = (event: KeyboardEvent) => {
+    // A Korean keyboard composes syllables: Enter then ends one, and is no command.
+    if (event.isComposing || event.keyCode === 229) return;
+    if ((event.ctrlKey || event.metaKey) && event.key.toLowerCase() === "k") {
+      event.preventDefault();
+      commands.open("palette");
+      return;
+    }
+    if (event.ctrlKey || event.metaKey || event.altKey || isTyping(event)) return;
+    burst.take(event);
+  };
+  document.addEventListener("keydown", handle);
+  return () => document.removeEventListener("keydown", handle);
+}
+
+/** Keys that follow one another faster than a person types are a scan. Others are shortcuts. */
+class Burst {
+  private keys: string[] = [];
+  private last = 0;
+  private timer: ReturnType<typeof setTimeout> | undefined;
+  private sequenceUntil = 0;
+  private readonly commands: Commands;
+
+  constructor(commands: Commands) {
+    this.commands = commands;
+  }
+
+  take(event: KeyboardEvent): void {
+    const now = event.timeStamp;
+    if (now - this.last > BURST_MS) this.keys = [];
+    this.last = now;
+    clearTimeout(this.timer);
+    if (event.key === "Enter" || event.key === "Tab") {
+      if (this.end()) event.preventDefault();
+      else if (event.key === "Enter") openCurrentRow(event);
+      return;
+    }
+    if (event.key.length !== 1) return;
+    if (event.key === "/" && this.keys.length === 0) event.preventDefault();
+    this.keys.push(event.key);
+    this.timer = setTimeout(() => this.rest(), BURST_MS + 10);
+  }
+
+  /** Ends a scan. False: it was none. */
+  private end(): boolean {
+    const code = this.keys.join("");
+    this.keys = [];
+    if (code.length < MIN_CODE_LENGTH) return false;
+    this.commands.scan(code);
+    return true;
+  }
+
+  /** No key has followed. */
+  private rest(): void {
+    const [key, second] = this.keys;
+    if (this.end() || key === undefined || second !== undefined) return;
+    if (settings.peek().shortcuts) this.shortcut(key);
+  }
+
+  private shortcut(key: string): void {
+    const now = Date.now();
+    if (now < this.sequenceUntil) {
+      this.sequenceUntil = 0;
+      this.commands.go(key.toLowerCase());
+    } else if (key === "g") this.sequenceUntil = now + SEQUENCE_MS;
+    else if (key === "?") this.commands.open("help");
+    else if (key === "j") moveRow(1);
+    else if (key === "k") moveRow(-1);
+    else pressButtonOf(key);
+  }
+}
+
+function isTyping(event: KeyboardEvent): boolean {
+  const { target } = event;
+  if (document.querySelector("dialog[open]")) return true;
+  if (!(target instanceof HTMLElement)) return false;
+  const isField = target.matches("input:not([type=checkbox]), textarea, select, [role=img]");
+  const isControl = target.matches("a, button, summary, input");
+  return isField || (isControl && (event.key === "Enter" || event.key === " "));
+}
+
+/** Screens mark what a key does: data-key="r" on the button. */
+function pressButtonOf(key: string): void {
+  const found = document.querySelector<HTMLElement>(`[data-key="${CSS.escape(key)}"]`);
+  if (found instanceof HTMLInputElement) found.focus();
+  else found?.click();
+}
+
+function moveRow(step: number): void {
+  const links = [...document.querySelectorAll<HTMLElement>("[data-row] a[data-open]")];
+  const at = links.indexOf(document.activeElement as HTMLElement);
+  const next = at < 0 ? (step > 0 ? 0 : links.length - 1) : at + step;
+  links[Math.max(0, Math.min(links.length - 1, next))]?.focus();
+}
+
+function openCurrentRow(event: KeyboardEvent): void {
+  const current = document.querySelector<HTMLElement>("[data-row][aria-current] a[data-open]");
+  if (current) {
+    event.preventDefault();
+    current.click();
+  }
+}
