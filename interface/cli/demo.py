@@ -19,7 +19,7 @@ from application.access.audit import Origin
 from application.access.key_management import Grant
 from application.access.roles import Role
 from domain.actor import Actor
-from interface.cli import demo_shop
+from interface import demo_shop
 from interface.cli.exit_codes import ExitCode, fail
 from interface.cli.terminal import console, styled
 from interface.client import StockClient, SyncReport, Unreachable

@@ -7,7 +7,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Self
@@ -32,13 +32,21 @@ def free_port() -> int:
 class Server:
     """`stockledger serve` in its own process group, without authentication unless `auth`."""
 
-    def __init__(self, database_url: str, *flags: str, auth: bool = False) -> None:
+    def __init__(
+        self,
+        database_url: str,
+        *flags: str,
+        auth: bool = False,
+        environment: Mapping[str, str] | None = None,
+    ) -> None:
         flags = flags if auth else (*flags, "--no-auth")
         self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         self._command = [str(COMMAND), "serve", "--port", str(self.port), *flags]
         self._output = tempfile.NamedTemporaryFile()  # noqa: SIM115 -- open until stop()
-        self._environment = os.environ | {"STOCKLEDGER_DATABASE_URL": database_url}
+        self._environment = (
+            os.environ | {"STOCKLEDGER_DATABASE_URL": database_url} | dict(environment or {})
+        )
         self.start()
 
     def start(self) -> Self:
@@ -91,8 +99,13 @@ class Server:
 
 
 @contextmanager
-def running(database_url: str, *flags: str, auth: bool = False) -> Iterator[Server]:
-    server = Server(database_url, *flags, auth=auth)
+def running(
+    database_url: str,
+    *flags: str,
+    auth: bool = False,
+    environment: Mapping[str, str] | None = None,
+) -> Iterator[Server]:
+    server = Server(database_url, *flags, auth=auth, environment=environment)
     try:
         yield server.wait_until_ready()
     finally:

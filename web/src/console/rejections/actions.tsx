@@ -226,7 +226,8 @@ function ReasonDialog(props: {
   );
 }
 
-/** Registers the item that the entry means, and retries it. */
+/** Registers the item that the entry means, and retries it, unless the ledger has judged it again by
+ * itself already. */
 export function RegisterDialog(props: ActionProps) {
   const m = texts.value;
   const { row } = props;
@@ -237,7 +238,13 @@ export function RegisterDialog(props: ActionProps) {
       {...(row.itemId ? { expectedId: row.itemId } : {})}
       location={row.location}
       onClose={props.onClose}
-      onDone={() => decide(() => retry(row, {}), m.rejections.recorded, props.onDone)}
+      onDone={async () => {
+        await retry(row, {}).catch((error: unknown) => {
+          if (!isAlreadyClosed(error)) throw error;
+        });
+        tell(m.rejections.recorded);
+        props.onDone();
+      }}
     />
   );
 }

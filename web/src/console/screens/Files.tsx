@@ -43,7 +43,7 @@ function Import() {
       const counted = countedAt.value ? new Date(countedAt.value).toISOString() : "";
       result.value = await request("post", "/items/import", {
         query: { dryRun, location: place, replace: replace.value, countedAt: counted },
-        body: file.value as never,
+        body: (await contentOf(file.value)) as never,
       });
       if (!dryRun) tell(m.files.applied);
     });
@@ -124,6 +124,15 @@ function Import() {
   );
 }
 
+/** Reads the file now. Browsers refuse to read one that was changed after it was chosen. */
+async function contentOf(file: File): Promise<Blob> {
+  try {
+    return new Blob([await file.arrayBuffer()]);
+  } catch {
+    throw texts.value.files.changed;
+  }
+}
+
 function FileField(props: { label: string; onFile(file: File | null): void }) {
   const input = useRef<HTMLInputElement>(null);
   return (
@@ -135,6 +144,10 @@ function FileField(props: { label: string; onFile(file: File | null): void }) {
           type="file"
           required
           accept=".csv,.tsv,.txt,text/csv"
+          onClick={() => {
+            // Else a browser does not tell that the same file, corrected, is chosen again.
+            if (input.current) input.current.value = "";
+          }}
           onChange={() => props.onFile(input.current?.files?.[0] ?? null)}
         />
       )}

@@ -360,6 +360,7 @@ export const en = {
     try: "Check the file",
     apply: "Import",
     tried: "Checked. Nothing is recorded yet.",
+    changed: "The file was changed after it was chosen. Choose it again.",
     applied: "Imported.",
     understood: (encoding: string, delimiter: string, decimal: string) =>
       `Read as ${encoding}, separator ${delimiter}, decimal sign ${decimal}`,

@@ -350,6 +350,7 @@ export const ko = {
     try: "파일 검사",
     apply: "가져오기",
     tried: "검사했습니다. 아직 기록하지 않았습니다.",
+    changed: "선택한 뒤에 파일이 바뀌었습니다. 다시 선택하세요.",
     applied: "가져왔습니다.",
     understood: (encoding, delimiter, decimal) =>
       `인코딩 ${encoding}, 구분 기호 ${delimiter}, 소수점 ${decimal}`,

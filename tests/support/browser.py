@@ -1,0 +1,122 @@
+"""A real Chromium with the console, and what every page must keep to."""
+
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Final
+from urllib.parse import urlsplit
+
+import pytest
+from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, Playwright, Request
+
+from application.access.audit import Origin
+from application.access.key_management import Grant
+from application.access.roles import GRANTS, Permission, Role
+from domain.actor import Actor
+from interface.composition import compose
+from interface.settings import Settings
+
+REQUIRED: Final = "STOCKLEDGER_TEST_BROWSER"
+"""Environment variable: if it is `required`, tests without a Chromium fail, and are not skipped."""
+
+HOW_TO_GET_ONE: Final = (
+    "no Chromium: install Debian's package chromium, or run `.venv/bin/playwright install chromium`"
+)
+
+_PROGRAMS: Final = ("chromium", "chromium-browser", "google-chrome")
+
+_ARGUMENTS: Final = (
+    "--disable-gpu",
+    "--disable-quic",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--no-first-run",
+)
+
+
+def chromium_of(playwright: Playwright) -> str:
+    """The system's Chromium, or else playwright's own. Skips the test if there is none."""
+    own = playwright.chromium.executable_path
+    found = next(filter(None, map(shutil.which, _PROGRAMS)), None)
+    if found is None and Path(own).exists():
+        found = own
+    if found is None:
+        if os.environ.get(REQUIRED) == "required":
+            pytest.fail(HOW_TO_GET_ONE)
+        pytest.skip(HOW_TO_GET_ONE)
+    return found
+
+
+def launch(playwright: Playwright) -> Browser:
+    return playwright.chromium.launch(
+        executable_path=chromium_of(playwright), chromium_sandbox=False, args=[*_ARGUMENTS]
+    )
+
+
+class Watch:
+    """Notes what no page may do: errors, violations of its policy, requests to elsewhere."""
+
+    def __init__(self, context: BrowserContext, origin: str) -> None:
+        self._origin = urlsplit(origin).netloc
+        self.faults: list[str] = []
+        context.on("page", self._watch)
+
+    def _watch(self, page: Page) -> None:
+        page.on("console", self._console)
+        page.on("pageerror", lambda error: self.faults.append(f"error: {error}"))
+        page.on("request", self._request)
+
+    def _console(self, message: ConsoleMessage) -> None:
+        # An answer that is a problem is logged too; the page shows it in words.
+        is_fault = message.type == "error" and not message.text.startswith(
+            "Failed to load resource"
+        )
+        if is_fault or "Content Security Policy" in message.text:
+            self.faults.append(f"console: {message.text}")
+
+    def _request(self, request: Request) -> None:
+        parts = urlsplit(request.url)
+        if parts.scheme not in {"blob", "data"} and parts.netloc != self._origin:
+            self.faults.append(f"request to elsewhere: {request.url}")
+
+
+@contextmanager
+def visit(browser: Browser, origin: str, **options: Any) -> Iterator[BrowserContext]:
+    """A browser of its own, without cookies. Fails at the end if a page did what none may do."""
+    settings = {"locale": "en-GB", "timezone_id": "Europe/Berlin"} | options
+    context = browser.new_context(**settings)
+    context.set_default_timeout(10_000)
+    watch = Watch(context, origin)
+    try:
+        yield context
+    finally:
+        context.close()
+    assert watch.faults == []
+
+
+def key_of(database_url: str, role: Role, *locations: str, name: str | None = None) -> str:
+    """Creates a key."""
+    places = () if Permission.EVERYWHERE in GRANTS[role] else locations
+    with compose(Settings(database_url=database_url)) as services:
+        grant = Grant(name=name or f"a {role}", role=role, locations=places)
+        return services.keys.create(grant, Origin(Actor("the boss"))).secret
+
+
+def sign_in(context: BrowserContext, origin: str, key: str) -> None:
+    """Signs the browser in, as the page does."""
+    answer = context.request.post(
+        f"{origin}/session",
+        headers={"Authorization": f"Bearer {key}", "Sec-Fetch-Site": "same-origin"},
+    )
+    assert answer.status == 201, answer.text()
+
+
+def open_screen(context: BrowserContext, url: str) -> Page:
+    """Opens a screen, and waits for its heading."""
+    page = context.new_page()
+    page.goto(url)
+    page.locator("h1").wait_for()
+    return page
