@@ -8,8 +8,9 @@ export interface Commands {
   scan(code: string): void;
 }
 
-/** Milliseconds between two keys of a scanner; a person is slower. */
-const BURST_MS = 50;
+/** Longest pause in milliseconds between two keys of a scanner. Most take 10 to 30 ms; a busy page or
+ * a radio link adds some. A person is slower. */
+const BURST_MS = 100;
 /** Milliseconds within which the second key of a sequence must come. */
 const SEQUENCE_MS = 1_500;
 /** Characters of the shortest barcode. */
@@ -27,7 +28,8 @@ export function listenToKeys(commands: Commands): () => void {
       return;
     }
     if (event.ctrlKey || event.metaKey || event.altKey || isTyping(event)) return;
-    burst.take(event);
+    if (event.repeat) burst.repeat(event.key);
+    else burst.take(event);
   };
   document.addEventListener("keydown", handle);
   return () => document.removeEventListener("keydown", handle);
@@ -43,6 +45,13 @@ class Burst {
 
   constructor(commands: Commands) {
     this.commands = commands;
+  }
+
+  /** A key that is held down is no scan. */
+  repeat(key: string): void {
+    this.keys = [];
+    clearTimeout(this.timer);
+    if (settings.peek().shortcuts && (key === "j" || key === "k")) this.shortcut(key);
   }
 
   take(event: KeyboardEvent): void {

@@ -11,7 +11,7 @@ export type Changes = Schemas["ChangeList"];
 type News =
   | { kind: "changes"; changes: Changes }
   | { kind: "rejections"; open: number }
-  | { kind: "state"; state: Connection }
+  | { kind: "state"; state: Connection; after: string | null }
   | { kind: "hello" };
 
 export type Connection = "connecting" | "live" | "offline";
@@ -88,7 +88,7 @@ async function oneStream(signal: AbortSignal): Promise<void> {
     after ??= (await request("get", "/items", { query: { limit: 1 } })).nextAfter;
     await connected(after, signal);
   } catch {
-    share({ kind: "state", state: "offline" });
+    share({ kind: "state", state: "offline", after });
   }
 }
 
@@ -106,19 +106,18 @@ function connected(bookmark: string, signal: AbortSignal): Promise<void> {
     let opened = false;
     stream.onopen = () => {
       opened = true;
-      share({ kind: "state", state: "live" });
+      share({ kind: "state", state: "live", after });
     };
     stream.onerror = () => {
-      share({ kind: "state", state: "offline" });
-      end();
       // An EventSource shows no status: the ledger may not have the bookmark any more, or the
       // session has ended.
       if (!opened) after = null;
+      share({ kind: "state", state: "offline", after });
+      end();
       void loadSession().catch(() => undefined);
     };
     stream.addEventListener("changes", (event: MessageEvent<string>) => {
       const changes = JSON.parse(event.data) as Changes;
-      after = changes.nextAfter;
       share({ kind: "changes", changes });
     });
     stream.addEventListener("rejections", (event: MessageEvent<string>) => {
@@ -135,15 +134,22 @@ function share(news: News): void {
 
 function tellState(): void {
   if (!source) return;
-  channel.postMessage({ kind: "state", state: connection.peek() } satisfies News);
+  channel.postMessage({ kind: "state", state: connection.peek(), after } satisfies News);
   const open = openRejections.peek();
   if (open !== null) channel.postMessage({ kind: "rejections", open } satisfies News);
 }
 
 function take(news: News): void {
-  if (news.kind === "state") connection.value = news.state;
+  if (news.kind === "state") {
+    connection.value = news.state;
+    after = news.after;
+  }
   if (news.kind === "rejections") openRejections.value = news.open;
-  if (news.kind === "changes") for (const listen of listeners) listen(news.changes);
+  if (news.kind === "changes") {
+    // Every tab knows where the stream is: whichever opens the next one misses nothing.
+    after = news.changes.nextAfter;
+    for (const listen of listeners) listen(news.changes);
+  }
 }
 
 function pause(milliseconds: number, signal: AbortSignal): Promise<void> {

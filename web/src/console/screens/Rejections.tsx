@@ -1,5 +1,5 @@
 /** The worklist: what was sent and is not recorded. */
-import { useComputed, useSignal } from "@preact/signals";
+import { useComputed, useSignal, useSignalEffect } from "@preact/signals";
 import { useEffect } from "preact/hooks";
 import { address, request } from "../../api/client.ts";
 import type { Column, Selection } from "../../shared/components/DataTable.tsx";
@@ -148,6 +148,9 @@ function useChangedCount(loadedAt: number): number {
   useEffect(() => {
     known.value = openRejections.peek();
   }, [loadedAt]);
+  useSignalEffect(() => {
+    known.value ??= openRejections.value;
+  });
   const count = useComputed(() => {
     const [before, now] = [known.value, openRejections.value];
     return before === null || now === null || now <= before ? 0 : now - before;
