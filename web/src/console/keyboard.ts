@@ -8,9 +8,13 @@ export interface Commands {
   scan(code: string): void;
 }
 
-/** Longest pause in milliseconds between two keys of a scanner. Most take 10 to 30 ms; a busy page or
- * a radio link adds some. A person is slower. */
-const BURST_MS = 100;
+/** Milliseconds after which a single key is a shortcut, and not the beginning of a scan. */
+const SHORTCUT_MS = 100;
+/** Longest mean time in milliseconds between two keys of a scanner. Most take 10 to 30 ms. Single
+ * pauses may be longer, by a radio link or a busy page. A person is slower. */
+const SCAN_MS = 80;
+/** Milliseconds of silence that end a scan without Enter or Tab. */
+const SILENCE_MS = 400;
 /** Milliseconds within which the second key of a sequence must come. */
 const SEQUENCE_MS = 1_500;
 /** Characters of the shortest barcode. */
@@ -38,8 +42,10 @@ export function listenToKeys(commands: Commands): () => void {
 /** Keys that follow one another faster than a person types are a scan. Others are shortcuts. */
 class Burst {
   private keys: string[] = [];
+  private first = 0;
   private last = 0;
-  private timer: ReturnType<typeof setTimeout> | undefined;
+  private shortcutTimer: ReturnType<typeof setTimeout> | undefined;
+  private silenceTimer: ReturnType<typeof setTimeout> | undefined;
   private sequenceUntil = 0;
   private readonly commands: Commands;
 
@@ -49,16 +55,13 @@ class Burst {
 
   /** A key that is held down is no scan. */
   repeat(key: string): void {
-    this.keys = [];
-    clearTimeout(this.timer);
+    this.clear();
     if (settings.peek().shortcuts && (key === "j" || key === "k")) this.shortcut(key);
   }
 
   take(event: KeyboardEvent): void {
-    const now = event.timeStamp;
-    if (now - this.last > BURST_MS) this.keys = [];
-    this.last = now;
-    clearTimeout(this.timer);
+    clearTimeout(this.shortcutTimer);
+    clearTimeout(this.silenceTimer);
     if (event.key === "Enter" || event.key === "Tab") {
       if (this.end()) event.preventDefault();
       else if (event.key === "Enter") openCurrentRow(event);
@@ -66,23 +69,35 @@ class Burst {
     }
     if (event.key.length !== 1) return;
     if (event.key === "/" && this.keys.length === 0) event.preventDefault();
+    if (this.keys.length === 0) this.first = event.timeStamp;
+    this.last = event.timeStamp;
     this.keys.push(event.key);
-    this.timer = setTimeout(() => this.rest(), BURST_MS + 10);
+    this.shortcutTimer = setTimeout(() => this.single(), SHORTCUT_MS);
+    this.silenceTimer = setTimeout(() => this.end(), SILENCE_MS);
   }
 
-  /** Ends a scan. False: it was none. */
+  /** Ends what was typed. True: it was a scan. */
   private end(): boolean {
     const code = this.keys.join("");
-    this.keys = [];
-    if (code.length < MIN_CODE_LENGTH) return false;
+    const mean = (this.last - this.first) / Math.max(1, code.length - 1);
+    this.clear();
+    if (code.length < MIN_CODE_LENGTH || mean > SCAN_MS) return false;
     this.commands.scan(code);
     return true;
   }
 
+  private clear(): void {
+    clearTimeout(this.shortcutTimer);
+    clearTimeout(this.silenceTimer);
+    this.keys = [];
+  }
+
   /** No key has followed. */
-  private rest(): void {
+  private single(): void {
     const [key, second] = this.keys;
-    if (this.end() || key === undefined || second !== undefined) return;
+    // Most barcodes begin with a digit, which is no shortcut: the rest may still come.
+    if (key === undefined || second !== undefined || /\d/.test(key)) return;
+    this.clear();
     if (settings.peek().shortcuts) this.shortcut(key);
   }
 
