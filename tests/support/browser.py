@@ -5,7 +5,7 @@ import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, NoReturn
 from urllib.parse import urlsplit
 
 import pytest
@@ -44,10 +44,15 @@ def chromium_of(playwright: Playwright) -> str:
     if found is None and Path(own).exists():
         found = own
     if found is None:
-        if os.environ.get(REQUIRED) == "required":
-            pytest.fail(HOW_TO_GET_ONE)
-        pytest.skip(HOW_TO_GET_ONE)
-    return found
+        required(HOW_TO_GET_ONE)
+    return str(found)
+
+
+def required(missing: str) -> NoReturn:
+    """Skips the test that misses something; fails it where the browser tests are required."""
+    if os.environ.get(REQUIRED) == "required":
+        pytest.fail(missing)
+    pytest.skip(missing)
 
 
 def launch(playwright: Playwright) -> Browser:

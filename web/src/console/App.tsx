@@ -2,8 +2,9 @@
 import { useSignal } from "@preact/signals";
 import { useEffect } from "preact/hooks";
 import { ErrorBoundary, Route, Router, useLocation } from "preact-iso";
-import { Failure, Notice } from "../shared/components/Notice.tsx";
+import { Failure } from "../shared/components/Notice.tsx";
 import { texts } from "../shared/i18n/index.ts";
+import { ScreenHead } from "./ListScreen.tsx";
 import { follow } from "./live.ts";
 import { MessageLine } from "./MessageLine.tsx";
 import { Navigation } from "./Navigation.tsx";
@@ -88,8 +89,9 @@ function Console() {
 
 function NoScreen() {
   return (
-    <Notice title={texts.value.states.noPage}>
+    <>
+      <ScreenHead title={texts.value.states.noPage} />
       <a href="/console/">{texts.value.nav.stock}</a>
-    </Notice>
+    </>
   );
 }

@@ -139,7 +139,8 @@ function ChartTable({ history }: { history: History }) {
       {history.buckets.length === 0 ? (
         <p>{m.item.noMovements}</p>
       ) : (
-        <div class="scroll short">
+        // biome-ignore lint/a11y/noNoninteractiveTabindex: a long list scrolls by keyboard.
+        <section class="scroll short" tabIndex={0} aria-label={m.item.chart}>
           <table class="plain">
             <thead>
               <tr>
@@ -164,7 +165,7 @@ function ChartTable({ history }: { history: History }) {
               ))}
             </tbody>
           </table>
-        </div>
+        </section>
       )}
     </details>
   );

@@ -4,7 +4,7 @@ import { useEffect } from "preact/hooks";
 import { Problem, request, type Schemas } from "../../api/client.ts";
 import { type Column, DataTable } from "../../shared/components/DataTable.tsx";
 import { TextField } from "../../shared/components/Field.tsx";
-import { Badge, Failure, Notice } from "../../shared/components/Notice.tsx";
+import { Badge, Failure } from "../../shared/components/Notice.tsx";
 import { Happened, Time } from "../../shared/components/Time.tsx";
 import { startOfDay } from "../../shared/format.ts";
 import { format, texts } from "../../shared/i18n/index.ts";
@@ -53,11 +53,15 @@ export function Item(props: { id?: string }) {
     if (item.error === undefined) return <Loading />;
     const isUnknown = item.error instanceof Problem && [404, 422].includes(item.error.status);
     return isUnknown ? (
-      <Notice title={m.states.notFound}>
+      <>
+        <ScreenHead title={m.states.notFound} />
         <a href="/console/">{m.nav.stock}</a>
-      </Notice>
+      </>
     ) : (
-      <Failure error={item.error} onRetry={item.reload} />
+      <>
+        <ScreenHead title={m.stock.item} />
+        <Failure error={item.error} onRetry={item.reload} />
+      </>
     );
   }
   const data = item.data;
