@@ -88,15 +88,18 @@ export function Detail(props: { row: Rejection; onDone(): void; onClose(): void 
           {row.reason && `: ${row.reason}`}
         </p>
       )}
-      {row.status === "open" && may("review_rejections") && (
-        <Actions
-          row={row}
-          expected={expected}
-          open={(name) => {
-            action.value = name;
-          }}
-        />
-      )}
+      {/* What an action would do depends on what is on hand. */}
+      {row.status === "open" &&
+        may("review_rejections") &&
+        (item.data !== undefined || item.error !== undefined) && (
+          <Actions
+            row={row}
+            expected={expected}
+            open={(name) => {
+              action.value = name;
+            }}
+          />
+        )}
       <details>
         <summary>{m.rejections.sent}</summary>
         <pre>

@@ -85,16 +85,18 @@ export function Item(props: { id?: string }) {
       />
       <Stale resource={item} />
       <Head item={data} />
-      <Codes
-        item={data}
-        onAdd={() => {
-          open.value = { name: "addCode" };
-        }}
-        onRetire={(code) => {
-          open.value = { name: "retire", code };
-        }}
-      />
-      <AsOf id={id} unit={data.unit} />
+      <div class="pair">
+        <Codes
+          item={data}
+          onAdd={() => {
+            open.value = { name: "addCode" };
+          }}
+          onRetire={(code) => {
+            open.value = { name: "retire", code };
+          }}
+        />
+        <AsOf id={id} unit={data.unit} />
+      </div>
       <ChartSection item={data} turn={history.at} />
       <section>
         <h2>{m.item.history}</h2>
