@@ -9,15 +9,14 @@ from collections.abc import Callable
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from playwright.sync_api import BrowserContext, Page, sync_playwright
+from playwright.sync_api import Page, sync_playwright
 
 from application.access.principal import ANONYMOUS
-from application.access.roles import Role
 from application.parsing.batch import parse_batch
+from benchmarks.http import serving
+from harness.browser import launch
 from interface.composition import compose
 from interface.settings import Settings
-from tests.support.browser import key_of, launch, open_screen, sign_in, visit
-from tests.support.server import running
 
 FEW, MANY = 100, 100_000
 ITEMS_PER_BATCH = 5_000
@@ -55,15 +54,13 @@ def measure(number: int) -> dict[str, float]:
     with TemporaryDirectory() as folder, sync_playwright() as playwright:
         url = f"sqlite:///{Path(folder) / 'ledger.db'}"
         fill(url, number)
-        key = key_of(url, Role.MANAGER, "main")
-        browser = launch(playwright)
-        with running(url, auth=True) as server, visit(browser, server.url) as context:
-            sign_in(context, server.url, key)
-            return steps(context, f"{server.url}/console/")
+        with serving(url, STOCKLEDGER_AUTH="false") as server:
+            page = launch(playwright).new_page(locale="en-GB")
+            return steps(page, f"{server}/console/")
 
 
-def steps(context: BrowserContext, url: str) -> dict[str, float]:
-    page = open_screen(context, url)
+def steps(page: Page, url: str) -> dict[str, float]:
+    page.goto(url)
     page.evaluate(
         "localStorage.setItem('stockledger-settings', JSON.stringify({rows: 500, language: 'en'}))"
     )

@@ -1,1 +1,1 @@
-"""PostgreSQL servers for one run of the tests or benchmarks."""
+"""What tests and benchmarks need besides the code: PostgreSQL servers, a browser."""

@@ -1,10 +1,8 @@
 """A real Chromium with the console, and what every page must keep to."""
 
 import os
-import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any, Final, NoReturn
 from urllib.parse import urlsplit
 
@@ -15,37 +13,20 @@ from application.access.audit import Origin
 from application.access.key_management import Grant
 from application.access.roles import GRANTS, Permission, Role
 from domain.actor import Actor
+from harness import browser
 from interface.composition import compose
 from interface.settings import Settings
 
 REQUIRED: Final = "STOCKLEDGER_TEST_BROWSER"
 """Environment variable: if it is `required`, tests without a Chromium fail, and are not skipped."""
 
-HOW_TO_GET_ONE: Final = (
-    "no Chromium: install Debian's package chromium, or run `.venv/bin/playwright install chromium`"
-)
 
-_PROGRAMS: Final = ("chromium", "chromium-browser", "google-chrome")
-
-_ARGUMENTS: Final = (
-    "--disable-gpu",
-    "--disable-quic",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-    "--no-first-run",
-)
-
-
-def chromium_of(playwright: Playwright) -> str:
-    """The system's Chromium, or else playwright's own. Skips the test if there is none."""
-    own = playwright.chromium.executable_path
-    found = next(filter(None, map(shutil.which, _PROGRAMS)), None)
-    if found is None and Path(own).exists():
-        found = own
-    if found is None:
-        required(HOW_TO_GET_ONE)
-    return str(found)
+def launch(playwright: Playwright) -> Browser:
+    """Starts a Chromium. Skips the test if there is none."""
+    try:
+        return browser.launch(playwright)
+    except browser.NoChromium as error:
+        required(str(error))
 
 
 def required(missing: str) -> NoReturn:
@@ -53,12 +34,6 @@ def required(missing: str) -> NoReturn:
     if os.environ.get(REQUIRED) == "required":
         pytest.fail(missing)
     pytest.skip(missing)
-
-
-def launch(playwright: Playwright) -> Browser:
-    return playwright.chromium.launch(
-        executable_path=chromium_of(playwright), chromium_sandbox=False, args=[*_ARGUMENTS]
-    )
 
 
 class Watch:
@@ -89,10 +64,10 @@ class Watch:
 
 
 @contextmanager
-def visit(browser: Browser, origin: str, **options: Any) -> Iterator[BrowserContext]:
+def visit(chromium: Browser, origin: str, **options: Any) -> Iterator[BrowserContext]:
     """A browser of its own, without cookies. Fails at the end if a page did what none may do."""
     settings = {"locale": "en-GB", "timezone_id": "Europe/Berlin"} | options
-    context = browser.new_context(**settings)
+    context = chromium.new_context(**settings)
     context.set_default_timeout(10_000)
     watch = Watch(context, origin)
     try:

@@ -10,7 +10,7 @@ from playwright.sync_api import BrowserContext, Page
 
 from application.access.roles import Role
 from tests.support.browser import open_screen, required
-from tests.web.conftest import Shop
+from tests.support.shop import Shop
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 

@@ -5,7 +5,7 @@ import re
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.web.conftest import SHOP, Visitor
+from tests.support.shop import SHOP, Visitor
 
 pytestmark = pytest.mark.browser
 

@@ -15,7 +15,7 @@ from interface.client.labels import item_id
 from tests.support.browser import open_screen, sign_in, visit
 from tests.support.builders import element
 from tests.support.server import post
-from tests.web.conftest import SHOP, Shop, Visitor, filled_shop
+from tests.support.shop import SHOP, Shop, Visitor, filled_shop
 
 pytestmark = pytest.mark.browser
 

@@ -11,7 +11,7 @@ from playwright.sync_api import Browser, BrowserContext
 
 from application.access.roles import Role
 from tests.support.browser import sign_in
-from tests.web.conftest import SHOP, Shop
+from tests.support.shop import SHOP, Shop
 
 pytestmark = pytest.mark.browser
 

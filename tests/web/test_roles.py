@@ -4,7 +4,7 @@ import pytest
 from playwright.sync_api import expect
 
 from application.access.roles import Role
-from tests.web.conftest import Visitor
+from tests.support.shop import Visitor
 
 pytestmark = pytest.mark.browser
 

@@ -13,7 +13,7 @@ from tests.support.access import ADMIN
 from tests.support.browser import key_of, open_screen, sign_in, visit
 from tests.support.identity_provider import identity_provider
 from tests.support.server import running
-from tests.web.conftest import SHOP, Shop, Visitor
+from tests.support.shop import SHOP, Shop, Visitor
 
 pytestmark = pytest.mark.browser
 

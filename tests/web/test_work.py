@@ -13,7 +13,7 @@ from application.access.roles import Role
 from tests.support.browser import open_screen, sign_in, visit
 from tests.support.builders import element
 from tests.support.server import post
-from tests.web.conftest import SHOP, STORE, Shop, filled_shop
+from tests.support.shop import SHOP, STORE, Shop, filled_shop
 
 pytestmark = pytest.mark.browser
 
