@@ -22,8 +22,8 @@ from application.maintenance.rebuild import rebuild
 from application.persistence import environment
 from application.persistence.errors import StoreUnavailable
 from application.persistence.filters import ItemFilter, MovementFilter
-from application.persistence.queries import Run
 from application.persistence.recorder import LedgerRecorder
+from application.persistence.table_queries import Run
 from application.projections import PROJECTIONS
 from application.recording.sync import SyncService
 from domain.actor import Actor

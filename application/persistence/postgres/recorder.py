@@ -29,7 +29,8 @@ from application.persistence.postgres.datastore import (
 from application.persistence.postgres.positions import horizon
 from application.persistence.postgres.tables import PostgresTable, postgres_table
 from application.persistence.postgres.unit_of_work import Key, PostgresUnitOfWork
-from application.persistence.queries import ReadModelQueries, Run
+from application.persistence.queries import ReadModelQueries
+from application.persistence.table_queries import Run
 from application.persistence.unit_of_work import UnitOfWork
 from application.tables.properties import PROPERTIES, Property
 from application.tables.table import RowT, Table

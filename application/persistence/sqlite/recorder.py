@@ -17,12 +17,13 @@ from eventsourcing.utils import Environment, EnvType
 from application.persistence.errors import RebuildRunning
 from application.persistence.event_store import Notices
 from application.persistence.maintenance import StillHeld
-from application.persistence.queries import ReadModelQueries, Run
+from application.persistence.queries import ReadModelQueries
 from application.persistence.sqlite import schema
 from application.persistence.sqlite.datastore import LedgerDatastore
 from application.persistence.sqlite.file import OWNER_ONLY
 from application.persistence.sqlite.tables import SQLiteTable, sqlite_table
 from application.persistence.sqlite.unit_of_work import SQLiteUnitOfWork, read_head
+from application.persistence.table_queries import Run
 from application.persistence.unit_of_work import UnitOfWork
 from application.tables.properties import PROPERTIES, Property
 from application.tables.table import RowT, Table

@@ -34,7 +34,6 @@ export function ListScreen<Row>(props: {
 }) {
   const { resource, query } = props;
   const m = texts.value;
-  const page = resource.data;
   return (
     <>
       <ScreenHead title={props.title} actions={props.actions} />
@@ -51,26 +50,26 @@ export function ListScreen<Row>(props: {
         {props.csv && <Download {...props.csv} />}
       </div>
       {props.children}
-      <Stale resource={resource} />
-      {!page && resource.error !== undefined && (
-        <Failure error={resource.error} onRetry={resource.reload} />
-      )}
-      {!page && resource.error === undefined && <Loading />}
-      {page && page.items.length === 0 && <Nothing query={query} empty={props.empty} />}
-      {page && page.items.length > 0 && (
-        <>
-          <DataTable
-            caption={props.title}
-            columns={props.columns}
-            rows={page.items}
-            rowKey={props.rowKey}
-            {...(props.rowClass ? { rowClass: props.rowClass } : {})}
-            selection={props.selection}
-            current={props.current}
-          />
-          <Pager page={page} query={query} />
-        </>
-      )}
+      <Await resource={resource}>
+        {(page) =>
+          page.items.length === 0 ? (
+            <Nothing query={query} empty={props.empty} />
+          ) : (
+            <>
+              <DataTable
+                caption={props.title}
+                columns={props.columns}
+                rows={page.items}
+                rowKey={props.rowKey}
+                {...(props.rowClass ? { rowClass: props.rowClass } : {})}
+                selection={props.selection}
+                current={props.current}
+              />
+              <Pager page={page} query={query} />
+            </>
+          )
+        }
+      </Await>
     </>
   );
 }
@@ -88,7 +87,7 @@ export function ScreenHead(props: { title: string; actions?: ComponentChildren }
 }
 
 /** A bar over rows that may be old, because there is no connection or the server has a fault. */
-export function Stale<T>(props: { resource: Resource<T> }) {
+function Stale<T>(props: { resource: Resource<T> }) {
   const { data, error, at } = props.resource;
   if (data === undefined || error === undefined) return null;
   const time = format.value.time(new Date(at).toISOString());
@@ -101,7 +100,22 @@ export function Stale<T>(props: { resource: Resource<T> }) {
   );
 }
 
-export function Loading() {
+/** Shows data as soon as it is there, and until then why it is not. */
+export function Await<T>(props: { resource: Resource<T>; children(data: T): ComponentChildren }) {
+  const { resource } = props;
+  if (resource.data !== undefined) {
+    return (
+      <>
+        <Stale resource={resource} />
+        {props.children(resource.data)}
+      </>
+    );
+  }
+  if (resource.error === undefined) return <Loading />;
+  return <Failure error={resource.error} onRetry={resource.reload} />;
+}
+
+function Loading() {
   return (
     <p class="loading" role="status">
       {texts.value.common.loading}

@@ -1,6 +1,6 @@
 import { useSignal } from "@preact/signals";
 import { request } from "../../api/client.ts";
-import { TextField } from "../../shared/components/Field.tsx";
+import { bound, TextField } from "../../shared/components/Field.tsx";
 import { texts } from "../../shared/i18n/index.ts";
 import { tell } from "../../shared/messages.ts";
 import { itemId } from "../../shared/uuid.ts";
@@ -53,28 +53,13 @@ export function RegisterItem(props: {
       onSubmit={submit}
     >
       {props.hint && <p>{props.hint}</p>}
-      <TextField
-        label={m.common.location}
-        required
-        list="known-locations"
-        value={location.value}
-        onInput={(value) => {
-          location.value = value;
-        }}
-      />
+      <TextField label={m.common.location} required list="known-locations" {...bound(location)} />
       <datalist id="known-locations">
         {locations.map((one) => (
           <option key={one} value={one} />
         ))}
       </datalist>
-      <TextField
-        label={m.stock.sku}
-        required
-        value={sku.value}
-        onInput={(value) => {
-          sku.value = value;
-        }}
-      />
+      <TextField label={m.stock.sku} required {...bound(sku)} />
       <DetailsFields details={details} />
     </FormDialog>
   );

@@ -3,6 +3,7 @@ import { useSignal } from "@preact/signals";
 import { useState } from "preact/hooks";
 import { request, type Schemas } from "../../api/client.ts";
 import {
+  bound,
   NumberField,
   parseNumber,
   SelectField,
@@ -60,10 +61,7 @@ export function RecordDialog(props: DialogProps & { type: "ADJUST" | "COUNT" }) 
         label={`${m.common.quantity} (${item.unit})`}
         hint={isAdjust ? m.item.adjustHint : m.item.countHint}
         required
-        value={quantity.value}
-        onInput={(value) => {
-          quantity.value = value;
-        }}
+        {...bound(quantity)}
       />
       {isAdjust && (
         <SelectField
@@ -76,14 +74,7 @@ export function RecordDialog(props: DialogProps & { type: "ADJUST" | "COUNT" }) 
           }}
         />
       )}
-      <TextField
-        label={m.common.note}
-        hint={m.common.reasonHint}
-        value={note.value}
-        onInput={(value) => {
-          note.value = value;
-        }}
-      />
+      <TextField label={m.common.note} hint={m.common.reasonHint} {...bound(note)} />
       <p role="status" class="outcome">
         {after === undefined
           ? ""
@@ -224,21 +215,8 @@ export function AddCodeDialog(props: DialogProps) {
       onClose={props.onClose}
       onSubmit={submit}
     >
-      <TextField
-        label={m.item.codeLabel}
-        required
-        value={code.value}
-        onInput={(value) => {
-          code.value = value;
-        }}
-      />
-      <NumberField
-        label={m.item.perLabel}
-        value={per.value}
-        onInput={(value) => {
-          per.value = value;
-        }}
-      />
+      <TextField label={m.item.codeLabel} required {...bound(code)} />
+      <NumberField label={m.item.perLabel} {...bound(per)} />
     </FormDialog>
   );
 }

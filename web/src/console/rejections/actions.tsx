@@ -2,7 +2,7 @@
 import { useSignal } from "@preact/signals";
 import { useState } from "preact/hooks";
 import { request, type Schemas } from "../../api/client.ts";
-import { NumberField, parseNumber, TextField } from "../../shared/components/Field.tsx";
+import { bound, NumberField, parseNumber, TextField } from "../../shared/components/Field.tsx";
 import { format, texts } from "../../shared/i18n/index.ts";
 import { tell, tellError } from "../../shared/messages.ts";
 import { explainRefusal, isAlreadyClosed } from "../../shared/problems.ts";
@@ -103,20 +103,9 @@ export function AdjustDialog(
         label={`${m.rejections.adjustQuantity} (${props.unit})`}
         hint={m.item.adjustHint}
         required
-        value={quantity.value}
-        onInput={(value) => {
-          quantity.value = value;
-        }}
+        {...bound(quantity)}
       />
-      <TextField
-        label={m.common.reason}
-        hint={m.common.reasonHint}
-        required
-        value={reason.value}
-        onInput={(value) => {
-          reason.value = value;
-        }}
-      />
+      <TextField label={m.common.reason} hint={m.common.reasonHint} required {...bound(reason)} />
       <p role="status" class="outcome">
         {forecast && added !== undefined
           ? m.rejections.adjustResult(
@@ -148,15 +137,7 @@ export function OverrideDialog(props: ActionProps & { forecast: Forecast | undef
       }
     >
       <p>{m.rejections.overrideHint}</p>
-      <TextField
-        label={m.common.reason}
-        hint={m.common.reasonHint}
-        required
-        value={reason.value}
-        onInput={(value) => {
-          reason.value = value;
-        }}
-      />
+      <TextField label={m.common.reason} hint={m.common.reasonHint} required {...bound(reason)} />
       {props.forecast && (
         <p class="outcome">
           {m.rejections.retryHint(number(props.forecast.before), number(props.forecast.after))}
@@ -212,10 +193,7 @@ function ReasonDialog(props: {
         hint={m.common.reasonHint}
         required
         list="reasons"
-        value={reason.value}
-        onInput={(value) => {
-          reason.value = value;
-        }}
+        {...bound(reason)}
       />
       <datalist id="reasons">
         {m.rejections.presets.map((preset) => (

@@ -2,7 +2,13 @@
 import { useSignal } from "@preact/signals";
 import { useRef } from "preact/hooks";
 import { address, request, type Schemas } from "../../api/client.ts";
-import { CheckField, Field, SelectField, TextField } from "../../shared/components/Field.tsx";
+import {
+  bound,
+  CheckField,
+  Field,
+  SelectField,
+  TextField,
+} from "../../shared/components/Field.tsx";
 import { Notice } from "../../shared/components/Notice.tsx";
 import { startOfDay } from "../../shared/format.ts";
 import { format, texts } from "../../shared/i18n/index.ts";
@@ -276,22 +282,8 @@ function Export() {
         )}
         {hasPeriod && (
           <>
-            <TextField
-              type="date"
-              label={m.common.from}
-              value={from.value}
-              onInput={(value) => {
-                from.value = value;
-              }}
-            />
-            <TextField
-              type="date"
-              label={m.common.to}
-              value={to.value}
-              onInput={(value) => {
-                to.value = value;
-              }}
-            />
+            <TextField type="date" label={m.common.from} {...bound(from)} />
+            <TextField type="date" label={m.common.to} {...bound(to)} />
           </>
         )}
         <Download path={path} name={`${list.value}.csv`} />

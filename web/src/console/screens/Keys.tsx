@@ -3,13 +3,14 @@ import { useSignal } from "@preact/signals";
 import { request, type Schemas } from "../../api/client.ts";
 import { type Column, DataTable } from "../../shared/components/DataTable.tsx";
 import {
+  bound,
   CheckField,
   Field,
   NumberField,
   SelectField,
   TextField,
 } from "../../shared/components/Field.tsx";
-import { Badge, Failure } from "../../shared/components/Notice.tsx";
+import { Badge } from "../../shared/components/Notice.tsx";
 import { Time } from "../../shared/components/Time.tsx";
 import { format, texts } from "../../shared/i18n/index.ts";
 import { tell } from "../../shared/messages.ts";
@@ -17,7 +18,7 @@ import { useResource } from "../../shared/resource.ts";
 import { useQueryState } from "../../shared/url.ts";
 import { FormDialog } from "../dialogs/FormDialog.tsx";
 import { useLocations } from "../filters.tsx";
-import { Loading, ScreenHead, Stale } from "../ListScreen.tsx";
+import { Await, ScreenHead } from "../ListScreen.tsx";
 import { NewKey } from "../NewKey.tsx";
 import { withRecentSignIn } from "../session.ts";
 
@@ -32,9 +33,6 @@ export function Keys() {
   const issued = useSignal<Issued | null>(null);
   const resource = useResource("keys", (signal) => request("get", "/keys", { signal }));
   const onlyActive = query.values.show !== "all";
-  const rows = (resource.data?.items ?? []).filter(
-    (key) => !onlyActive || stateOf(key) === "active",
-  );
   const onIssued = (key: Issued) => {
     issued.value = key;
     resource.reload();
@@ -69,23 +67,18 @@ export function Keys() {
           onInput={(show) => query.set({ show })}
         />
       </search>
-      <Stale resource={resource} />
-      {!resource.data &&
-        (resource.error === undefined ? (
-          <Loading />
-        ) : (
-          <Failure error={resource.error} onRetry={resource.reload} />
-        ))}
-      {resource.data && (
-        <DataTable
-          caption={m.keys.title}
-          columns={columns((what) => {
-            open.value = what;
-          })}
-          rows={rows}
-          rowKey={(key) => key.keyId}
-        />
-      )}
+      <Await resource={resource}>
+        {(keys) => (
+          <DataTable
+            caption={m.keys.title}
+            columns={columns((what) => {
+              open.value = what;
+            })}
+            rows={keys.items.filter((key) => !onlyActive || stateOf(key) === "active")}
+            rowKey={(key) => key.keyId}
+          />
+        )}
+      </Await>
       {open.value?.name === "create" && <CreateDialog onClose={close} onIssued={onIssued} />}
       {open.value?.name === "rotate" && (
         <RotateDialog apiKey={open.value.key} onClose={close} onIssued={onIssued} />
@@ -219,15 +212,7 @@ function CreateDialog(props: { onClose(): void; onIssued(key: Issued): void }) {
       onClose={props.onClose}
       onSubmit={submit}
     >
-      <TextField
-        label={m.keys.name}
-        hint={m.keys.nameHint}
-        required
-        value={name.value}
-        onInput={(value) => {
-          name.value = value;
-        }}
-      />
+      <TextField label={m.keys.name} hint={m.keys.nameHint} required {...bound(name)} />
       <SelectField
         label={m.keys.role}
         hint={m.keys.roleHints[role.value]}
@@ -265,10 +250,7 @@ function CreateDialog(props: { onClose(): void; onIssued(key: Issued): void }) {
         label={m.keys.expires}
         hint={m.keys.expiresHint}
         pattern="\d*"
-        value={days.value}
-        onInput={(value) => {
-          days.value = value;
-        }}
+        {...bound(days)}
       />
     </FormDialog>
   );
@@ -293,14 +275,7 @@ function RotateDialog(props: { apiKey: Key; onClose(): void; onIssued(key: Issue
       onSubmit={submit}
     >
       <p>{m.keys.rotateHint}</p>
-      <NumberField
-        label={m.keys.grace}
-        pattern="\d*"
-        value={hours.value}
-        onInput={(value) => {
-          hours.value = value;
-        }}
-      />
+      <NumberField label={m.keys.grace} pattern="\d*" {...bound(hours)} />
     </FormDialog>
   );
 }

@@ -2,7 +2,7 @@
 import { address, request, type Schemas } from "../../api/client.ts";
 import { type Column, DataTable } from "../../shared/components/DataTable.tsx";
 import { CheckField } from "../../shared/components/Field.tsx";
-import { Badge, Failure, Notice } from "../../shared/components/Notice.tsx";
+import { Badge, Notice } from "../../shared/components/Notice.tsx";
 import { Happened, Time } from "../../shared/components/Time.tsx";
 import { format, texts } from "../../shared/i18n/index.ts";
 import { round } from "../../shared/quantities.ts";
@@ -11,7 +11,7 @@ import { useQueryState } from "../../shared/url.ts";
 import { Download } from "../Download.tsx";
 import { LocationFilter, PeriodFilter, periodOf } from "../filters.tsx";
 import { useFresh } from "../freshness.ts";
-import { Loading, ScreenHead, Stale } from "../ListScreen.tsx";
+import { Await, ScreenHead } from "../ListScreen.tsx";
 import { itemPath } from "../screens.ts";
 
 type Movement = Schemas["MovementRecord"];
@@ -35,7 +35,6 @@ export function StockTakes() {
     request("get", "/movements", { query: { ...filter, limit: MAX_COUNTS }, signal }),
   );
   const fresh = useFresh(resource, isCount);
-  const sessions = sessionsOf(resource.data?.items ?? [], differences === "true");
   return (
     <>
       <ScreenHead title={m.stockTakes.title} />
@@ -56,15 +55,20 @@ export function StockTakes() {
         )}
         <Download path={address("/movements", undefined, filter)} name="stock-takes.csv" />
       </div>
-      <Stale resource={resource} />
-      {!resource.data &&
-        (resource.error === undefined ? (
-          <Loading />
-        ) : (
-          <Failure error={resource.error} onRetry={resource.reload} />
-        ))}
-      {resource.data?.nextCursor && <p class="stale">{m.stockTakes.cut}</p>}
-      {resource.data && sessions.length === 0 && (
+      <Await resource={resource}>
+        {(page) => <Sessions page={page} onlyDifferences={differences === "true"} />}
+      </Await>
+    </>
+  );
+}
+
+function Sessions(props: { page: Schemas["MovementPage"]; onlyDifferences: boolean }) {
+  const m = texts.value;
+  const sessions = sessionsOf(props.page.items, props.onlyDifferences);
+  return (
+    <>
+      {props.page.nextCursor && <p class="stale">{m.stockTakes.cut}</p>}
+      {sessions.length === 0 && (
         <Notice title={m.stockTakes.empty}>
           <p>{m.stockTakes.emptyHint}</p>
         </Notice>

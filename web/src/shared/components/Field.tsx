@@ -1,4 +1,5 @@
 /** Form fields with their labels, hints and errors. */
+import type { Signal } from "@preact/signals";
 import type { ComponentChildren } from "preact";
 import { useId } from "preact/hooks";
 
@@ -64,6 +65,16 @@ export function TextField({ label, hint, error, onInput, type, ...input }: Input
       )}
     </Field>
   );
+}
+
+/** Binds a field to a signal: `<TextField label="…" {...bound(name)} />`. */
+export function bound(text: Signal<string>) {
+  return {
+    value: text.value,
+    onInput: (value: string) => {
+      text.value = value;
+    },
+  };
 }
 
 /** A decimal, in the spelling of the reader: with a comma or a point, and any minus. */

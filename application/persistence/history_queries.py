@@ -1,0 +1,92 @@
+"""Queries of events as followers and the history of an item read them."""
+
+from collections.abc import Sequence
+from datetime import timedelta
+from operator import attrgetter
+from typing import Any, Final
+from uuid import UUID
+
+from application.persistence.conditions import Condition, movement_conditions, where_clause
+from application.persistence.filters import MovementFilter
+from application.persistence.reader import Bucket, ScaleSet
+from application.persistence.sql_tables import SQLTable
+from application.persistence.table_queries import NEWEST_FIRST, OLDEST_FIRST, TableQueries
+from application.projections import Change
+from application.projections.code_changes import CodeChanges
+from application.projections.item_changes import ItemChanges
+from application.projections.movements import Movement, Movements
+
+_CHANGES: Final = (Movements.table, ItemChanges.table, CodeChanges.table)
+"""Together they have one row per event."""
+
+SCALES: Final = """
+SELECT position, scale, recorded_at FROM (
+    SELECT position, scale, recorded_at, lag(scale) OVER (ORDER BY position) AS former
+    FROM item_changes WHERE item_id = ?
+) AS found WHERE former IS NULL OR former <> scale ORDER BY position
+"""
+
+BUCKETS: Final = """
+SELECT {bucket} AS bucket, min(on_hand), max(on_hand), count(*),
+       sum(CASE WHEN type = 'COUNT' THEN 1 ELSE 0 END), min(position), max(position)
+FROM movements WHERE {where} GROUP BY 1 ORDER BY 1
+"""
+
+
+class HistoryQueries(TableQueries):
+    """Implements the history part of `Reader`."""
+
+    def select_changes(
+        self, locations: frozenset[str] | None, *, after: int, upto: int, limit: int
+    ) -> list[Change]:
+        between: Condition = ("position > ? AND position <= ?", [after, upto])
+        found: list[Any] = [
+            row
+            for table in _CHANGES
+            for row in self._select_at(
+                self.sql_table(table), locations, [between], OLDEST_FIRST, limit
+            )
+        ]
+        return sorted(found, key=attrgetter("position"))[:limit]
+
+    def select_last_change(self, *, upto: int) -> Change | None:
+        condition = ("position <= ?", [upto])
+        last: list[Any] = [
+            row
+            for table in _CHANGES
+            for row in self._select(self.sql_table(table), [condition], "position DESC", 1)
+        ]
+        return max(last, key=lambda change: change.position, default=None)
+
+    def select_scales(self, item_id: UUID) -> list[ScaleSet]:
+        changes = self.sql_table(ItemChanges.table)
+        with self.reading() as run:
+            rows = run(SCALES, [changes.encode_value("item_id", item_id)])
+        return [
+            ScaleSet(position, scale, changes.decode_value("recorded_at", recorded_at))
+            for position, scale, recorded_at in rows
+        ]
+
+    def select_buckets(
+        self, wanted: MovementFilter, positions: range, width: timedelta
+    ) -> list[Bucket]:
+        movements = self.sql_table(Movements.table)
+        within = ("position >= ? AND position < ?", [positions.start, positions.stop])
+        where, parameters = where_clause([*movement_conditions(wanted, movements), within])
+        statement = BUCKETS.format(bucket=movements.bucket("recorded_at"), where=where)
+        start = wanted.recorded_from.timestamp() if wanted.recorded_from else 0.0
+        with self.reading() as run:
+            rows = run(statement, [start, width.total_seconds(), *parameters])
+        return [Bucket(*map(int, row)) for row in rows]
+
+    def select_movements_at(self, positions: Sequence[int]) -> list[Movement]:
+        return self._select_among(self.sql_table(Movements.table), "position", positions)
+
+    def select_changes_of(self, item_id: UUID, *, before: int | None, limit: int) -> list[Change]:
+        earlier: list[Condition] = [] if before is None else [("position < ?", [before])]
+        found: list[Any] = []
+        for changes in _CHANGES:
+            table: SQLTable[Any] = self.sql_table(changes)
+            item: Condition = ("item_id = ?", [table.encode_value("item_id", item_id)])
+            found += self._select(table, [item, *earlier], NEWEST_FIRST.sql, limit)
+        return sorted(found, key=attrgetter("position"), reverse=True)[:limit]
