@@ -16,7 +16,7 @@ from tests.support.browser import key_of, visit
 from tests.support.certificates import write_certificate
 from tests.support.server import TIMEOUT_SECONDS, free_port, get
 
-pytestmark = pytest.mark.browser
+pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ from playwright.sync_api import Page, expect
 
 from tests.support.shop import SHOP, Visitor
 
-pytestmark = pytest.mark.browser
+pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
 HONEY = "4006381333993"
 

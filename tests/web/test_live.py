@@ -17,7 +17,7 @@ from tests.support.builders import element
 from tests.support.server import post
 from tests.support.shop import SHOP, Shop, Visitor, filled_shop
 
-pytestmark = pytest.mark.browser
+pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
 OIL = item_id(SHOP, "OIL-OLIVE")
 TABS = 8

@@ -13,7 +13,7 @@ from application.access.roles import Role
 from tests.support.browser import sign_in
 from tests.support.shop import SHOP, Shop
 
-pytestmark = pytest.mark.browser
+pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
 ITEM = {"location": SHOP, "sku": "EVIL", "name": "Evil", "unit": "piece"}
 

@@ -6,7 +6,7 @@ from playwright.sync_api import expect
 from application.access.roles import Role
 from tests.support.shop import Visitor
 
-pytestmark = pytest.mark.browser
+pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
 EVERYBODY = {
     "Stock",

@@ -16,7 +16,7 @@ from tests.support.builders import CLERK
 from tests.support.server import running
 from tests.support.shop import UNLIMITED, Shop, Visitor
 
-pytestmark = pytest.mark.browser
+pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
 EMPTY = {
     "/console/": "No items yet",
