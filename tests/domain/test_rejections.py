@@ -30,6 +30,7 @@ def test_codes_are_these_and_stay_these() -> None:
         "FORBIDDEN",
         "UNKNOWN_KEY",
         "KEY_NOT_ACTIVE",
+        "SIGN_IN_TOO_OLD",
         "UNKNOWN_POSITION",
         "UNKNOWN_REJECTION",
         "ALREADY_RECORDED",
