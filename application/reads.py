@@ -118,10 +118,9 @@ class ReadService:
         scoped = replace(wanted, locations=principal.scope(location))
         return self._reader.select_rejected(scoped, before=before, limit=limit)
 
-    def open_rejections(self, principal: Principal, *, location: str | None) -> int:
-        """Returns the number of open rejected transactions, counted up to
+    def open_rejections(self, scope: frozenset[str] | None) -> int:
+        """Returns the number of open rejected transactions in a caller's scope, counted up to
         MAX_COUNTED_REJECTIONS."""
-        scope = principal.scope(location)
         return self._reader.count_open_rejections(scope, at_most=MAX_COUNTED_REJECTIONS)
 
     def locations(self, principal: Principal) -> Sequence[str]:

@@ -1,6 +1,7 @@
 """The composition root: the one place where everything is built, from the settings."""
 
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
 from datetime import timedelta
@@ -86,6 +87,7 @@ def compose(
     with (
         Ledger(env, may_upgrade=may_upgrade) as ledger,
         closing(Follower(ledger.recorder, ledger.bookmark_key)) as follower,
+        ThreadPoolExecutor(1, "sessions") as background,
     ):
         clock = clock or SteadyClock()
         audit = AuditTrail(ledger.recorder, clock)
@@ -100,7 +102,7 @@ def compose(
             default_floor=settings.default_floor,
         )
         reads = ReadService(ledger.recorder)
-        sessions = SessionService(ledger.recorder, audit, clock)
+        sessions = SessionService(ledger.recorder, audit, clock, background)
         rules = _token_rules(settings)
         items = ItemService(ledger, clock, settings.default_floor, store, follow_up=sync.follow_up)
         yield Services(

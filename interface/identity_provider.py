@@ -6,8 +6,8 @@ server keeps no token: it verifies the ID token, and opens a session with what t
 
 from base64 import urlsafe_b64encode
 from collections.abc import Callable, Mapping
-from datetime import datetime
 from hashlib import sha256
+from threading import Lock
 from typing import Any, Final
 from urllib.parse import urlencode
 
@@ -16,6 +16,7 @@ from cachetools import TTLCache
 
 from application.access.errors import Unauthenticated
 from application.access.principal import Principal
+from application.access.sessions import RECENT
 from application.access.tokens import FetchKeys, IdentityProviderUnavailable, TokenVerifier
 
 TIMEOUT_SECONDS: Final = 5
@@ -23,7 +24,14 @@ TIMEOUT_SECONDS: Final = 5
 
 DISCOVERY_TTL_SECONDS: Final = 3_600
 
+RETRY_SECONDS: Final = 30
+"""Seconds in which an unreachable provider is not asked again: everybody may begin a sign-in, and
+each would wait."""
+
 SCOPE: Final = "openid profile"
+
+MAX_AGE: Final = RECENT
+"""How long ago people may have signed in at the provider: its own session may be weeks old."""
 
 
 def fetch_from(url: str) -> FetchKeys:
@@ -50,7 +58,9 @@ class SignInProvider:
         self._client_id = client_id
         self._client_secret = client_secret
         self._verifier = verifier
+        self._lock = Lock()
         self._discovered: TTLCache[str, Mapping[str, Any]] = TTLCache(1, DISCOVERY_TTL_SECONDS)
+        self._failed: TTLCache[str, str] = TTLCache(1, RETRY_SECONDS)
 
     def authorization_url(self, redirect: str, state: str, nonce: str, verifier: str) -> str:
         """Returns the address of the provider's sign-in page.
@@ -71,16 +81,15 @@ class SignInProvider:
             "scope": SCOPE,
             "state": state,
             "nonce": nonce,
+            "max_age": int(MAX_AGE.total_seconds()),
             "code_challenge": challenge,
             "code_challenge_method": "S256",
         }
         address = self._endpoint("authorization_endpoint")
         return f"{address}{'&' if '?' in address else '?'}{urlencode(parameters)}"
 
-    def redeem(
-        self, code: str, redirect: str, nonce: str, verifier: str
-    ) -> tuple[Principal, datetime]:
-        """Exchanges the code for the person who signed in, and the expiry of their token.
+    def redeem(self, code: str, redirect: str, nonce: str, verifier: str) -> Principal:
+        """Exchanges the code for the person who signed in.
 
         Raises:
             Unauthenticated: the provider refuses the code, or its token is not valid here.
@@ -94,26 +103,53 @@ class SignInProvider:
             "client_id": self._client_id,
             "code_verifier": verifier,
         }
-        if self._client_secret is not None:
-            form["client_secret"] = self._client_secret
+        auth = self._authentication(form)
         address = self._endpoint("token_endpoint")
         answer = _json(
-            lambda: httpx2.post(address, data=form, timeout=TIMEOUT_SECONDS),
+            lambda: httpx2.post(address, data=form, auth=auth, timeout=TIMEOUT_SECONDS),
             address,
             refusable=True,
         )
         token = answer.get("id_token")
         if not isinstance(token, str):
             raise Unauthenticated("invalid", "the identity provider refused this sign-in")
-        return self._verifier.verify(token, nonce)
+        return self._verifier.verify(token, nonce, MAX_AGE)[0]
+
+    def _authentication(self, form: dict[str, str]) -> tuple[str, str] | None:
+        """How this client proves itself: the way that the provider takes (OpenID Connect
+        Discovery, section 3). Adds the secret to the form, or returns it."""
+        if self._client_secret is None:
+            return None
+        taken = self._document().get("token_endpoint_auth_methods_supported")
+        if isinstance(taken, list) and "client_secret_post" in taken:
+            form["client_secret"] = self._client_secret
+            return None
+        return self._client_id, self._client_secret
+
+    def _document(self) -> Mapping[str, Any]:
+        """Returns the discovery document. One caller fetches it, the others wait."""
+        with self._lock:
+            if "" in self._failed:
+                raise IdentityProviderUnavailable(self._failed[""])
+            found = self._discovered.get("")
+            if found is None:
+                found = self._fetch_document()
+                self._discovered[""] = found
+            return found
+
+    def _fetch_document(self) -> Mapping[str, Any]:
+        url = f"{self._issuer.rstrip('/')}/.well-known/openid-configuration"
+        try:
+            document = _json(lambda: httpx2.get(url, timeout=TIMEOUT_SECONDS), url)
+        except IdentityProviderUnavailable as error:
+            self._failed[""] = str(error)
+            raise
+        if document.get("issuer") != self._issuer:
+            raise IdentityProviderUnavailable(f"{url}: it is of another issuer")
+        return document
 
     def _endpoint(self, name: str) -> str:
-        document = self._discovered.get("")
-        if document is None:
-            url = f"{self._issuer.rstrip('/')}/.well-known/openid-configuration"
-            document = _json(lambda: httpx2.get(url, timeout=TIMEOUT_SECONDS), url)
-            self._discovered[""] = document
-        address = document.get(name)
+        address = self._document().get(name)
         if not isinstance(address, str) or not address.startswith(("https://", "http://")):
             raise IdentityProviderUnavailable(f"{self._issuer}: no {name} in its configuration")
         return address

@@ -13,7 +13,7 @@ from application.access.roles import GRANTS, ExtraPermission, Permission, Role
 from application.persistence.recorder import LedgerRecorder
 from application.persistence.unit_of_work import UnitOfWork
 from application.server_clock import Clock, utc_now
-from application.tables.access import API_KEYS, SESSIONS, ApiKey
+from application.tables.access import API_KEYS, ApiKey
 from application.tables.table import Insert, Update
 from domain.actor import Actor
 from domain.errors import Invalid
@@ -112,7 +112,8 @@ class KeyService:
 
     def rotate(self, key_id: str, grace: timedelta, origin: Origin) -> Issued:
         """Creates a key with the same rights and lifetime as an old one, which expires after the
-        grace period. Sessions of the old key become sessions of the new one.
+        grace period, and its sessions with it. A session of a key that somebody stole must not
+        become one of the new key.
 
         Raises:
             UnknownKey: there is no such key.
@@ -132,15 +133,7 @@ class KeyService:
                 lifetime=old.expires_at - old.created_at if old.expires_at else None,
                 extra=tuple(map(ExtraPermission, old.extra)),
             )
-            issued = self._issue(unit_of_work, grant, origin, replaces=old)
-            moved = [
-                (issued.key.key_id, session.digest)
-                for session in unit_of_work.rows(SESSIONS)
-                if session.key_id == key_id
-            ]
-            if moved:
-                unit_of_work.write(SESSIONS, [Update(("key_id",), moved)])
-        return issued
+            return self._issue(unit_of_work, grant, origin, replaces=old)
 
     def _issue(
         self,

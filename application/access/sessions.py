@@ -8,6 +8,8 @@ key at each request. A session with a token of the identity provider keeps what 
 import json
 import secrets
 from collections.abc import Callable
+from concurrent.futures import Executor
+from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime, timedelta
 from hashlib import sha256
@@ -17,6 +19,7 @@ from application.access.audit import Action, AuditTrail, Origin
 from application.access.errors import SignInTooOld, Unauthenticated
 from application.access.principal import Principal
 from application.access.roles import Role
+from application.persistence.errors import StoreUnavailable
 from application.persistence.recorder import LedgerRecorder
 from application.server_clock import Clock, utc_now
 from application.tables.access import SESSIONS, Session
@@ -50,14 +53,22 @@ class Opened(NamedTuple):
 class SessionService:
     """Opens, finds and ends sessions. Every method may raise StoreUnavailable."""
 
-    def __init__(self, recorder: LedgerRecorder, audit: AuditTrail, clock: Clock = utc_now) -> None:
+    def __init__(
+        self,
+        recorder: LedgerRecorder,
+        audit: AuditTrail,
+        clock: Clock = utc_now,
+        background: Executor | None = None,
+    ) -> None:
+        """`background` notes the uses of sessions, so that no read waits for a write."""
         self._recorder = recorder
         self._audit = audit
         self._clock = clock
+        self._background = background
 
     def open(self, principal: Principal, until: datetime | None, origin: Origin) -> Opened:
         """Opens a session for an authenticated caller. It ends at `until` at the latest: the expiry
-        of the key or token, None for none."""
+        of the credential, None for none."""
         now = self._clock()
         actor = principal.actor
         has_key = actor.key_id is not None
@@ -92,9 +103,16 @@ class SessionService:
         if now >= min(session.ends_at, session.seen_at + IDLE):
             raise Unauthenticated("expired", "this session has expired: sign in again")
         if now - session.seen_at >= _SEEN_EVERY:
-            with self._recorder.unit_of_work() as unit_of_work:
-                unit_of_work.write(SESSIONS, [Update(("seen_at",), [(now, session.digest)])])
+            if self._background is None:
+                self._note_use(session, now)
+            else:
+                self._background.submit(self._note_use, session, now)
         return session
+
+    def _note_use(self, session: Session, now: datetime) -> None:
+        """Best effort: a session that is not noted ends earlier."""
+        with suppress(StoreUnavailable), self._recorder.unit_of_work() as unit_of_work:
+            unit_of_work.write(SESSIONS, [Update(("seen_at",), [(now, session.digest)])])
 
     def close(self, secret: str, origin: Origin) -> None:
         """Ends a session. Idempotent."""

@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from threading import Lock
 from typing import Any, Final
 
@@ -71,13 +71,16 @@ class TokenVerifier:
         self._rules = rules
         self._keys = _ProviderKeys(fetch_keys)
 
-    def verify(self, token: str, nonce: str | None = None) -> tuple[Principal, datetime]:
+    def verify(
+        self, token: str, nonce: str | None = None, max_age: timedelta | None = None
+    ) -> tuple[Principal, datetime]:
         """Returns the bearer of the token, and its expiry.
 
         Args:
             token: as the caller sent it.
             nonce: that an ID token must have (OpenID Connect Core, 3.1.3.7); None of an access
                 token.
+            max_age: how long ago the bearer may have signed in at the provider, as far as it says.
 
         Raises:
             Unauthenticated: the token is not valid, or has expired.
@@ -93,6 +96,8 @@ class TokenVerifier:
             raise Unauthenticated("invalid", "this token is not valid here") from error
         if nonce is not None and claims.get("nonce") != nonce:
             raise Unauthenticated("invalid", "this token was not made for this sign-in")
+        if max_age is not None and _age(claims) > max_age.total_seconds() + LEEWAY_SECONDS:
+            raise Unauthenticated("invalid", "the sign-in at the identity provider is too old")
         return self._principal(claims), until
 
     def _claims(self, token: str) -> dict[str, Any]:
@@ -165,6 +170,12 @@ class _ProviderKeys:
             if key.public_key_use in {None, "sig"} and key.algorithm_name in ALGORITHMS
         }
         self._fetched_at = now
+
+
+def _age(claims: Mapping[str, Any]) -> float:
+    """Returns the seconds since the sign-in; 0 if the provider does not tell."""
+    signed_in_at = claims.get("auth_time")
+    return time.time() - signed_in_at if isinstance(signed_in_at, int | float) else 0
 
 
 def _claim(claims: Mapping[str, Any], path: str) -> object:

@@ -1,7 +1,7 @@
 """Queries of events as followers and the history of an item read them."""
 
 from collections.abc import Sequence
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from operator import attrgetter
 from typing import Any, Final
 from uuid import UUID
@@ -31,6 +31,10 @@ SELECT {bucket} AS bucket, min(on_hand), max(on_hand), count(*),
        sum(CASE WHEN type = 'COUNT' THEN 1 ELSE 0 END), min(position), max(position)
 FROM movements WHERE {where} GROUP BY 1 ORDER BY 1
 """
+
+
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND: Final = timedelta(microseconds=1)
 
 
 class HistoryQueries(TableQueries):
@@ -74,9 +78,9 @@ class HistoryQueries(TableQueries):
         within = ("position >= ? AND position < ?", [positions.start, positions.stop])
         where, parameters = where_clause([*movement_conditions(wanted, movements), within])
         statement = BUCKETS.format(bucket=movements.bucket("recorded_at"), where=where)
-        start = wanted.recorded_from.timestamp() if wanted.recorded_from else 0.0
+        start = ((wanted.recorded_from or _EPOCH) - _EPOCH) // _MICROSECOND
         with self.reading() as run:
-            rows = run(statement, [start, width.total_seconds(), *parameters])
+            rows = run(statement, [start, width // _MICROSECOND, *parameters])
         return [Bucket(*map(int, row)) for row in rows]
 
     def select_movements_at(self, positions: Sequence[int]) -> list[Movement]:

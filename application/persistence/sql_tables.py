@@ -146,7 +146,7 @@ class SQLTable(ABC, Generic[RowT]):
 
     def bucket(self, column: str) -> str:
         """Number of the bucket of an instant. Its parameters: the start of the first bucket in
-        seconds since 1970, and the width of a bucket in seconds."""
+        microseconds since 1970, and the width of a bucket in microseconds."""
         return self._dialect.bucket.format(column=column)
 
     def _on_conflict(self, kept: tuple[str, ...]) -> str:

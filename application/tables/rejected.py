@@ -95,6 +95,7 @@ REJECTED: Final = Table(
         ("first_rejected_at", "rejection_id"),
         ("location", "first_rejected_at"),
         ("closed_at",),
+        ("closed_at", "location"),
         ("actor", "status"),
     ),
     sparse_indexes=(("waits_for", "moment"), ("due_at",), ("group_id",)),

@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager, closing, contextmanager
 from importlib.metadata import version
 from types import FrameType
 
+from anyio import CapacityLimiter
 from fastapi import FastAPI
 
 from application.following.follower import Follower
@@ -87,6 +88,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     app.state.readiness = health.Readiness()
     app.state.read_slots = ReadSlots(configured.read_timeout)
     app.state.stream_slots = StreamSlots(configured.max_streams)
+    app.state.sign_ins = CapacityLimiter(session.MAX_SIGN_INS)
     # First, because routes match in order. Not by include_router: included routes are searched
     # twice.
     app.router.routes[:0] = sync.router.routes

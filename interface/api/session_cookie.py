@@ -11,6 +11,7 @@ from starlette.datastructures import Headers
 from starlette.requests import cookie_parser
 from starlette.types import Scope
 
+from application.access.sessions import PREFIX
 from interface.api.origins import SAFE_METHODS, is_loopback_host
 
 _SECURE_NAME: Final = "__Host-stockledger"
@@ -34,7 +35,8 @@ def session_secret(scope: Scope) -> str | None:
     name = cookie_name(scope)
     if name is None or "Cookie" not in headers or not is_own_page(scope):
         return None
-    return cookie_parser(headers["Cookie"]).get(name)
+    secret = cookie_parser(headers["Cookie"]).get(name, "")
+    return secret if secret.startswith(PREFIX) else None
 
 
 def is_own_page(scope: Scope) -> bool:

@@ -8,6 +8,7 @@ from contextlib import contextmanager, suppress
 from http import HTTPStatus
 from typing import Final, NamedTuple
 
+from cachetools import TTLCache
 from fastapi import Request
 from starlette.concurrency import run_in_threadpool
 
@@ -36,6 +37,9 @@ than FastAPI's own heartbeat of 15 s, which is private."""
 COUNT_SECONDS: Final = 2.0
 """Seconds between two counts of the open rejected transactions."""
 
+MAX_SCOPES: Final = 1_000
+"""Scopes whose counts are kept."""
+
 RETRY_SECONDS: Final = 1
 """Seconds before a stream retries a read from an unreachable database."""
 
@@ -60,6 +64,7 @@ class StreamSlots:
 
     def __init__(self, limit: int) -> None:
         self._limit = limit
+        self.counts = RejectionCounts()
         self.reads = asyncio.Semaphore(MAX_CONCURRENT_READS)
         """Limits concurrent database reads of followers."""
         self._slots: defaultdict[str, list[Slot]] = defaultdict(list)
@@ -102,6 +107,24 @@ class OpenRejections(NamedTuple):
     number: int
 
 
+class RejectionCounts:
+    """Counts the open rejected transactions for all streams of the process: each scope at most
+    every COUNT_SECONDS."""
+
+    def __init__(self) -> None:
+        self._one_at_a_time = asyncio.Lock()
+        self._known: TTLCache[frozenset[str] | None, int] = TTLCache(MAX_SCOPES, COUNT_SECONDS)
+
+    async def count(
+        self, scope: frozenset[str] | None, count: Callable[[frozenset[str] | None], int]
+    ) -> int:
+        """Returns the number for a scope. `count` reads it."""
+        async with self._one_at_a_time:
+            if scope not in self._known:
+                self._known[scope] = await run_in_threadpool(count, scope)
+            return self._known[scope]
+
+
 async def wait_for_changes(
     request: Request,
     subscription: Subscription,
@@ -141,7 +164,7 @@ async def stream_of(
     slot: Slot,
     is_known: Callable[[], Awaitable[bool]],
     check_seconds: float,
-    open_rejections: Callable[[], int] | None = None,
+    open_rejections: Callable[[], Awaitable[int]] | None = None,
 ) -> AsyncIterator[ChangePage | OpenRejections | None]:
     """Yields pages with changes as they are recorded, and None as a heartbeat. With
     `open_rejections`, also their number at the start, and when it changes.
@@ -164,9 +187,12 @@ async def stream_of(
             woken.clear()
             try:
                 page = await _read_page(subscription, reads, after, CHANGES_PER_EVENT)
+                if page.changes:
+                    yield page
+                    heartbeat.restart()
+                after = page.next_after
                 if open_rejections is not None and count is not None and count.is_due:
-                    async with reads:
-                        counted = await run_in_threadpool(open_rejections)
+                    counted = await open_rejections()
                     if counted != number:
                         number = counted
                         yield OpenRejections(counted)
@@ -175,10 +201,6 @@ async def stream_of(
                 continue
             except UnknownPosition:
                 return  # The client learns of it when it reconnects.
-            if page.changes:
-                yield page
-                heartbeat.restart()
-            after = page.next_after
             if not page.has_more:
                 with suppress(TimeoutError):
                     async with asyncio.timeout_at(min(timer.due_at for timer in timers)):

@@ -89,6 +89,21 @@ def test_buckets_equal_a_replay_of_the_journal(
     assert all(one.end <= other.start for one, other in pairwise(found.buckets))
 
 
+def test_movement_on_the_border_of_two_buckets_belongs_to_the_later(
+    history: HistoryService, item: UUID, sync: SyncService, clock: Clock
+) -> None:
+    second, start = timedelta(seconds=1), clock.now
+    for _ in range(40):
+        clock.now = clock.now - second + timedelta(milliseconds=1)
+        record(sync, item, ("INBOUND", 1))
+    end = start + timedelta(milliseconds=41)
+    found = history.on_hand(item, CLERK, start=start, end=end, buckets=41)
+    assert [bucket.movements for bucket in found.buckets] == [1] * 40
+    assert [bucket.start for bucket in found.buckets] == [
+        start + timedelta(milliseconds=n) for n in range(1, 41)
+    ]
+
+
 def test_history_begins_with_the_registration(
     history: HistoryService, item: UUID, sync: SyncService
 ) -> None:

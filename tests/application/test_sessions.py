@@ -93,13 +93,14 @@ def test_session_ends_with_its_key(
     assert ended(authenticator, secret) == "revoked"
 
 
-def test_rotation_moves_the_session_to_the_new_key(
-    authenticator: Authenticator, keys: KeyService, key: Issued, secret: str
+def test_session_of_a_rotated_key_ends_with_the_grace_period(
+    authenticator: Authenticator, keys: KeyService, key: Issued, secret: str, clock: Clock
 ) -> None:
-    new = keys.rotate(key.key.key_id, timedelta(), ADMIN)
-    assert authenticator.authenticate(secret).actor.key_id == new.key.key_id
-    keys.revoke(new.key.key_id, ADMIN)
-    assert ended(authenticator, secret) == "revoked"
+    """A stolen key is rotated to end what the thief can do."""
+    keys.rotate(key.key.key_id, timedelta(hours=1), ADMIN)
+    assert authenticator.authenticate(secret).actor.key_id == key.key.key_id
+    clock.now += timedelta(hours=1)
+    assert ended(authenticator, secret) == "expired"
 
 
 def test_session_ends_after_a_day_though_it_is_used(

@@ -1,5 +1,7 @@
 """Sessions of browsers: sign-in, the cookie, and what pages of other sites can do with it."""
 
+import re
+import time
 from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
@@ -267,6 +269,7 @@ def test_answer_of_another_sign_in_is_refused(
         ({"nonce": "another"}, "failed"),
         ({"aud": "another client"}, "failed"),
         ({"exp": 1}, "failed"),
+        ({"auth_time": 1}, "failed"),
         ({"roles": ["visitor"]}, "forbidden"),
     ],
 )
@@ -277,6 +280,46 @@ def test_token_that_is_not_good_signs_nobody_in(
     answer = with_provider.get(at_the_provider(with_provider, provider))
     assert f"signIn={reason}" in answer.text
     assert "stockledger=sls" not in answer.headers.get("Set-Cookie", "")
+
+
+def test_session_outlives_the_short_token_of_its_sign_in(
+    with_provider: TestClient, provider: IdentityProvider
+) -> None:
+    provider.claims |= {"exp": int(time.time()) + 5}
+    answer = with_provider.get(at_the_provider(with_provider, provider))
+    (age,) = re.findall(r"stockledger=sls_[^;]*; HttpOnly; Max-Age=(\d+)", str(answer.headers))
+    assert int(age) > 7 * 3_600
+
+
+def test_sign_in_at_the_provider_must_be_recent(
+    with_provider: TestClient, provider: IdentityProvider
+) -> None:
+    at_the_provider(with_provider, provider)
+    (begun,) = provider.begun.values()
+    assert begun["max_age"] == "900"
+
+
+def test_client_proves_itself_as_the_provider_wants(
+    with_provider: TestClient, provider: IdentityProvider
+) -> None:
+    provider.takes = ["client_secret_basic"]
+    with_provider.get(at_the_provider(with_provider, provider))
+    assert with_provider.get("/session", headers=OWN).json()["actor"] == "kim"
+
+
+def test_provider_that_is_down_is_asked_once_in_a_while(database_url: str) -> None:
+    with identity_provider() as provider:
+        provider.is_down = True
+        settings = provider.settings(database_url=database_url)
+        with TestClient(create_app(settings), follow_redirects=False) as api:
+            for _ in range(5):
+                assert api.get("/session/oidc/start").status_code == 503
+    assert provider.asked == 1
+
+
+def test_key_is_no_session(api: TestClient, keys: KeyService) -> None:
+    api.cookies.set("stockledger", new_key(keys, Role.ADMIN))
+    assert api.get("/items", headers=OWN).status_code == 401
 
 
 def test_code_counts_once(with_provider: TestClient, provider: IdentityProvider) -> None:

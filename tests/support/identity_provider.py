@@ -1,7 +1,7 @@
 """An identity provider (OpenID Connect) on loopback, for sign-ins with an account."""
 
 import json
-from base64 import urlsafe_b64encode
+from base64 import b64decode, urlsafe_b64encode
 from collections.abc import Iterator
 from contextlib import contextmanager
 from hashlib import sha256
@@ -23,6 +23,11 @@ class IdentityProvider:
     def __init__(self, url: str) -> None:
         self.url = url
         self.claims: dict[str, Any] = {"sub": "kim", "roles": ["auditor"], "locations": []}
+        self.takes = ["client_secret_post"]
+        """Ways of a client to prove itself."""
+        self.is_down = False
+        self.asked = 0
+        """Requests for the discovery document."""
         self.begun: dict[str, dict[str, str]] = {}
         """Authorization requests, by code."""
 
@@ -50,7 +55,7 @@ class IdentityProvider:
             begun is None
             or begun["code_challenge"] != challenge.decode()
             or begun["redirect_uri"] != form["redirect_uri"]
-            or form["client_secret"] != CLIENT_SECRET
+            or form.get("client_secret") != CLIENT_SECRET
         ):
             return {"error": "invalid_grant"}
         said = {"iss": self.url, "aud": CLIENT_ID, "nonce": begun["nonce"]} | self.claims
@@ -61,7 +66,11 @@ class IdentityProvider:
             case "/keys":
                 return {"keys": [public(RSA_KEY, "r1", "RS256")]}
             case "/.well-known/openid-configuration":
+                self.asked += 1
+                if self.is_down:
+                    return {"error": "down"}
                 return {
+                    "token_endpoint_auth_methods_supported": self.takes,
                     "issuer": self.url,
                     "authorization_endpoint": f"{self.url}/authorize",
                     "token_endpoint": f"{self.url}/token",
@@ -86,11 +95,11 @@ def identity_provider() -> Iterator[IdentityProvider]:
 
         def do_POST(self) -> None:
             body = self.rfile.read(int(self.headers["Content-Length"])).decode()
-            self._send(
-                provider.answer(
-                    self.path, {name: values[0] for name, values in parse_qs(body).items()}
-                )
-            )
+            form = {name: values[0] for name, values in parse_qs(body).items()}
+            basic = self.headers.get("Authorization", "").removeprefix("Basic ")
+            if basic and "client_secret_basic" in provider.takes:
+                form["client_secret"] = b64decode(basic).decode().partition(":")[2]
+            self._send(provider.answer(self.path, form))
 
         def _send(self, answer: dict[str, Any]) -> None:
             self.send_response(400 if "error" in answer else 200)

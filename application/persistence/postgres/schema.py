@@ -126,5 +126,6 @@ STEPS: Final = {
         )
         """,
         "CREATE INDEX sessions_by_end ON sessions (ends_at)",
+        "CREATE INDEX rejected_by_place ON rejected_transactions (closed_at, location)",
     ),
 }

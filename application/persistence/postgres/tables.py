@@ -28,7 +28,7 @@ POSTGRES = Dialect(
     },
     encoders={TransactionType: str},
     decoders={TransactionType: TransactionType},
-    bucket="floor((extract(epoch FROM {column}) - ?) / ?)::bigint",
+    bucket="((extract(epoch FROM {column}) * 1000000)::bigint - ?) / ?",
 )
 
 

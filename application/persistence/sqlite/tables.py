@@ -40,7 +40,10 @@ SQLITE = Dialect(
         datetime: datetime.fromisoformat,
         bool: bool,
     },
-    bucket="CAST((unixepoch({column}, 'subsec') - ?) / ? AS INTEGER)",
+    bucket=(
+        "(unixepoch(substr({column}, 1, 19)) * 1000000"
+        " + CAST(substr({column}, 21, 6) AS INTEGER) - ?) / ?"
+    ),
 )
 
 

@@ -88,7 +88,7 @@ async def _open_stream(
             slot,
             lambda: still_known(request),
             settings.key_cache,
-            partial(reads.open_rejections, caller, location=query.location)
+            partial(slots.counts.count, caller.scope(query.location), reads.open_rejections)
             if query.rejections
             else None,
         )

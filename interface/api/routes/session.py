@@ -4,14 +4,16 @@ A page sends an API key once, as any client does, and gets a cookie that no scri
 """
 
 import secrets
+from collections.abc import Callable
 from datetime import datetime, timedelta
+from functools import partial
 from html import escape
 from http import HTTPStatus
 from typing import Annotated, Any, Final
 
 import jwt
+from anyio import CapacityLimiter, to_thread
 from fastapi import APIRouter, Query, Request, Response
-from starlette.concurrency import run_in_threadpool
 
 from application.access.audit import Origin
 from application.access.errors import Forbidden, Unauthenticated
@@ -37,6 +39,8 @@ PUBLIC: Final = frozenset({METHODS_PATH, START_PATH, CALLBACK_PATH})
 
 HOME: Final = "/console/"
 MAX_NEXT_LENGTH: Final = 2_000
+MAX_SIGN_INS: Final = 4
+"""Maximum steps of sign-ins that wait for the identity provider at a time."""
 SIGN_IN_TTL: Final = timedelta(minutes=10)
 """How long a person may take at the identity provider."""
 
@@ -132,12 +136,16 @@ def list_sign_in_methods(request: Request, services: Provided) -> SignInMethods:
 
 
 @pages.get(START_PATH)
-def start_sign_in(
+async def start_sign_in(
     request: Request,
     services: Provided,
     next: Annotated[str, Query(max_length=MAX_NEXT_LENGTH)] = HOME,
 ) -> Response:
     """Sends the browser to the identity provider."""
+    return await _with_provider(request, partial(_started, request, services, next))
+
+
+def _started(request: Request, services: Services, next: str) -> Response:
     provider = services.sign_in_provider
     name = cookie_name(request.scope)
     if provider is None or name is None:
@@ -173,7 +181,7 @@ async def finish_sign_in(
     """Opens a session for a person who comes back from the identity provider."""
     try:
         begun = _begun(request, services, state)
-        return await run_in_threadpool(_signed_in, request, services, code, begun)
+        return await _with_provider(request, partial(_signed_in, request, services, code, begun))
     except (Unauthenticated, Forbidden, IdentityProviderUnavailable) as error:
         reason = {Forbidden: "forbidden", IdentityProviderUnavailable: "unavailable"}
         return _moving_on(f"{HOME}?signIn={reason.get(type(error), 'failed')}")
@@ -184,14 +192,21 @@ def _signed_in(request: Request, services: Services, code: str, begun: dict[str,
     name = cookie_name(request.scope)
     if provider is None or name is None:
         raise Unauthenticated("invalid", "there is no identity provider to sign in with here")
-    caller, until = provider.redeem(code, _callback(request), begun["nonce"], begun["verifier"])
+    caller = provider.redeem(code, _callback(request), begun["nonce"], begun["verifier"])
     address = request.client.host if request.client else None
     origin = Origin(caller.actor, address, request.state.request_id)
-    opened = services.sessions.open(caller, until, origin)
+    opened = services.sessions.open(caller, None, origin)
     response = _moving_on(begun["next"])
     set_cookie(response, name, opened.secret, _seconds(opened.ends_at, services))
     response.delete_cookie(f"{name}-oidc", path="/", secure=request.scope["scheme"] == "https")
     return response
+
+
+async def _with_provider(request: Request, act: Callable[[], Response]) -> Response:
+    """Runs a step that may wait for the provider, in a thread. Only a few at a time, because nobody
+    has to be known to begin a sign-in."""
+    limiter: CapacityLimiter = request.app.state.sign_ins
+    return await to_thread.run_sync(act, limiter=limiter)
 
 
 def _begun(request: Request, services: Services, state: str) -> dict[str, Any]:
