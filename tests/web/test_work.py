@@ -140,7 +140,7 @@ def test_other_details_replace_those_that_are_registered(
     page = open_screen(context, f"{shop.url}/console/rejections?code=ITEM_DIFFERS")
     page.get_by_role("link", name="JAM-PLUM").click()
     page.get_by_role("button", name="Take these details").click()
-    page.get_by_role("dialog").get_by_role("button", name="Retry").click()
+    page.get_by_role("dialog").get_by_role("button", name="Take these details").click()
     said(page, "It is recorded.")
     page = open_screen(context, f"{shop.url}/console/?q=JAM-PLUM")
     expect(page.get_by_role("row").filter(has_text="Plum jam, large")).to_have_count(1)

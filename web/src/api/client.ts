@@ -19,6 +19,8 @@ export interface RequestOptions<O> {
   body?: Body<O>;
   headers?: Record<string, string>;
   signal?: AbortSignal;
+  /** Milliseconds; null for work that may take longer. */
+  timeout?: number | null;
 }
 
 /** Every request ends: a line that is dead without a word must not leave a page waiting. */
@@ -56,7 +58,12 @@ export async function request<P extends keyof paths, M extends Method>(
   path: P,
   options: RequestOptions<Operation<P, M>> = {},
 ): Promise<Answer<Operation<P, M>>> {
-  const answer = await send(method, address(path, options.path, options.query), options);
+  const answer = await send(
+    method,
+    address(path, options.path, options.query),
+    options,
+    options.timeout === undefined ? TIMEOUT_MS : options.timeout,
+  );
   if (answer.status === 204) return undefined as Answer<Operation<P, M>>;
   if (!isJson(answer)) throw new Unreachable("the answer is not from this server");
   return (await answer.json()) as Answer<Operation<P, M>>;
@@ -87,7 +94,7 @@ async function send(
   method: string,
   url: string,
   options: { body?: unknown; headers?: Record<string, string>; signal?: AbortSignal },
-  timeout: number | null = TIMEOUT_MS,
+  timeout: number | null,
 ): Promise<Response> {
   const { body } = options;
   const isFile = typeof Blob !== "undefined" && body instanceof Blob;
@@ -111,7 +118,10 @@ async function send(
     throw new Unreachable(String(error));
   }
   if (answer.ok) return answer;
-  throw await problemOf(answer);
+  const problem = await problemOf(answer);
+  const isOfSession = options.headers?.Authorization === undefined;
+  if (answer.status === 401 && isOfSession && problem instanceof Problem) onSignedOut();
+  throw problem;
 }
 
 async function problemOf(answer: Response): Promise<Error> {
@@ -121,7 +131,6 @@ async function problemOf(answer: Response): Promise<Error> {
     (await answer.json()) as Partial<Schemas["Problem"]>,
     answer.headers.get("Retry-After"),
   );
-  if (problem.code === "UNAUTHENTICATED") onSignedOut();
   return problem;
 }
 

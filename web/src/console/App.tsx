@@ -1,7 +1,8 @@
 /** The frame of the console: who is signed in, and which screen is open. */
 import { useSignal } from "@preact/signals";
+import { Component, type ComponentChildren } from "preact";
 import { useEffect } from "preact/hooks";
-import { ErrorBoundary, Route, Router, useLocation } from "preact-iso";
+import { Route, Router, useLocation } from "preact-iso";
 import { Failure } from "../shared/components/Notice.tsx";
 import { texts } from "../shared/i18n/index.ts";
 import { ScreenHead } from "./ListScreen.tsx";
@@ -65,10 +66,10 @@ function Console() {
       </a>
       <Navigation />
       <main id="content" tabIndex={-1}>
-        <ErrorBoundary>
+        <Boundary key={path}>
           <Router>
             <Route path="/console/" component={Stock} />
-            <Route path="/console/items/:id" component={Item} />
+            <Route path="/console/items/:id" component={ItemScreen} />
             <Route path="/console/low-stock" component={LowStock} />
             <Route path="/console/journal" component={Journal} />
             <Route path="/console/rejections" component={Rejections} />
@@ -79,12 +80,34 @@ function Console() {
             <Route path="/console/settings" component={SettingsScreen} />
             <Route default component={NoScreen} />
           </Router>
-        </ErrorBoundary>
+        </Boundary>
       </main>
       <MessageLine />
       <Overlays />
     </div>
   );
+}
+
+/** Another item is another screen: nothing of the first one stays open. */
+function ItemScreen(props: { id?: string }) {
+  return <Item key={props.id} {...props} />;
+}
+
+/** A fault of one screen must not take the others with it. */
+class Boundary extends Component<{ children: ComponentChildren }, { failed: boolean }> {
+  override state = { failed: false };
+
+  static override getDerivedStateFromError() {
+    return { failed: true };
+  }
+
+  override render() {
+    return this.state.failed ? (
+      <ScreenHead title={texts.value.states.broken} />
+    ) : (
+      this.props.children
+    );
+  }
 }
 
 function NoScreen() {

@@ -4,15 +4,19 @@ import { encode } from "uqr";
 import type { Schemas } from "../api/client.ts";
 import { Dialog } from "../shared/components/Dialog.tsx";
 import { texts } from "../shared/i18n/index.ts";
+import { tellError } from "../shared/messages.ts";
 
 export function NewKey(props: { issued: Schemas["IssuedKey"]; onClose(): void }) {
   const m = texts.value;
   const { issued } = props;
   const copied = useSignal(false);
-  const copy = async () => {
-    await navigator.clipboard.writeText(issued.key);
-    copied.value = true;
-  };
+  const copy = () =>
+    navigator.clipboard.writeText(issued.key).then(
+      () => {
+        copied.value = true;
+      },
+      (error: unknown) => tellError(String(error)),
+    );
   return (
     <Dialog title={m.keys.newTitle(issued.name)} onClose={() => undefined}>
       <p>{m.keys.newHint}</p>

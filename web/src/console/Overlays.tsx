@@ -5,6 +5,8 @@ import { useLocation } from "preact-iso";
 import { request } from "../api/client.ts";
 import { Dialog } from "../shared/components/Dialog.tsx";
 import { texts } from "../shared/i18n/index.ts";
+import { tellError } from "../shared/messages.ts";
+import { explain } from "../shared/problems.ts";
 import { settings } from "../shared/settings.ts";
 import { withQuery } from "../shared/url.ts";
 import { listenToKeys } from "./keyboard.ts";
@@ -26,7 +28,8 @@ export function Overlays() {
           const screen = screens.peek().find((one) => one.key === key);
           if (screen) route(screen.path);
         },
-        scan: (code) => void openScanned(code, route),
+        scan: (code) =>
+          openScanned(code, route).catch((error: unknown) => tellError(explain(error))),
       }),
     [],
   );

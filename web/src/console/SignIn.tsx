@@ -7,6 +7,7 @@ import { Field } from "../shared/components/Field.tsx";
 import { LANGUAGES, texts } from "../shared/i18n/index.ts";
 import { explain } from "../shared/problems.ts";
 import { change, type Language, settings } from "../shared/settings.ts";
+import { withQuery } from "../shared/url.ts";
 import { answer, askAgain, signIn } from "./session.ts";
 
 export function SignIn() {
@@ -109,7 +110,7 @@ function SignInForm(props: { problem: string | null }) {
         <p>
           <a
             class="button"
-            href={`/session/oidc/start?next=${encodeURIComponent(location.pathname + location.search)}`}
+            href={`/session/oidc/start?next=${encodeURIComponent(withoutReason())}`}
           >
             {m.signIn.account}
           </a>
@@ -117,6 +118,12 @@ function SignInForm(props: { problem: string | null }) {
       )}
     </>
   );
+}
+
+/** The address of this screen, without the reason of a sign-in that failed. */
+function withoutReason(): string {
+  const { signIn: _, ...kept } = Object.fromEntries(new URLSearchParams(location.search));
+  return withQuery(location.pathname, kept);
 }
 
 function reasonOf(problem: unknown): string {

@@ -31,7 +31,9 @@ export function listenToKeys(commands: Commands): () => void {
       commands.open("palette");
       return;
     }
-    if (event.ctrlKey || event.metaKey || event.altKey || isTyping(event)) return;
+    if (event.ctrlKey || event.metaKey || event.altKey) return;
+    // The Enter of a scan is none for the button that happens to have the focus.
+    if (isTyping(event) && !(event.key === "Enter" && burst.isScan())) return;
     if (event.repeat) burst.repeat(event.key);
     else burst.take(event);
   };
@@ -76,14 +78,19 @@ class Burst {
     this.silenceTimer = setTimeout(() => this.end(), SILENCE_MS);
   }
 
+  /** Whether what was typed last, outside of fields, is a scan. */
+  isScan(): boolean {
+    const mean = (this.last - this.first) / Math.max(1, this.keys.length - 1);
+    return this.keys.length >= MIN_CODE_LENGTH && mean <= SCAN_MS;
+  }
+
   /** Ends what was typed. True: it was a scan. */
   private end(): boolean {
     const code = this.keys.join("");
-    const mean = (this.last - this.first) / Math.max(1, code.length - 1);
+    const isScan = this.isScan();
     this.clear();
-    if (code.length < MIN_CODE_LENGTH || mean > SCAN_MS) return false;
-    this.commands.scan(code);
-    return true;
+    if (isScan) this.commands.scan(code);
+    return isScan;
   }
 
   private clear(): void {

@@ -4,7 +4,8 @@
  * tabs would stop them all. The tab that holds a lock opens the stream, and tells the others.
  */
 import { signal } from "@preact/signals";
-import { request, type Schemas } from "../api/client.ts";
+import { Problem, request, type Schemas } from "../api/client.ts";
+import { refreshAll } from "../shared/resource.ts";
 import { loadSession, session } from "./session.ts";
 
 export type Changes = Schemas["ChangeList"];
@@ -12,6 +13,7 @@ type News =
   | { kind: "changes"; changes: Changes }
   | { kind: "rejections"; open: number }
   | { kind: "state"; state: Connection; after: string | null }
+  | { kind: "gap" }
   | { kind: "hello" };
 
 export type Connection = "connecting" | "live" | "offline";
@@ -85,11 +87,26 @@ async function streamUntil(signal: AbortSignal): Promise<void> {
 async function oneStream(signal: AbortSignal): Promise<void> {
   try {
     if (session.peek() == null) return;
-    after ??= (await request("get", "/items", { query: { limit: 1 } })).nextAfter;
-    await connected(after, signal);
+    await connected(await bookmark(), signal);
   } catch {
     share({ kind: "state", state: "offline", after });
   }
+}
+
+/** Where the stream goes on. An EventSource shows no status, so the ledger is asked first whether it
+ * has the bookmark still: another one may have been restored. */
+async function bookmark(): Promise<string> {
+  if (after !== null) {
+    try {
+      await request("get", "/sync/changes", { query: { after, limit: 1 } });
+      return after;
+    } catch (error) {
+      if (!(error instanceof Problem && error.code === "UNKNOWN_POSITION")) throw error;
+      share({ kind: "gap" });
+    }
+  }
+  after = (await request("get", "/items", { query: { limit: 1 } })).nextAfter;
+  return after;
 }
 
 function connected(bookmark: string, signal: AbortSignal): Promise<void> {
@@ -103,15 +120,8 @@ function connected(bookmark: string, signal: AbortSignal): Promise<void> {
       resolve();
     };
     signal.addEventListener("abort", end, { once: true });
-    let opened = false;
-    stream.onopen = () => {
-      opened = true;
-      share({ kind: "state", state: "live", after });
-    };
+    stream.onopen = () => share({ kind: "state", state: "live", after });
     stream.onerror = () => {
-      // An EventSource shows no status: the ledger may not have the bookmark any more, or the
-      // session has ended.
-      if (!opened) after = null;
       share({ kind: "state", state: "offline", after });
       end();
       void loadSession().catch(() => undefined);
@@ -145,6 +155,7 @@ function take(news: News): void {
     after = news.after;
   }
   if (news.kind === "rejections") openRejections.value = news.open;
+  if (news.kind === "gap") refreshAll();
   if (news.kind === "changes") {
     // Every tab knows where the stream is: whichever opens the next one misses nothing.
     after = news.changes.nextAfter;

@@ -1,6 +1,7 @@
 /** The person who is signed in. */
 import { signal } from "@preact/signals";
 import { Problem, request, type Schemas, whenSignedOut } from "../api/client.ts";
+import { refreshAll } from "../shared/resource.ts";
 
 export type Session = Schemas["SessionDescription"];
 
@@ -36,12 +37,27 @@ export async function loadSession(): Promise<void> {
 /** Exchanges a key for a session. The page does not keep the key. */
 export async function signIn(key: string): Promise<void> {
   const opened = await request("post", "/session", { headers: { Authorization: `Bearer ${key}` } });
+  const before = session.peek();
+  if (before && !isSame(before, opened)) {
+    location.assign("/console/"); // What the other person saw must not stay.
+    return;
+  }
   session.value = opened;
   answer(true);
+  refreshAll();
 }
 
+function isSame(one: Session, other: Session): boolean {
+  return one.actor === other.actor && one.keyId === other.keyId && one.role === other.role;
+}
+
+const tabs = new BroadcastChannel("stockledger-session");
+tabs.onmessage = () => location.assign("/console/");
+
+/** Signs out, in all tabs of the browser. */
 export async function signOut(everywhere: boolean): Promise<void> {
   await request("delete", "/session", { query: { everywhere } });
+  tabs.postMessage("signed out");
   location.assign("/console/");
 }
 
@@ -53,6 +69,7 @@ let onAnswered: (signedIn: boolean) => void = () => undefined;
 
 /** Ends the question for a sign-in. */
 export function answer(signedIn: boolean): void {
+  if (!signedIn && askAgain.peek() === "lost") session.value = null;
   askAgain.value = null;
   onAnswered(signedIn);
 }

@@ -2,6 +2,10 @@
 
 export interface Format {
   number(value: number): string;
+  /** As a person types it: without groups of thousands. */
+  plain(value: number): string;
+  /** Reads what a person typed. Undefined if it is no number. */
+  parse(text: string): number | undefined;
   /** With its sign: +3, −3. */
   signed(value: number): string;
   time(iso: string): string;
@@ -22,6 +26,7 @@ const UNITS: [Intl.RelativeTimeFormatUnit & ("day" | "hour" | "minute"), number]
 
 export function formatFor(language: string): Format {
   const number = new Intl.NumberFormat(language, { maximumFractionDigits: 6 });
+  const plain = new Intl.NumberFormat(language, { maximumFractionDigits: 6, useGrouping: false });
   const signed = new Intl.NumberFormat(language, {
     maximumFractionDigits: 6,
     signDisplay: "exceptZero",
@@ -31,6 +36,8 @@ export function formatFor(language: string): Format {
   const relative = new Intl.RelativeTimeFormat(language, { numeric: "auto" });
   const plurals = new Intl.PluralRules(language);
   return {
+    plain: (value) => plain.format(value).replace("-", "−"),
+    parse: (text) => parseNumber(text, number.formatToParts(1234567.8)),
     number: (value) => number.format(value).replace("-", "−"),
     signed: (value) => signed.format(value).replace("-", "−"),
     time: (iso) => time.format(new Date(iso)),
@@ -69,4 +76,16 @@ export function startOfDay(day: string, days = 0): string | undefined {
 function unitOf(milliseconds: number): ["day" | "hour" | "minute", number] {
   const size = Math.abs(milliseconds);
   return UNITS.find(([, unit]) => size >= unit) ?? ["minute", 60_000];
+}
+
+/** 1,234.5 and 1234.5 where the page itself writes 1,234.5. A comma or point that groups no thousands
+ * is a decimal sign: 1,5 can't mean anything else. */
+function parseNumber(text: string, sample: Intl.NumberFormatPart[]): number | undefined {
+  const part = (type: string) => sample.find((one) => one.type === type)?.value ?? "";
+  const [group, decimal] = [`\\${part("group")}`, `\\${part("decimal")}`];
+  const typed = text.trim().replace(/[−–]/g, "-");
+  const isGrouped = new RegExp(`^[+-]?\\d{1,3}(${group}\\d{3})+(${decimal}\\d+)?$`).test(typed);
+  const plain = isGrouped ? typed.replaceAll(part("group"), "") : typed;
+  const pointed = plain.replace(/[.,]/, ".");
+  return /^[+-]?\d+(\.\d+)?$/.test(pointed) ? Number(pointed) : undefined;
 }

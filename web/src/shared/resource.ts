@@ -1,5 +1,5 @@
 /** Data of a screen, from the server. */
-import { type Signal, useSignal } from "@preact/signals";
+import { type Signal, signal, useSignal } from "@preact/signals";
 import { useCallback, useEffect } from "preact/hooks";
 import { Unreachable } from "../api/client.ts";
 
@@ -24,6 +24,13 @@ interface State<T> {
   error: unknown;
   loading: boolean;
   at: number;
+}
+
+const round = signal(0);
+
+/** Loads the data of all screens again: after a gap in the live changes, or a new sign-in. */
+export function refreshAll(): void {
+  round.value += 1;
 }
 
 /** Loads data whenever `key` changes. While there is no connection, it tries again by itself. */
@@ -53,7 +60,7 @@ export function useResource<T>(
       clearTimeout(timer);
       abort.abort();
     };
-  }, [key, turn.value]);
+  }, [key, turn.value, round.value]);
   const reload = useCallback(() => {
     turn.value += 1;
   }, []);

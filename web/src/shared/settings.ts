@@ -20,25 +20,28 @@ function preferredLanguage(): Language {
   return found ?? "en";
 }
 
-function isLanguage(tag: string): tag is Language {
+function isLanguage(tag: unknown): tag is Language {
   return tag === "en" || tag === "ko";
 }
 
-function stored(): Partial<Settings> {
+/** What is stored, as far as it makes sense: a damaged or older storage must not stop the page. */
+function stored(): Settings {
+  let found: Record<string, unknown> = {};
   try {
-    return JSON.parse(localStorage.getItem(KEY) ?? "{}") as Partial<Settings>;
+    found = JSON.parse(localStorage.getItem(KEY) ?? "{}") ?? {};
   } catch {
-    return {}; // Blocked or damaged storage must not stop the page.
+    // Blocked or damaged.
   }
+  const { language, theme, shortcuts, rows } = found;
+  return {
+    language: isLanguage(language) ? language : preferredLanguage(),
+    theme: theme === "light" || theme === "dark" ? theme : "system",
+    shortcuts: shortcuts !== false,
+    rows: ROWS.find((one) => one === rows) ?? 100,
+  };
 }
 
-export const settings = signal<Settings>({
-  language: preferredLanguage(),
-  theme: "system",
-  shortcuts: true,
-  rows: 100,
-  ...stored(),
-});
+export const settings = signal<Settings>(stored());
 
 export function change(changed: Partial<Settings>): void {
   settings.value = { ...settings.value, ...changed };

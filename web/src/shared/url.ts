@@ -15,7 +15,9 @@ export function useQueryState(): Query {
   return {
     values: query,
     set: (changed, replace = false) => {
-      const kept = "cursor" in changed ? query : { ...query, cursor: "" };
+      // From the address, because a pause in typing may end after another filter was set.
+      const now = Object.fromEntries(new URLSearchParams(location.search));
+      const kept = "cursor" in changed ? now : { ...now, cursor: "" };
       route(withQuery(path, { ...kept, ...changed }), replace);
     },
     clear: () => route(path),

@@ -1,12 +1,7 @@
 /** The details of an item, as fields. */
 import type { Signal } from "@preact/signals";
-import {
-  NumberField,
-  parseNumber,
-  SelectField,
-  TextField,
-} from "../../shared/components/Field.tsx";
-import { texts } from "../../shared/i18n/index.ts";
+import { NumberField, SelectField, TextField } from "../../shared/components/Field.tsx";
+import { format, texts } from "../../shared/i18n/index.ts";
 
 export interface Details {
   name: string;
@@ -62,7 +57,7 @@ export function DetailsFields(props: { details: Signal<Details>; fixedScale?: bo
 
 /** What the API takes. A number that can't be read is sent as it is, and the server says so. */
 export function toRequest(details: Details) {
-  const number = (text: string) => parseNumber(text) ?? text;
+  const number = (text: string) => format.value.parse(text) ?? text;
   return {
     name: details.name.trim(),
     unit: details.unit.trim(),

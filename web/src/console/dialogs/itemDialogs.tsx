@@ -2,13 +2,7 @@
 import { useSignal } from "@preact/signals";
 import { useState } from "preact/hooks";
 import { request, type Schemas } from "../../api/client.ts";
-import {
-  bound,
-  NumberField,
-  parseNumber,
-  SelectField,
-  TextField,
-} from "../../shared/components/Field.tsx";
+import { bound, NumberField, SelectField, TextField } from "../../shared/components/Field.tsx";
 import { format, texts } from "../../shared/i18n/index.ts";
 import { tell } from "../../shared/messages.ts";
 import { round } from "../../shared/quantities.ts";
@@ -31,7 +25,7 @@ export function RecordDialog(props: DialogProps & { type: "ADJUST" | "COUNT" }) 
   const quantity = useSignal("");
   const reason = useSignal("");
   const note = useSignal("");
-  const number = parseNumber(quantity.value);
+  const number = format.value.parse(quantity.value);
   const after =
     number === undefined ? undefined : type === "COUNT" ? number : round(item.onHand + number);
   const isAdjust = type === "ADJUST";
@@ -44,7 +38,6 @@ export function RecordDialog(props: DialogProps & { type: "ADJUST" | "COUNT" }) 
         quantity: number ?? quantity.value,
         ...(reason.value ? { reason: reason.value } : {}),
         ...(note.value.trim() ? { note: note.value.trim() } : {}),
-        ...(type === "COUNT" ? { occurredAt: new Date().toISOString() } : {}),
       },
     });
     tell(m.item.recorded);
@@ -52,7 +45,7 @@ export function RecordDialog(props: DialogProps & { type: "ADJUST" | "COUNT" }) 
   };
   return (
     <FormDialog
-      title={isAdjust ? m.item.adjust : m.item.count}
+      title={`${isAdjust ? m.item.adjust : m.item.count}: ${item.name}`}
       action={m.common.save}
       onClose={props.onClose}
       onSubmit={submit}
@@ -92,8 +85,8 @@ export function EditDialog(props: DialogProps & { confirm?: boolean }) {
   const before: Details = {
     name: item.name,
     unit: item.unit,
-    safetyStock: String(item.safetyStock),
-    floor: item.floor === null ? "" : String(item.floor),
+    safetyStock: format.value.plain(item.safetyStock),
+    floor: item.floor === null ? "" : format.value.plain(item.floor),
     scale: String(item.scale),
   };
   const details = useSignal(before);
@@ -203,7 +196,7 @@ export function AddCodeDialog(props: DialogProps) {
   const submit = async () => {
     await request("post", "/items/{itemId}/codes", {
       path: { itemId: props.item.itemId },
-      body: { code: code.value.trim(), per: parseNumber(per.value) ?? per.value },
+      body: { code: code.value.trim(), per: format.value.parse(per.value) ?? per.value },
     });
     tell(m.item.saved);
     props.onDone();

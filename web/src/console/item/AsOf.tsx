@@ -22,7 +22,7 @@ export function AsOf(props: { id: string }) {
         value={day}
         onInput={(asOf) => query.set({ asOf, cursor: query.values.cursor ?? "" })}
       />
-      {day && <AsOfResult {...props} day={day} />}
+      {startOfDay(day) && <AsOfResult {...props} day={day} />}
     </section>
   );
 }

@@ -14,6 +14,9 @@ export type Event = Schemas["ItemEvent"];
 type CodeEvent = Schemas["CodeChangeRecord"];
 type Row = { position: number; item: Event } | { position: number; code: CodeEvent };
 
+/** A mistaken count is corrected by another one. */
+const NEVER_VOIDED = ["VOID", "COUNT"];
+
 export function HistoryTable(props: {
   item: Item;
   page: Schemas["ItemEventPage"];
@@ -124,7 +127,11 @@ function historyColumns(item: Item, undo: (movement: Event) => void): Column<Row
       cell: (row) => {
         const moved = transaction(row);
         const canUndo =
-          "item" in row && moved && moved.type !== "VOID" && !row.item.voidedBy && item.active;
+          "item" in row &&
+          moved &&
+          !NEVER_VOIDED.includes(moved.type) &&
+          !row.item.voidedBy &&
+          item.active;
         return canUndo && may("void_any") ? (
           <button type="button" class="link" onClick={() => undo(row.item)}>
             {m.item.undo}

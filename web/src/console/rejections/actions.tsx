@@ -2,7 +2,7 @@
 import { useSignal } from "@preact/signals";
 import { useState } from "preact/hooks";
 import { request, type Schemas } from "../../api/client.ts";
-import { bound, NumberField, parseNumber, TextField } from "../../shared/components/Field.tsx";
+import { bound, NumberField, TextField } from "../../shared/components/Field.tsx";
 import { format, texts } from "../../shared/i18n/index.ts";
 import { tell, tellError } from "../../shared/messages.ts";
 import { explainRefusal, isAlreadyClosed } from "../../shared/problems.ts";
@@ -47,8 +47,8 @@ export function RetryDialog(props: ActionProps & { forecast: Forecast | undefine
   const number = format.value.number;
   return (
     <FormDialog
-      title={m.rejections.retry}
-      action={m.rejections.retry}
+      title={row.item ? m.rejections.replace : m.rejections.retry}
+      action={row.item ? m.rejections.replace : m.rejections.retry}
       isQuestion
       onClose={props.onClose}
       onSubmit={() => decide(() => retry(row, {}), m.rejections.recorded, props.onDone)}
@@ -74,9 +74,9 @@ export function AdjustDialog(
   const { row, forecast } = props;
   const number = format.value.number;
   const [localId] = useState(() => crypto.randomUUID());
-  const quantity = useSignal(forecast ? String(forecast.missing || "") : "");
+  const quantity = useSignal(forecast?.missing ? format.value.plain(forecast.missing) : "");
   const reason = useSignal("");
-  const added = parseNumber(quantity.value);
+  const added = format.value.parse(quantity.value);
   const submit = () =>
     decide(
       () =>
@@ -151,16 +151,18 @@ export function DismissDialog(props: ActionProps) {
   const m = texts.value;
   return (
     <ReasonDialog
-      title={m.rejections.dismiss}
-      action={m.rejections.dismiss}
+      title={props.row.item ? m.rejections.keep : m.rejections.dismiss}
+      action={props.row.item ? m.rejections.keep : m.rejections.dismiss}
+      hint={props.row.item ? m.rejections.keepHint : m.rejections.dismissHint}
       onClose={props.onClose}
       onSubmit={(reason) =>
         decide(
           async () => {
-            await request("post", "/sync/rejections/{localId}/dismiss", {
+            const closed = await request("post", "/sync/rejections/{localId}/dismiss", {
               path: { localId: idOf(props.row) },
               body: { reason },
             });
+            if (closed.reason !== reason) throw m.rejections.faster;
           },
           m.rejections.dismissed,
           props.onDone,
@@ -174,6 +176,7 @@ export function DismissDialog(props: ActionProps) {
 function ReasonDialog(props: {
   title: string;
   action: string;
+  hint: string;
   onClose(): void;
   onSubmit(reason: string): Promise<void>;
 }) {
@@ -187,7 +190,7 @@ function ReasonDialog(props: {
       onClose={props.onClose}
       onSubmit={() => props.onSubmit(reason.value.trim())}
     >
-      <p>{m.rejections.dismissHint}</p>
+      <p>{props.hint}</p>
       <TextField
         label={m.common.reason}
         hint={m.common.reasonHint}
@@ -258,6 +261,7 @@ export function ManyDialog(props: {
     <ReasonDialog
       title={m.rejections.manyDismiss(ids.length)}
       action={m.rejections.manyDismiss(ids.length)}
+      hint={m.rejections.dismissHint}
       onClose={props.onClose}
       onSubmit={async (reason) =>
         finish(await request("post", "/sync/rejections/dismiss", { body: { ids, reason } }))

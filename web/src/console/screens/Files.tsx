@@ -43,17 +43,23 @@ function Import() {
   const result = useSignal<Result | null>(null);
   const submit = useSubmit();
   const place = location.value || (locations.length === 1 ? (locations[0] ?? "") : "");
+  const turn = useRef(0);
   const send = (dryRun: boolean) =>
     submit.run(async () => {
       if (!file.value) return;
+      const own = turn.current;
       const counted = countedAt.value ? new Date(countedAt.value).toISOString() : "";
-      result.value = await request("post", "/items/import", {
+      const found = await request("post", "/items/import", {
         query: { dryRun, location: place, replace: replace.value, countedAt: counted },
         body: (await contentOf(file.value)) as never,
+        timeout: null,
       });
+      // The report of another file, or of other options, must not allow an import.
+      if (turn.current === own) result.value = found;
       if (!dryRun) tell(m.files.applied);
     });
   const changed = () => {
+    turn.current += 1;
     result.value = null;
   };
   return (

@@ -5,6 +5,7 @@ import type { Column } from "../../shared/components/DataTable.tsx";
 import { CheckField } from "../../shared/components/Field.tsx";
 import { Badge } from "../../shared/components/Notice.tsx";
 import { Happened, Time } from "../../shared/components/Time.tsx";
+import { startOfDay } from "../../shared/format.ts";
 import { format, texts } from "../../shared/i18n/index.ts";
 import { useResource } from "../../shared/resource.ts";
 import { settings } from "../../shared/settings.ts";
@@ -24,13 +25,9 @@ export function Journal() {
   const resource = useResource(`movements ${JSON.stringify(wanted)}`, (signal) =>
     request("get", "/movements", { query: wanted as object, signal }),
   );
-  const { location, type } = query.values;
   const matches = useCallback(
-    (change: LiveChange) =>
-      !!change.transaction &&
-      (!location || change.location === location) &&
-      (!type || change.transaction.type === type),
-    [location, type],
+    (change: LiveChange) => isWanted(query.values, change),
+    [JSON.stringify(filter)],
   );
   const fresh = useFresh(resource, matches);
   return (
@@ -65,6 +62,22 @@ export function Journal() {
       csv={{ path: address("/movements", undefined, filter), name: "movements.csv" }}
       empty={{ title: m.journal.empty, hint: m.journal.emptyHint }}
     />
+  );
+}
+
+/** Whether the filter of the journal lets a new movement through. */
+function isWanted(wanted: Record<string, string>, change: LiveChange): boolean {
+  const moved = change.transaction;
+  const { location, type, actor, device, reference, wasRefused, to } = wanted;
+  return (
+    !!moved &&
+    (!location || change.location === location) &&
+    (!type || moved.type === type) &&
+    (!actor || change.actor === actor) &&
+    (!device || moved.device === device) &&
+    (!reference || moved.reference === reference) &&
+    (!wasRefused || !!moved.refusedAt) &&
+    (!to || change.recordedAt < (startOfDay(to, 1) ?? ""))
   );
 }
 

@@ -1,6 +1,6 @@
 /** The stock list. */
 import { useSignal } from "@preact/signals";
-import { useEffect } from "preact/hooks";
+import { useEffect, useRef } from "preact/hooks";
 import { address, request, type Schemas } from "../../api/client.ts";
 import type { Column } from "../../shared/components/DataTable.tsx";
 import { Badge } from "../../shared/components/Notice.tsx";
@@ -88,18 +88,22 @@ export function useStock(wanted: object) {
   const resource = useResource(`items ${JSON.stringify(wanted)}`, (signal) =>
     request("get", "/items", { query: wanted, signal }),
   );
+  const newest = useRef(new Map<string, Schemas["ChangeRecord"]>());
+  const apply = () =>
+    resource.update((page) => ({
+      ...page,
+      items: page.items.map((item) => changed(item, newest.current.get(item.itemId))),
+    }));
   useEffect(
     () =>
       onChanges((changes) => {
-        const newest = new Map(changes.items.map((change) => [change.itemId, change]));
-        resource.update((page) =>
-          page.items.some((item) => newest.has(item.itemId))
-            ? { ...page, items: page.items.map((item) => changed(item, newest.get(item.itemId))) }
-            : page,
-        );
+        for (const change of changes.items) newest.current.set(change.itemId, change);
+        apply();
       }),
     [],
   );
+  // An answer may be older than a change that came while it was on its way.
+  useEffect(apply, [resource.at]);
   return resource;
 }
 

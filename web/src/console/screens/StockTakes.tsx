@@ -69,8 +69,10 @@ function Sessions(props: { page: Schemas["MovementPage"]; onlyDifferences: boole
     <>
       {props.page.nextCursor && <p class="stale">{m.stockTakes.cut}</p>}
       {sessions.length === 0 && (
-        <Notice title={m.stockTakes.empty}>
-          <p>{m.stockTakes.emptyHint}</p>
+        <Notice
+          title={props.page.items.length > 0 ? m.stockTakes.noDifferences : m.stockTakes.empty}
+        >
+          {props.page.items.length === 0 && <p>{m.stockTakes.emptyHint}</p>}
         </Notice>
       )}
       {sessions.map((session) => (

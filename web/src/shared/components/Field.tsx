@@ -82,12 +82,6 @@ export function NumberField(props: InputProps) {
   return <TextField inputMode="decimal" {...props} />;
 }
 
-/** Reads what a person typed as a number. Undefined if it is none. */
-export function parseNumber(text: string): number | undefined {
-  const plain = text.trim().replace(/[−–]/g, "-").replace(",", ".");
-  return /^[+-]?\d+(\.\d+)?$/.test(plain) ? Number(plain) : undefined;
-}
-
 export function SelectField(
   props: Common & {
     value: string;

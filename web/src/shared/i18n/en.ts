@@ -115,7 +115,7 @@ export const en = {
     notFound: "There is no such item, or it is at a location that you can't see",
     noMatch: "Nothing matches these filters",
     noPage: "There is no such page",
-    newVersion: "There is a new version of this page. Load it again.",
+    broken: "This screen has a fault",
     reload: "Load again",
   },
 
@@ -316,6 +316,7 @@ export const en = {
     replace: "Take these details",
     replaceHint: "The details that are registered are replaced by those that were sent.",
     keep: "Keep what is registered",
+    keepHint: "The item stays as it is registered. The reason stays, too.",
     presets: ["Recorded by hand already", "Sent twice by mistake", "Counted since then"],
     many: (n: number) => `${entries(n)} selected`,
     manyRetry: (n: number) => `Retry ${n}`,
@@ -342,6 +343,7 @@ export const en = {
     summary: (n: number, differing: number) =>
       `${n === 1 ? "1 count" : `${n} counts`}, ${differing} with a difference`,
     empty: "No counts in this time",
+    noDifferences: "All counts agree with the ledger",
     emptyHint: "Counts that clerks and devices record appear here.",
     cut: "Only the newest counts are shown. Choose a shorter time to see all.",
     corrects: "corrects an earlier count",
