@@ -1,5 +1,6 @@
 """A Chromium that programs drive, for tests and benchmarks."""
 
+import os
 import shutil
 from pathlib import Path
 from typing import Final
@@ -12,6 +13,9 @@ HOW_TO_GET_ONE: Final = (
 
 _PROGRAMS: Final = ("chromium", "chromium-browser", "google-chrome")
 
+_OWN_FOLDER: Final = "PLAYWRIGHT_BROWSERS_PATH"
+_OWN_PROGRAM: Final = "chromium-*/chrome-linux*/chrome"
+
 _ARGUMENTS: Final = (
     "--disable-gpu",
     "--disable-quic",
@@ -22,22 +26,20 @@ _ARGUMENTS: Final = (
 )
 
 
-class NoChromium(Exception):
-    """There is no Chromium on this machine."""
+def find() -> str | None:
+    """Returns the system's Chromium, or else playwright's own; None if there is none."""
+    system = next(filter(None, map(shutil.which, _PROGRAMS)), None)
+    if system is not None:
+        return system
+    folder = Path(os.environ.get(_OWN_FOLDER, Path.home() / ".cache" / "ms-playwright"))
+    return next(map(str, sorted(folder.glob(_OWN_PROGRAM), reverse=True)), None)
 
 
 def launch(playwright: Playwright) -> Browser:
-    """Starts the system's Chromium, or else playwright's own. Raises NoChromium."""
+    """Starts a Chromium. Raises FileNotFoundError: there is none."""
+    program = find()
+    if program is None:
+        raise FileNotFoundError(HOW_TO_GET_ONE)
     return playwright.chromium.launch(
-        executable_path=_program(playwright), chromium_sandbox=False, args=[*_ARGUMENTS]
+        executable_path=program, chromium_sandbox=False, args=[*_ARGUMENTS]
     )
-
-
-def _program(playwright: Playwright) -> str:
-    own = playwright.chromium.executable_path
-    found = next(filter(None, map(shutil.which, _PROGRAMS)), None)
-    if found is None and Path(own).exists():
-        found = own
-    if found is None:
-        raise NoChromium(HOW_TO_GET_ONE)
-    return found

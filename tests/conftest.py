@@ -1,5 +1,6 @@
 """Fixtures: the ledger on every backend, and the API in this process with its client."""
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,7 +11,7 @@ from application.items import ItemService
 from application.ledger.ledger import Ledger
 from application.persistence import environment
 from application.recording.sync import SyncService
-from harness import postgres
+from harness import browser, postgres
 from interface.api.app import create_app
 from interface.settings import Settings
 from tests.support.builders import Clock
@@ -19,11 +20,24 @@ BACKENDS = ["sqlite", "postgres"]
 DOMAIN_TESTS = Path(__file__).parent / "domain"
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Marks all tests of the domain as pure."""
+BROWSER_REQUIRED = os.environ.get("STOCKLEDGER_TEST_BROWSER") == "required"
+"""Whether tests in a browser fail without one. Otherwise they are left out."""
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Marks all tests of the domain as pure. Leaves out the tests in a browser if there is none."""
     for item in items:
         if item.path.is_relative_to(DOMAIN_TESTS):
             item.add_marker(pytest.mark.pure)
+    if browser.find() is None and not BROWSER_REQUIRED:
+        left_out = [item for item in items if item.get_closest_marker("browser")]
+        items[:] = [item for item in items if not item.get_closest_marker("browser")]
+        config.hook.pytest_deselected(items=left_out)
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    if browser.find() is None and not BROWSER_REQUIRED:
+        terminalreporter.write_line(f"tests in a browser were left out: {browser.HOW_TO_GET_ONE}")
 
 
 @pytest.fixture(scope="session")

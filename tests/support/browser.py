@@ -1,39 +1,18 @@
 """A real Chromium with the console, and what every page must keep to."""
 
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any, Final, NoReturn
+from typing import Any
 from urllib.parse import urlsplit
 
-import pytest
-from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, Playwright, Request
+from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, Request
 
 from application.access.audit import Origin
 from application.access.key_management import Grant
 from application.access.roles import GRANTS, Permission, Role
 from domain.actor import Actor
-from harness import browser
 from interface.composition import compose
 from interface.settings import Settings
-
-REQUIRED: Final = "STOCKLEDGER_TEST_BROWSER"
-"""Environment variable: if it is `required`, tests without a Chromium fail, and are not skipped."""
-
-
-def launch(playwright: Playwright) -> Browser:
-    """Starts a Chromium. Skips the test if there is none."""
-    try:
-        return browser.launch(playwright)
-    except browser.NoChromium as error:
-        required(str(error))
-
-
-def required(missing: str) -> NoReturn:
-    """Skips the test that misses something; fails it where the browser tests are required."""
-    if os.environ.get(REQUIRED) == "required":
-        pytest.fail(missing)
-    pytest.skip(missing)
 
 
 class Watch:

@@ -6,9 +6,10 @@ from tempfile import TemporaryDirectory
 from playwright.sync_api import Page, sync_playwright
 
 from application.access.roles import Role
+from harness.browser import launch
 from interface import demo_shop
 from interface.settings import Settings
-from tests.support.browser import key_of, launch, open_screen, sign_in, visit
+from tests.support.browser import key_of, open_screen, sign_in, visit
 from tests.support.server import running
 
 FOLDER = Path(__file__).parents[2] / "docs" / "images"

@@ -8,7 +8,8 @@ import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
 
 from application.access.roles import Role
-from tests.support.browser import launch, open_screen, sign_in, visit
+from harness.browser import launch
+from tests.support.browser import open_screen, sign_in, visit
 from tests.support.shop import Shop, Visitor, filled_shop
 
 

@@ -9,7 +9,7 @@ import pytest
 from playwright.sync_api import BrowserContext, Page
 
 from application.access.roles import Role
-from tests.support.browser import open_screen, required
+from tests.support.browser import open_screen
 from tests.support.shop import Shop
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
@@ -37,8 +37,7 @@ LANGUAGES = {"en": "en-GB", "ko": "ko-KR"}
 
 def faults_of(page: Page) -> list[str]:
     """What axe finds. It is evaluated, not loaded, so that the policy of the page stays on."""
-    if not AXE.exists():
-        required("axe-core is missing: run `make web`")
+    assert AXE.exists(), "axe-core is missing: run `make web`"
     page.evaluate(AXE.read_text())
     tags = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
     found: dict[str, Any] = page.evaluate(
