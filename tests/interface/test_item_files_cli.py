@@ -158,7 +158,15 @@ class TestOutput:
         old = tmp_path / "old.csv"
         old.write_text("old")
         # A shell that runs the tests in the background lets them ignore SIGINT.
-        command = ["env", "--default-signal", COMMAND, "export", "movements", "-o", old]
+        command: list[str | Path] = [
+            "env",
+            "--default-signal",
+            COMMAND,
+            "export",
+            "movements",
+            "-o",
+            old,
+        ]
         with subprocess.Popen(command, env=os.environ | {DATABASE: ledger_url}) as process:
             deadline = time.monotonic() + TIMEOUT_SECONDS
             while not (parts := list(tmp_path.glob(".stockledger-*"))):
