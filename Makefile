@@ -28,7 +28,7 @@ test-fast: .venv/dev ## Lint and the pure tests (no database, no server), in sec
 	$(BIN)/pytest -q -m pure $(ARGS)
 
 test-slow: .venv/dev ## Tests that take more than 10 seconds each
-	$(BIN)/pytest -m "slow and not browser" $(ARGS)
+	$(BIN)/pytest -n 2 -m "slow and not browser" $(ARGS)
 
 test-ha: .venv/ha ## Tests of PostgreSQL under Patroni; needs etcd (Debian package etcd-server)
 	$(BIN)/pytest -m high_availability $(ARGS)
@@ -37,7 +37,7 @@ test-clients: .venv/clients ## Tests of clients generated from openapi.json, in 
 	$(BIN)/pytest -m clients $(ARGS)
 
 test-browser: .venv/dev web/node_modules ## All tests in a browser; needs Chromium (Debian package chromium)
-	STOCKLEDGER_TEST_BROWSER=required $(BIN)/pytest -n 2 -m browser $(ARGS)
+	STOCKLEDGER_TEST_BROWSER=required $(BIN)/pytest -n 3 -m browser $(ARGS)
 
 web: web/node_modules ## Check and build the console from web/; installs Node from PyPI
 	cd web && $(NPM) run --silent lint && $(NPM) run --silent test && $(NPM) run --silent build
