@@ -37,7 +37,7 @@ test-clients: .venv/clients ## Tests of clients generated from openapi.json, in 
 	$(BIN)/pytest -m clients $(ARGS)
 
 test-browser: .venv/dev web/node_modules ## All tests in a browser; needs Chromium (Debian package chromium)
-	STOCKLEDGER_TEST_BROWSER=required $(BIN)/pytest -n 3 -m browser $(ARGS)
+	STOCKLEDGER_TEST_BROWSER=required $(BIN)/pytest -n 2 -m browser $(ARGS)
 
 web: web/node_modules ## Check and build the console from web/; installs Node from PyPI
 	cd web && $(NPM) run --silent lint && $(NPM) run --silent test && $(NPM) run --silent build

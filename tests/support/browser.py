@@ -79,3 +79,18 @@ def open_screen(context: BrowserContext, url: str) -> Page:
     page.goto(url)
     page.locator("h1").wait_for()
     return page
+
+
+_SCAN = """async ([keys, pace]) => {
+  for (const key of keys) {
+    const target = document.activeElement ?? document.body;
+    target.dispatchEvent(new KeyboardEvent("keydown", {key, bubbles: true, cancelable: true}));
+    await new Promise((done) => setTimeout(done, pace));
+  }
+}"""
+
+
+def scan(page: Page, code: str, pace: int = 10) -> None:
+    """Types a code like a scanner, with Enter at its end. In the page, because the keyboard of the
+    driver makes pauses on a busy machine. `pace`: milliseconds between two keys."""
+    page.evaluate(_SCAN, [[*code, "Enter"], pace])

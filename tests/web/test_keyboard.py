@@ -5,6 +5,7 @@ import re
 import pytest
 from playwright.sync_api import Page, expect
 
+from tests.support.browser import scan
 from tests.support.shop import SHOP, Visitor
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
@@ -17,12 +18,6 @@ def press(page: Page, *keys: str) -> None:
     for key in keys:
         page.keyboard.press(key)
         page.wait_for_timeout(450)
-
-
-def scan(page: Page, code: str, delay: int = 8) -> None:
-    """Types like a scanner."""
-    page.keyboard.type(code, delay=delay)
-    page.keyboard.press("Enter")
 
 
 def test_worklist_is_worked_off_by_keyboard_alone(screen: Visitor) -> None:
@@ -92,11 +87,11 @@ def test_keys_do_nothing_while_somebody_types(screen: Visitor) -> None:
     expect(page.get_by_role("heading", name="Journal")).to_be_visible()
 
 
-@pytest.mark.parametrize("delay", [0, 10])
+@pytest.mark.parametrize("pace", [0, 30])
 @pytest.mark.parametrize("path", ["/console/", "/console/rejections", "/console/settings"])
-def test_scan_opens_the_item_on_every_screen(screen: Visitor, path: str, delay: int) -> None:
+def test_scan_opens_the_item_on_every_screen(screen: Visitor, path: str, pace: int) -> None:
     page = screen(path)
-    scan(page, HONEY, delay)
+    scan(page, HONEY, pace)
     expect(page.get_by_role("heading", name="Acacia honey 500 g")).to_be_visible()
 
 

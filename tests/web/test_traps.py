@@ -13,7 +13,7 @@ from application.parsing.batch import parse_batch
 from interface.client.labels import item_id
 from interface.composition import compose
 from interface.settings import Settings
-from tests.support.browser import key_of, open_screen, sign_in, visit
+from tests.support.browser import key_of, open_screen, scan, sign_in, visit
 from tests.support.builders import CLERK, element
 from tests.support.server import post
 from tests.support.shop import SHOP, STORE, Shop, Visitor, filled_shop
@@ -139,7 +139,7 @@ def test_count_offers_no_undo(screen: Visitor) -> None:
     page = screen()
     open_item(page, "MILK-1L")
     rows = page.get_by_role("row").filter(has=page.get_by_role("rowheader", name="Count"))
-    assert rows.count() > 0
+    rows.first.wait_for()
     assert rows.get_by_role("button", name="Undo").count() == 0
 
 
@@ -147,6 +147,7 @@ def test_repeated_count_is_recorded_once(screen: Visitor) -> None:
     page = screen()
     open_item(page, "HONEY-500")
     counts = page.get_by_role("rowheader", name="Count", exact=True)
+    counts.first.wait_for()
     before = counts.count()
     page.get_by_role("button", name="Record a count").click()
     page.get_by_label("Quantity").fill("3")
@@ -223,6 +224,5 @@ def test_damaged_settings_are_those_of_a_new_browser(screen: Visitor, stored: st
 def test_scan_without_a_connection_is_told(screen: Visitor) -> None:
     page = screen("/console/settings")
     page.route("**/items?code=**", lambda route: route.abort())
-    page.keyboard.type("4006381333993")
-    page.keyboard.press("Enter")
+    scan(page, "4006381333993")
     expect(page.locator(".message.error")).to_contain_text("No connection")
