@@ -1,5 +1,5 @@
 /** Errors in the reader's language. */
-import { Problem, type Schemas, Unreachable } from "../api/client.ts";
+import { Problem, Unreachable } from "../api/client.ts";
 import { format, texts } from "./i18n/index.ts";
 
 /** A refusal: of a request, of an element of a batch, or of a row of a file. */
@@ -40,5 +40,3 @@ export function explainRefusal({ code, message, details }: Refusal): string {
 export function isAlreadyClosed(error: unknown): boolean {
   return error instanceof Problem && ["ALREADY_RECORDED", "UNKNOWN_REJECTION"].includes(error.code);
 }
-
-export type Failed = Schemas["FailedTransaction"];
