@@ -36,10 +36,11 @@ def serve(
         typer.Option("--no-auth", help="Turn authentication off, for trials. On loopback only."),
     ] = False,
 ) -> None:
-    """Serve the REST API.
+    """Serve the REST API and the console.
 
     The first start on a database creates an admin key and prints it once. A ledger of an older
-    version is upgraded, as by `stockledger upgrade`. The API is described at /docs.
+    version is upgraded, as by `stockledger upgrade`. The console is at /console/, the description
+    of the API at /docs.
 
     SIGTERM or Ctrl-C stops the server gracefully: it answers the accepted requests, ends the
     streams, and exits.

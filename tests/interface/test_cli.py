@@ -1,5 +1,6 @@
 """Command line: each command runs as a process."""
 
+import re
 import signal
 import subprocess
 import time
@@ -9,7 +10,7 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
-from application.access.key_format import read_id
+from application.access.key_format import PATTERN, read_id
 from application.items import ItemService
 from application.ledger.ledger import Ledger
 from application.maintenance.rebuild import rebuild
@@ -21,7 +22,7 @@ from interface.cli.main import app
 from tests.support.builders import CLERK, element, register
 from tests.support.cli import run
 from tests.support.ledger_checks import assert_read_models_equal_replay, execute
-from tests.support.server import COMMAND
+from tests.support.server import COMMAND, TIMEOUT_SECONDS, get
 
 
 def fill(ledger: Ledger, batches: int) -> Any:
@@ -49,6 +50,35 @@ def test_help_needs_no_readme(command: str) -> None:
 
 def test_version() -> None:
     assert run("--version").stdout.startswith("stockledger 0.")
+
+
+@pytest.mark.slow
+def test_kept_demo_serves_the_console_on_a_filled_ledger_until_ctrl_c() -> None:
+    command: list[str | Path] = [
+        "env",
+        "--default-signal",
+        COMMAND,
+        "demo",
+        "--keep",
+        "--port",
+        "0",
+    ]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        lines = []
+        for line in process.stdout:
+            lines.append(line)
+            if line.startswith("open http"):
+                break
+        url = re.sub(r"open (\S+)/console/ .*", r"\1", lines[-1].strip())
+        key = next(found[0] for line in lines if (found := PATTERN.search(line)))
+        assert "<div id=" in get(f"{url}/console/").text
+        assert get(f"{url}/locations", key).json()["items"] == ["market", "shop", "warehouse"]
+        for path in ("items?belowSafetyStock=true", "items?negative=true", "items?provisional=true",
+                     "sync/rejections?status=open", "movements?type=COUNT", "audit"):  # fmt: skip
+            assert get(f"{url}/{path}", key).json()["items"] != [], path
+        process.send_signal(signal.SIGINT)
+        assert process.wait(TIMEOUT_SECONDS) == 0
 
 
 def test_demo_shows_the_refused_sale_and_everything_recorded_once() -> None:

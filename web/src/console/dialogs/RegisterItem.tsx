@@ -17,7 +17,6 @@ export function RegisterItem(props: {
   location?: string | null;
   hint?: string;
   title?: string;
-  code?: string;
 }) {
   const m = texts.value;
   const locations = useLocations();
