@@ -163,7 +163,7 @@ class StockItem(Aggregate, created_event_name="ItemRegistered"):
         if not self.active:
             raise ItemDiscontinued(self.id)
         if details.scale != self.scale and has_moved:
-            raise Invalid("scale", "can't change: the item has movements")
+            raise item_has_moved()
         self._trigger(
             events.ItemDetailsChanged,
             self.on_hand,
@@ -415,6 +415,11 @@ class StockItem(Aggregate, created_event_name="ItemRegistered"):
         event.mutate(self)
         self.pending_events.append(event)
         return event
+
+
+def item_has_moved() -> Invalid:
+    """Returns the rejection of another scale."""
+    return Invalid("scale", "can't change: the item has movements")
 
 
 def floor_number(floor: int, scale: int) -> int | float | None:

@@ -7,6 +7,7 @@ from uuid import UUID
 from application.files.item_rows import ItemRow, ReadRow
 from application.parsing.items import CodeRequest, Registration
 from application.recording.registration import RegistrationResult
+from application.recording.sync_result import SyncResult
 from domain.barcode import code_id
 from domain.errors import CodeTaken
 from domain.stock_item import StockItem
@@ -18,6 +19,8 @@ class _Item(NamedTuple):
     registration: Registration
     codes: dict[int, CodeRequest]
     """Those that the file has assigned to it, by their ids as whole numbers."""
+    is_opened: bool
+    """Whether the file has its opening stock."""
 
 
 class DryRun:
@@ -43,15 +46,34 @@ class DryRun:
         found = (self._items[one] for one in wanted if one in self._items)
         return [one.registration._replace(codes=tuple(one.codes.values())) for one in found]
 
-    def learn(self, rows: Iterable[ItemRow], results: Iterable[RegistrationResult]) -> None:
-        """Takes the outcome of rows."""
+    def first_with_other_scale(
+        self, rows: Iterable[ItemRow], results: Iterable[RegistrationResult]
+    ) -> ItemRow | None:
+        """Returns the first row that would change the scale of an item that has its opening stock
+        from an earlier chunk. None if there is none."""
         for row, result in zip(rows, results, strict=True):
+            known = self._items.get(row.registration.item_id.int)
+            if known is None or result.item is None or not known.is_opened:
+                continue
+            if result.item.scale != known.registration.scale:
+                return row
+        return None
+
+    def learn(self, rows: Iterable[ItemRow], outcome: SyncResult) -> None:
+        """Takes the outcome of rows."""
+        opened = {one.index for one in outcome.synced}
+        for place, (row, result) in enumerate(zip(rows, outcome.items, strict=True)):
             own = {id_.int for id_ in stream_ids(row)}
             if result.item is not None and any(one in self._repeated for one in own):
-                self._learn(row.registration, result, result.item)
+                self._learn(row.registration, result, result.item, is_opened=place in opened)
 
     def _learn(
-        self, registration: Registration, result: RegistrationResult, item: StockItem
+        self,
+        registration: Registration,
+        result: RegistrationResult,
+        item: StockItem,
+        *,
+        is_opened: bool,
     ) -> None:
         taken = {
             code_id(registration.location, str(problem.details["code"]))
@@ -65,7 +87,8 @@ class DryRun:
                 codes[id_.int] = code
                 if id_.int in self._repeated:
                     self._owners[id_.int] = item.id.int
-        self._items[item.id.int] = _Item(as_it_stands(registration, item), codes)
+        is_opened = is_opened or (known is not None and known.is_opened)
+        self._items[item.id.int] = _Item(as_it_stands(registration, item), codes, is_opened)
 
 
 def repeated_ids(rows: Iterable[ReadRow]) -> set[int]:

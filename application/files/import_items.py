@@ -32,7 +32,7 @@ from application.recording.sync_result import SyncResult
 from application.tabular.csv_file import CsvFile
 from domain.errors import Invalid, ItemDiscontinued, Rejection, UnknownItem
 from domain.quantities import to_steps
-from domain.stock_item import StockItem
+from domain.stock_item import StockItem, item_has_moved
 
 ROWS_PER_COMMIT: Final = 500
 
@@ -151,7 +151,7 @@ class _Recording:
         """
         if self._options.dry_run:
             recordable, result, problems = self._settle(rows)
-            self._tried.learn(recordable, result.items)
+            self._tried.learn(recordable, result)
             return recordable, result, problems
         if self._are_plain(rows):
             return rows, self._submit(rows), []
@@ -164,6 +164,11 @@ class _Recording:
         problems: list[RowProblem] = []
         while True:
             result = self._preview(rows)
+            other_scale = self._tried.first_with_other_scale(rows, result.items)
+            if other_scale is not None:
+                problems.append(RowProblem(other_scale.line, item_has_moved()))
+                rows = [row for row in rows if row is not other_scale]
+                continue
             recordable, refused = sort_out(rows, result)
             problems += refused
             if recordable == rows:

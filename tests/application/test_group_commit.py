@@ -272,7 +272,8 @@ def _play(
         sync = SyncService(ledger, Clock())
         for elements, principal in sent:
             sync.sync(elements, principal)
-    return [_recorded(ledger, shop), _rejected(ledger, shop)]
+    recorded = _recorded(ledger, shop)
+    return [recorded, _rejected(ledger, shop, {key for _, _, key, *_ in recorded})]
 
 
 def _in_shop(drawn: dict[str, Any], number: int, ids: dict[str, UUID]) -> dict[str, Any]:
@@ -294,11 +295,19 @@ def _recorded(ledger: Ledger, shop: str) -> list[Any]:
     ]
 
 
-def _rejected(ledger: Ledger, shop: str) -> list[Any]:
+def _rejected(ledger: Ledger, shop: str, recorded: set[int]) -> list[Any]:
     wanted = RejectedFilter(locations=frozenset({shop}))
     found = ledger.recorder.select_rejected(wanted, before=None, limit=EVERYTHING)
+    keys = {one.local_id: one.local_id.int % 2**32 for one in found if one.local_id is not None}
     return sorted(
-        (one.local_id.int % 2**32, one.malformed, one.code, one.status)
+        # What is recorded by judging again comes after all batches of a commit. So another content
+        # under its localId may have had another reason before.
+        (
+            keys[one.local_id],
+            one.malformed,
+            "" if keys[one.local_id] in recorded else one.code,
+            one.status,
+        )
         for one in found
         if one.local_id is not None
         # In one commit, what is accepted later was never rejected.

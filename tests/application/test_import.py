@@ -252,6 +252,17 @@ def test_what_depends_on_earlier_rows_is_tried_out_as_it_is_imported(
     assert [one.line for one in done.problems] == [4, 6, 7, 8]
 
 
+def test_item_with_opening_stock_from_an_earlier_commit_keeps_its_scale(
+    imports: ImportService, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(import_items, "ROWS_PER_COMMIT", 1)
+    text = "sku,stock,scale\nA,5,\nA,,1\n"
+    tried = run(imports, text, replace=True, dry_run=True)
+    done = run(imports, text, replace=True)
+    assert (totals(tried), tried.problems) == (totals(done), done.problems)
+    assert [one.line for one in done.problems] == [3]
+
+
 def test_codes_of_an_item_are_counted_over_all_commits(
     imports: ImportService, monkeypatch: pytest.MonkeyPatch
 ) -> None:
