@@ -10,7 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from application.recording.sync import MAX_WAITING_TRANSACTIONS
-from benchmarks import access, baseline, growth, http, readers, service, streams
+from benchmarks import access, baseline, growth, http, proof, readers, service, streams
 from benchmarks.databases import Database, databases
 from benchmarks.report import Curves, Result, show, write_chart, write_json
 from benchmarks.workload import Mix
@@ -185,6 +185,32 @@ def rebuild_rates(measured: list[Database], *, quick: bool) -> Result:
                   rows)  # fmt: skip
 
 
+def sealing(measured: list[Database], *, quick: bool) -> Result:
+    """Costs of the tree, of a verification and of proofs, by the number of events."""
+    numbers = [10_000, 100_000] if quick else [100_000, 1_000_000, 10_000_000]
+    rows = [
+        (database.name, number, *cost)
+        for database in measured
+        for number, cost in proof.by_events(database, numbers)
+    ]
+    columns = ("database", "events", "sealing µs", "disk bytes", "verify µs", "storage µs",
+               "inclusion ms", "consistency ms",
+               "inclusion bytes", "consistency bytes")  # fmt: skip
+    return Result("Sealing, verification and proofs, for one event", columns, rows)
+
+
+def beside_a_sealer(measured: list[Database], *, quick: bool) -> Result:
+    """What a sealer at work costs the commits beside it, in pairs by turns."""
+    rounds = 32 if quick else 160
+    rows = [
+        (database.name, name, without, beside, beside / without)
+        for database in measured
+        for name, without, beside in proof.commit_path(database, rounds)
+    ]
+    columns = ("database", "what", "without ms", "beside a sealer ms", "times")
+    return Result("Commits beside a sealer", columns, rows)
+
+
 def authentication(measured: list[Database], *, quick: bool) -> Result:
     """Cost of one authentication, by API key and by token."""
     rounds = 200 if quick else 2_000
@@ -236,6 +262,8 @@ MEASUREMENTS = {
     "items-grow": items_grow,
     "events-grow": events_grow,
     "rebuilds": rebuild_rates,
+    "proof": sealing,
+    "sealer": beside_a_sealer,
     "readers": with_readers,
     "authentication": authentication,
     "streams": live_streams,

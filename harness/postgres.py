@@ -37,6 +37,17 @@ class Server:
             connection.execute("CREATE SCHEMA public")
         self._free.append(name)
 
+    @contextmanager
+    def copy_of(self, database_url: str) -> Iterator[str]:
+        """The URL of a copy of a database that nobody uses."""
+        template = conninfo_to_dict(database_url)["dbname"]
+        name = f"stockledger_{uuid4().hex}"
+        with psycopg.connect(self._url, autocommit=True) as connection:
+            connection.execute(f"CREATE DATABASE {name} TEMPLATE {template}")
+        yield self._url_of(name)
+        with psycopg.connect(self._url, autocommit=True) as connection:
+            connection.execute(f"DROP DATABASE {name} WITH (FORCE)")
+
     def drop_databases(self) -> None:
         with psycopg.connect(self._url, autocommit=True) as connection:
             for name in self._all:

@@ -20,14 +20,20 @@ from application.items import ItemService
 from application.ledger.ledger import Ledger
 from application.maintenance.probe import Probe
 from application.persistence import environment
+from application.persistence.recorder import LedgerRecorder
 from application.reads import ReadService
 from application.recording.rejected_store import RejectedTransactionStore
 from application.recording.sync import SyncService
 from application.review import ReviewService
+from application.sealing.identity import name_log
+from application.sealing.proofs import ProofService
+from application.sealing.sealer import Sealer
+from application.sealing.signer import CheckpointSigner, hook
 from application.server_clock import Clock, SteadyClock
 from application.status import StatusService
 from interface.identity_provider import SignInProvider, fetch_from
 from interface.settings import Settings
+from interface.signing import signing_key
 
 
 @dataclass(frozen=True)
@@ -53,6 +59,11 @@ class Services:
     audit: AuditTrail
     authenticator: Authenticator
     sessions: SessionService
+    proofs: ProofService
+    signer: CheckpointSigner | None
+    """None: this process has no key to sign checkpoints."""
+    sealer: Sealer
+    """Not started."""
     sign_in_provider: SignInProvider | None
     """None: people sign in with API keys only."""
 
@@ -75,6 +86,8 @@ def compose(
 
     Raises:
         UnsupportedDatabase: the database URL names no database that can be used.
+        KeyFileError: the key that signs checkpoints can't be read.
+        OriginMismatch: the ledger has another name as a log than the setting says.
         SchemaMismatch: the ledger was made by another version of stockledger.
         StoreUnavailable: the database can't be opened.
     """
@@ -90,6 +103,8 @@ def compose(
         ThreadPoolExecutor(1, "sessions") as background,
     ):
         clock = clock or SteadyClock()
+        name_log(ledger.recorder, settings.origin)
+        signer = _signer(settings, ledger.recorder, clock)
         audit = AuditTrail(ledger.recorder, clock)
         store = RejectedTransactionStore(
             timedelta(days=settings.rejection_retention), settings.max_open_rejections
@@ -129,9 +144,19 @@ def compose(
                 clock=clock,
             ),
             sessions=sessions,
+            proofs=ProofService(ledger),
+            signer=signer,
+            sealer=Sealer(ledger.recorder, signer, settings.checkpoint_interval),
             sign_in_provider=_sign_in_provider(settings, rules),
             follower=follower,
         )
+
+
+def _signer(settings: Settings, recorder: LedgerRecorder, clock: Clock) -> CheckpointSigner | None:
+    key = signing_key(settings)
+    if key is None:
+        return None
+    return CheckpointSigner(recorder, key, clock, hook(settings.checkpoint_hook))
 
 
 def _token_rules(settings: Settings) -> TokenRules | None:

@@ -62,6 +62,18 @@ class Settings(BaseSettings):
     """The floor of new items that do not name one: the least quantity that goods out may leave on
     hand. `none` for no limit."""
 
+    origin: str | None = None
+    """The ledger's name as a log, such as `stock.example.com/main`. Fixed once it has signed a
+    checkpoint."""
+    seal: bool = True
+    """Whether this server seals the ledger. False where `stockledger seal` runs."""
+    checkpoint_key: str | None = None
+    """File of the key that signs checkpoints. Default: on SQLite, next to the ledger."""
+    checkpoint_interval: Annotated[int, Field(ge=1, le=86_400)] = 10
+    """Minimum seconds between two checkpoints."""
+    checkpoint_hook: str | None = None
+    """Program that gets each new checkpoint on its standard input."""
+
     auth: bool = True
     """Whether authentication is required. False is for experiments, on loopback only."""
     key_cache: Annotated[int, Field(ge=1, le=300)] = 10

@@ -47,5 +47,5 @@ class Checkpoint(NamedTuple):
         """
         signed = SignedNote.parse(note)
         found = cls.of_text(signed.text)
-        signed.require_signature(verifiers)
+        signed.require_signature([one for one in verifiers if one.name == found.origin])
         return found

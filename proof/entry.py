@@ -75,7 +75,7 @@ class Entry(NamedTuple):
         """The fields of the event. Raises ProofError: the state is no JSON object."""
         try:
             fields = json.loads(self.state)
-        except ValueError:
+        except (ValueError, RecursionError):
             fields = None
         if not isinstance(fields, dict):
             raise ProofError("the state of the event is not a JSON object")

@@ -87,13 +87,32 @@ def require_consistency(
     Raises:
         ProofError: the path does not prove it.
     """
-    if old_size > new_size:
-        raise ProofError(f"the tree of size {new_size} is shorter than {old_size}")
     if old_size in {0, new_size}:
         if path or old_root != (EMPTY_ROOT if old_size == 0 else new_root):
             raise ProofError("the two trees of one size have two roots, or the proof is too long")
         return
-    hashes = iter([old_root, *path] if old_size & (old_size - 1) == 0 else path)
+    old, new = consistency_roots(old_size=old_size, old_root=old_root, new_size=new_size, path=path)
+    if old != old_root or new != new_root:
+        raise ProofError("the newer tree does not contain the older one as its beginning")
+
+
+def consistency_roots(
+    *, old_size: int, old_root: bytes, new_size: int, path: Sequence[bytes]
+) -> tuple[bytes, bytes]:
+    """Returns the roots of both trees, as a consistency proof tells them.
+
+    Args:
+        old_size: above 0, and less than `new_size`.
+        old_root: stands in for the first hash, if `old_size` is a power of two.
+        new_size: of the larger tree.
+        path: the proof.
+
+    Raises:
+        ProofError: the proof has another length.
+    """
+    if not 0 < old_size < new_size:
+        raise ProofError(f"the tree of size {new_size} is shorter than {old_size}")
+    hashes = iter([old_root, *path] if is_power_of_two(old_size) else path)
     found, last = old_size - 1, new_size - 1
     while found & 1:
         found >>= 1
@@ -111,8 +130,14 @@ def require_consistency(
             new = node_hash(new, sibling)
         found >>= 1
         last >>= 1
-    if last or old != old_root or new != new_root:
-        raise ProofError("the newer tree does not contain the older one as its beginning")
+    if last:
+        raise ProofError("the consistency proof is too short")
+    return old, new
+
+
+def is_power_of_two(size: int) -> bool:
+    """Whether a tree of that size, which is above 0, is perfect."""
+    return size & (size - 1) == 0
 
 
 def _next(hashes: Iterable[bytes]) -> bytes:

@@ -24,9 +24,10 @@ MAX_SIGNATURES: Final = 16
 MAX_NOTE_LENGTH: Final = 16_384
 """Characters."""
 
-_KEY_NAME: Final = re.compile(r"[^\s+\x00-\x1f]{1,200}")
-_VERIFIER_KEY: Final = re.compile(r"([^\s+]+)\+([0-9a-f]{8})\+(\S+)")
-_CONTROL: Final = re.compile(r"[\x00-\x09\x0b-\x1f]")
+# Half a surrogate pair, which JSON can escape, has no UTF-8 form.
+_KEY_NAME: Final = re.compile(r"[^\s+\x00-\x1f\ud800-\udfff]{1,200}")
+_VERIFIER_KEY: Final = re.compile(r"([^\s+\ud800-\udfff]+)\+([0-9a-f]{8})\+(\S+)")
+_CONTROL: Final = re.compile(r"[\x00-\x09\x0b-\x1f\ud800-\udfff]")
 _SIGNATURE_LINE: Final = re.compile(r"— (\S+) (\S+)")
 
 

@@ -80,7 +80,7 @@ def items(ledger: Ledger, clock: Clock) -> ItemService:
 
 @pytest.fixture
 def settings(database_url: str) -> Settings:
-    return Settings(database_url=database_url, max_batch=50, auth=False)
+    return Settings(database_url=database_url, max_batch=50, auth=False, seal=False)
 
 
 @pytest.fixture

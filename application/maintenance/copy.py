@@ -11,7 +11,6 @@ run after a complete copy adds only what is new.
 from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
 from functools import partial, singledispatch
-from hashlib import sha256
 from typing import Any, Final, NamedTuple
 from uuid import UUID
 
@@ -24,15 +23,24 @@ from application.persistence.schema import KEPT_TABLES, mark_as_outdated, outdat
 from application.projections import PROJECTIONS
 from application.projections.projection import Projection, Recorded
 from application.projections.stock_levels import StockLevel
+from application.sealing.tree import GrowingTree, StoredTree
 from application.tables.access import API_KEYS, ApiKey
-from application.tables.properties import BOOKMARK_KEY, PROPERTIES, Property
+from application.tables.properties import COPIED_PROPERTIES, PROPERTIES
 from application.tables.rejected import RejectedTransaction
 from application.tables.table import Insert, Table, Update, Upsert
+from application.tables.tree import CHECKPOINTS, DECLARATIONS, StoredCheckpoint
 from domain.events import LedgerEvent, StockItemEvent
 from domain.quantities import MAX_SCALE, Quantity, from_steps
+from proof.checkpoint import Checkpoint
+from proof.entry import encode_entry
+from proof.errors import ProofError
+from proof.merkle import leaf_hash
+from proof.tiles import Edge
 
 EVENTS_PER_CHUNK: Final = 2_000
 """Events read, and committed, at a time."""
+
+CHECKPOINTS_PER_CHUNK: Final = 1_000
 
 ITEMS_PER_PAGE: Final = 1_000
 """Rows of the stock list read at a time."""
@@ -56,9 +64,8 @@ class Copied(NamedTuple):
     items: int
     on_hand: Quantity
     """The sum over all items, whatever their units are."""
-    digest: str
-    """SHA-256 over the events in order, in hexadecimal. For each event: its position, item, version
-    and topic, each followed by a space, then its state as stored, and a line feed."""
+    root: str
+    """The root of the tree of these events, in hexadecimal, as `stockledger verify` prints it."""
 
 
 def copy(source: Ledger, target: Ledger, progress: Progress, *, mirror: bool = False) -> Copied:
@@ -76,7 +83,7 @@ def copy(source: Ledger, target: Ledger, progress: Progress, *, mirror: bool = F
         NotACopy: the target has an event that the source does not have at this position, or API
             keys of its own. This is checked before the copy (then nothing is written), during it
             and after it.
-        RebuildRunning: a rebuild of the target is running.
+        AlreadyRunning: a rebuild of the target is running.
         StoreUnavailable: one of the databases can't be reached. Run the copy again.
     """
     return _Copy(source, target, progress, mirror=mirror).run()
@@ -103,10 +110,12 @@ class _Copy:
         new = self._append_from(start)
         for projection in to_be_rebuilt:
             rebuild(self._target, projection, partial(self._progress, projection.table.name))
-        for table in KEPT_TABLES:
+        for table in (*KEPT_TABLES, DECLARATIONS):
             self._copy_table(table)
-        self._copy_bookmark_key()
-        return self._verify(new)
+        self._copy_identity()
+        copied = self._verify(new)
+        self._copy_checkpoints()
+        return copied
 
     def _compare(self) -> int:
         """Returns the position up to which the target is a copy already. Raises NotACopy."""
@@ -169,33 +178,54 @@ class _Copy:
                 values = [(*row[:key], *row[key + 1 :], row[key]) for row in changed]
                 unit_of_work.write(table, [Update(columns, values)])
 
-    def _copy_bookmark_key(self) -> None:
-        """Copies the key of the bookmarks, so that those of the source are valid at the target."""
-        if self._target.bookmark_key != self._source.bookmark_key:
+    def _copy_identity(self) -> None:
+        """Copies what makes the target the same ledger: its bookmarks are valid, and its
+        checkpoints have the same name and keys."""
+        found = {one.name: one for one in self._source.recorder.select_properties()}
+        rows = [found[name] for name in COPIED_PROPERTIES if name in found]
+        with self._target.recorder.unit_of_work() as unit_of_work:
+            unit_of_work.write(PROPERTIES, [Upsert(rows)])
+        self._target.bookmark_key = self._source.bookmark_key
+
+    def _copy_checkpoints(self) -> None:
+        """Grows the tree of the target, and copies the checkpoints up to there.
+
+        Raises NotACopy: a checkpoint was signed for other events.
+        """
+        tree = GrowingTree(self._target.recorder)
+        tree.grow()
+        stored = tree.stored()
+        last = self._target.recorder.select_last_checkpoint()
+        after = "" if last is None else last.checkpoint_id
+        while found := self._source.recorder.select_checkpoints(
+            after=after, limit=CHECKPOINTS_PER_CHUNK
+        ):
+            for one in found:
+                if one.size <= tree.size:
+                    _require_root(one, stored)
+            copied = [one for one in found if one.size <= tree.size]
             with self._target.recorder.unit_of_work() as unit_of_work:
-                value = self._source.bookmark_key.hex()
-                unit_of_work.write(PROPERTIES, [Upsert([Property(BOOKMARK_KEY, value)])])
-            self._target.bookmark_key = self._source.bookmark_key
+                unit_of_work.write(CHECKPOINTS, [Insert(copied)] if copied else [])
+            after = found[-1].checkpoint_id
 
     def _verify(self, new: int) -> Copied:
-        digest = sha256()
-        events = position = 0
+        edge = Edge()
+        position = 0
         on_hand: dict[UUID, int] = {}
         scales: dict[UUID, int] = {}
         for chunk in self._equal_chunks("verify"):
             recorded = [self._target.to_recorded(notification) for notification in chunk]
             self._require_local_ids(recorded)
             for notification, (_, event) in zip(chunk, recorded, strict=True):
-                digest.update(_digested(notification))
+                edge.append(_leaf(notification))
                 if isinstance(event, StockItemEvent):
                     on_hand[event.originator_id] = event.on_hand
                     scales[event.originator_id] = event.scale
-            events += len(chunk)
             position = chunk[-1].id
         self._require_stock(on_hand)
         finest = (steps * 10 ** (MAX_SCALE - scales[one]) for one, steps in on_hand.items())
         total = from_steps(sum(finest), MAX_SCALE)
-        return Copied(new, events, position, len(on_hand), total, digest.hexdigest())
+        return Copied(new, edge.size, position, len(on_hand), total, edge.root().hex())
 
     def _equal_chunks(self, doing: str) -> Iterator[Sequence[Notification]]:
         """Yields the target's events in chunks. Raises NotACopy: one differs from the source."""
@@ -268,9 +298,23 @@ def _stock_list(ledger: Ledger) -> Iterator[StockLevel]:
         after = (page[-1].location, page[-1].sku, page[-1].item_id)
 
 
-def _digested(event: Notification) -> bytes:
-    head = f"{event.id} {event.originator_id} {event.originator_version} {event.topic} "
-    return head.encode() + event.state + b"\n"
+def _leaf(event: Notification) -> bytes:
+    stream_id, topic = str(event.originator_id), event.topic.encode()
+    return leaf_hash(
+        encode_entry(event.id, stream_id, event.originator_version, topic, event.state)
+    )
+
+
+def _require_root(checkpoint: StoredCheckpoint, tree: StoredTree) -> None:
+    try:
+        is_right = tree.root(checkpoint.size) == Checkpoint.unverified(checkpoint.note).root
+    except ProofError:
+        is_right = False
+    if not is_right:
+        raise NotACopy(
+            f"checkpoint {checkpoint.checkpoint_id} was signed for other events: run `stockledger "
+            "verify` on the source"
+        )
 
 
 def _first_difference(source: Sequence[Notification], target: Sequence[Notification]) -> str:

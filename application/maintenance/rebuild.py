@@ -25,6 +25,9 @@ EVENTS_PER_CHUNK: Final = 5_000
 EVENTS_PER_LONG_CHUNK: Final = 20_000
 """Events read at a time if only the last movement of an item is decoded and projected."""
 
+REBUILD: Final = "rebuild"
+"""The name of the job."""
+
 MAX_SAMPLES: Final = 10
 """Maximum number of differing rows to show."""
 
@@ -46,16 +49,16 @@ def rebuild(ledger: Ledger, projection: Projection, progress: Progress) -> Rebui
     """Replaces the projection's live table by one that is built from the events alone.
 
     Raises:
-        RebuildRunning: another rebuild of this ledger is running.
+        AlreadyRunning: another rebuild of this ledger is running.
         StoreUnavailable: the database can't be reached. The live table is unchanged.
     """
-    with ledger.recorder.rebuild_lock() as still_held:
+    with ledger.recorder.exclusive(REBUILD) as still_held:
         return _Rebuild(ledger, projection, still_held).run(progress)
 
 
 def drop_leftovers(ledger: Ledger) -> None:
-    """Drops the tables of a killed rebuild. Raises RebuildRunning, StoreUnavailable."""
-    with ledger.recorder.rebuild_lock(), ledger.recorder.unit_of_work() as unit_of_work:
+    """Drops the tables of a killed rebuild. Raises AlreadyRunning, StoreUnavailable."""
+    with ledger.recorder.exclusive(REBUILD), ledger.recorder.unit_of_work() as unit_of_work:
         for table in _leftovers():
             unit_of_work.drop_table(table)
 

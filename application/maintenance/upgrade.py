@@ -12,8 +12,9 @@ from typing import Final
 
 from application.ledger.ledger import Ledger
 from application.maintenance.rebuild import drop_leftovers, has_leftovers, rebuild
-from application.persistence.errors import RebuildRunning, StoreUnavailable
+from application.persistence.errors import AlreadyRunning, StoreUnavailable
 from application.persistence.schema import outdated
+from application.sealing.unchanged import EventsChanged, require_unchanged
 
 MAX_LOGGED_ITEMS: Final = 100
 
@@ -30,11 +31,15 @@ def rebuild_outdated(ledger: Ledger, progress: Progress) -> list[str]:
     """Rebuilds the read models that another version of the code has built; returns their names.
 
     Raises:
-        RebuildRunning: another process is rebuilding.
+        AlreadyRunning: another process is rebuilding.
+        EventsChanged: the events are not those that were sealed.
         StoreUnavailable: the database can't be reached.
     """
     rebuilt = []
-    for projection in outdated(ledger.recorder):
+    wanted = outdated(ledger.recorder)
+    if wanted:
+        require_unchanged(ledger.recorder, progress)
+    for projection in wanted:
         name = projection.table.name
 
         def show(position: int, end: int, name: str = name) -> None:
@@ -94,7 +99,7 @@ class BackgroundUpgrade:
 
     def _tidy(self) -> None:
         """Does the work that no request waits for."""
-        with suppress(RebuildRunning, StoreUnavailable):
+        with suppress(AlreadyRunning, StoreUnavailable):
             if has_leftovers(self._ledger):
                 drop_leftovers(self._ledger)
             warn_of_items_alike(self._ledger)
@@ -109,12 +114,15 @@ class BackgroundUpgrade:
     def _is_done(self) -> bool:
         try:
             rebuild_outdated(self._ledger, self._show)
-        except RebuildRunning:
+        except AlreadyRunning:
             self.waits_for = "read models that another process rebuilds"
         except StoreUnavailable as error:
             _LOG.warning("the upgrade can't go on now: %s", error)
         except _Stopped:
             raise
+        except EventsChanged as error:
+            _LOG.error("no read models are made: %s: run `stockledger verify`", error)
+            self.waits_for = "an administrator: events were changed, see the log"
         except Exception:  # noqa: BLE001 -- a server that never gets ready must log why
             _LOG.exception("the upgrade can't go on")
             self.waits_for = "an administrator: the read models can't be rebuilt, see the log"

@@ -7,7 +7,7 @@ StoreUnavailable        the database can't be reached, or stayed locked for too 
   SchemaChanged         a newer version changed the tables since this process opened them
 WriteConflict           another writer took a version or a `local_id` first
 ReadCancelled           the read took too long, or its client has gone
-RebuildRunning          another rebuild of this ledger is running
+AlreadyRunning          the same job is running on this ledger
 """
 
 from uuid import UUID
@@ -44,8 +44,8 @@ class ReadCancelled(Exception):
     """The read took too long, or its client has gone."""
 
 
-class RebuildRunning(Exception):
-    """Another rebuild of this ledger is running."""
+class AlreadyRunning(Exception):
+    """Another process is doing the same job on this ledger: a rebuild, say."""
 
 
 class WriteConflict(Exception):

@@ -42,6 +42,8 @@ class Maintenance(ABC):
     """DDL of the events table and of its readable view."""
     first_schema: Mapping[str, Mapping[str, str]]
     """Tables of schema 1 that upgrades keep: column types by column name, by table name."""
+    guards: Sequence[str]
+    """DDL that keeps stored events, tiles and checkpoints from being changed."""
     steps: Mapping[int, Sequence[str]]
     """SQL of each upgrade step, by the number of the schema that it leads to."""
 
@@ -62,10 +64,18 @@ class Maintenance(ABC):
         """All ledger properties; none if the table does not exist."""
 
     @abstractmethod
-    def rebuild_lock(self) -> AbstractContextManager[StillHeld]:
-        """Context manager of the rebuild lock. The end of its process frees the lock, too.
+    def exclusive(self, job: str) -> AbstractContextManager[StillHeld]:
+        """Context manager of the lock of a job. The end of its process frees the lock, too.
 
-        Raises RebuildRunning if another rebuild holds it.
+        Raises AlreadyRunning if another process, or another thread, holds it.
+        """
+
+    @abstractmethod
+    def grant_rights(self, role: str) -> None:
+        """Gives another role of the database what the servers need: it may add events, and can't
+        change them.
+
+        Raises UnsupportedDatabase: the database has no roles.
         """
 
     @abstractmethod

@@ -19,9 +19,9 @@ from application.persistence.conditions import (
     where_clause,
 )
 from application.persistence.filters import AuditFilter, ItemFilter, MovementFilter, RejectedFilter
-from application.persistence.history_queries import HistoryQueries
 from application.persistence.maintenance import Differences
 from application.persistence.table_queries import IDS_PER_QUERY, NEWEST_FIRST, Order, Run
+from application.persistence.verification_queries import VerificationQueries
 from application.projections.codes import Code, Codes
 from application.projections.item_changes import ItemChange, ItemChanges
 from application.projections.movements import Movement, Movements
@@ -60,7 +60,7 @@ BY_PLACE: Final = "location, sku, item_id"
 these were spelt in two Unicode forms."""
 
 
-class ReadModelQueries(HistoryQueries):
+class ReadModelQueries(VerificationQueries):
     """Base class of both recorders: implements `Reader`. Its methods raise the same errors."""
 
     def describe(self, table: Table[Any]) -> str:

@@ -3,7 +3,9 @@
 from application.persistence.event_store import EventStore
 from application.persistence.maintenance import Maintenance
 from application.persistence.reader import Reader
+from application.persistence.tree_reader import TreeReader
+from application.persistence.verification_reader import VerificationReader
 
 
-class LedgerRecorder(EventStore, Reader, Maintenance):
-    """The ledger in one database: event store, read port and maintenance port."""
+class LedgerRecorder(EventStore, Reader, TreeReader, VerificationReader, Maintenance):
+    """The ledger in one database: event store, read ports and maintenance port."""

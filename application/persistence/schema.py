@@ -22,15 +22,19 @@ from application.projections.projection import Projection
 from application.tables.access import ACCESS_TABLES
 from application.tables.properties import (
     BOOKMARK_KEY,
+    EPOCH,
+    ORIGIN,
     PROPERTIES,
     SCHEMA_VERSION,
     Property,
+    default_origin,
     read_model_property,
 )
 from application.tables.rejected import REJECTED
 from application.tables.table import Upsert
+from application.tables.tree import TREE_TABLES
 
-VERSION: Final = 7
+VERSION: Final = 8
 """Schema number of this code. A changed table needs the next number, a step in each adapter, and a
 fixture (tests/support/make_ledger.py)."""
 
@@ -59,8 +63,20 @@ def open_schema(recorder: LedgerRecorder, *, may_upgrade: bool) -> Mapping[str, 
     if properties.get(SCHEMA_VERSION) != str(VERSION):
         _bring_up_to_date(recorder, may_upgrade=may_upgrade)
         properties = _properties(recorder)
+    _require_identity(properties)
     recorder.expect_schema(VERSION)
     return properties
+
+
+def _require_identity(properties: Mapping[str, str]) -> None:
+    """Raises SchemaMismatch: what makes the ledger differ from every other is damaged."""
+    try:
+        is_sound = bytes.fromhex(properties[BOOKMARK_KEY]) and int(properties[EPOCH]) > 0
+        is_sound = is_sound and bool(properties[ORIGIN])
+    except (KeyError, TypeError, ValueError):
+        is_sound = False
+    if not is_sound:
+        raise SchemaMismatch(f"the table {PROPERTIES.name} is damaged: restore a backup")
 
 
 def fingerprint(recorder: LedgerRecorder, projection: Projection) -> str:
@@ -169,13 +185,15 @@ def _version(recorder: LedgerRecorder, unit_of_work: UnitOfWork) -> int:
 def _create(recorder: LedgerRecorder, unit_of_work: UnitOfWork) -> None:
     for statement in recorder.events_schema:
         unit_of_work.run(statement)
-    for table in (PROPERTIES, *KEPT_TABLES):
+    for table in (PROPERTIES, *KEPT_TABLES, *TREE_TABLES):
         unit_of_work.create_table(table)
     for projection in PROJECTIONS:
         unit_of_work.create_table(projection.table)
         mark_as_current(recorder, unit_of_work, projection)
     _set(unit_of_work, SCHEMA_VERSION, str(VERSION))
-    _set(unit_of_work, BOOKMARK_KEY, token_hex(32))
+    for statement in recorder.guards:
+        unit_of_work.run(statement)
+    _name(unit_of_work)
 
 
 def _upgrade_to(recorder: LedgerRecorder, version: int) -> None:
@@ -188,9 +206,17 @@ def _upgrade_to(recorder: LedgerRecorder, version: int) -> None:
             unit_of_work.run(statement)
         for migrate in MIGRATIONS.get(version, ()):
             migrate(unit_of_work)
-        if BOOKMARK_KEY not in _by_name(unit_of_work.rows(PROPERTIES)):
-            _set(unit_of_work, BOOKMARK_KEY, token_hex(32))
+        _name(unit_of_work)
         _set(unit_of_work, SCHEMA_VERSION, str(version))
+
+
+def _name(unit_of_work: UnitOfWork) -> None:
+    """Gives the ledger what makes it differ from every other, as far as it has nothing yet."""
+    found = _by_name(unit_of_work.rows(PROPERTIES))
+    own = {BOOKMARK_KEY: token_hex(32), ORIGIN: default_origin(), EPOCH: "1"}
+    for name, value in own.items():
+        if name not in found:
+            _set(unit_of_work, name, value)
 
 
 def _set(unit_of_work: UnitOfWork, name: str, value: str) -> None:

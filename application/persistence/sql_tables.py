@@ -7,6 +7,7 @@ from secrets import token_hex
 from types import NoneType
 from typing import Any, Generic, get_args
 
+from application.persistence.errors import StoreUnavailable
 from application.tables.table import Insert, RowT, Table, Update, Upsert, Write
 
 Statement = tuple[str, list[Any]]
@@ -131,13 +132,19 @@ class SQLTable(ABC, Generic[RowT]):
         return encoded
 
     def decode(self, values: Iterable[Any]) -> RowT:
-        """Decodes a row from its stored values, in the order of the columns."""
-        return self.table.row(
-            *(
-                value if decoder is None or value is None else decoder(value)
-                for decoder, value in zip(self._decoders, values, strict=True)
+        """Decodes a row from its stored values, in the order of the columns.
+
+        Raises StoreUnavailable: a value has another type than its column.
+        """
+        try:
+            return self.table.row(
+                *(
+                    value if decoder is None or value is None else decoder(value)
+                    for decoder, value in zip(self._decoders, values, strict=True)
+                )
             )
-        )
+        except (TypeError, ValueError) as error:
+            raise StoreUnavailable(f"a row of {self.table.name} is damaged: {error}") from error
 
     def decode_value(self, column: str, stored: Any) -> Any:
         """Decodes one stored value."""

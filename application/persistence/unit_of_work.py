@@ -1,6 +1,7 @@
 """The unit of work: what is read and written in one commit."""
 
 from collections.abc import Iterable, Sequence
+from contextlib import AbstractContextManager
 from datetime import datetime
 from typing import Any, NamedTuple, Protocol
 from uuid import UUID
@@ -139,6 +140,25 @@ class UnitOfWork(Protocol):
         """
         ...
 
+    def replace_events(
+        self,
+        after: int,
+        upto: int,
+        notifications: Sequence[Notification],
+        local_ids: Sequence[UUID | None],
+    ) -> None:
+        """Replaces all events after a position, up to another one (inclusive), by these. Only for
+        repairs.
+
+        Call it after `exclude_writers`.
+        """
+        ...
+
+    def unguarded(self) -> AbstractContextManager[None]:
+        """Context manager of a repair: what is never changed otherwise may be changed in its
+        block."""
+        ...
+
     def write(self, table: Table[Any], writes: Sequence[Write]) -> None:
         """Executes the writes on a table."""
         ...
@@ -186,6 +206,10 @@ class UnitOfWork(Protocol):
 
     def rows(self, table: Table[RowT]) -> Sequence[RowT]:
         """All rows of a small table."""
+        ...
+
+    def flush_at_commit(self) -> None:
+        """Makes the commit durable before it is visible, whatever the database's settings are."""
         ...
 
     def lock_schema(self) -> None:

@@ -30,6 +30,7 @@ from interface.api.routes import (
     session,
     status,
     sync,
+    tree,
     web,
 )
 from interface.api.streaming import StreamSlots
@@ -46,6 +47,7 @@ _ROUTES = (
     history,
     locations,
     session,
+    tree,
     keys,
     audit,
     health,
@@ -65,11 +67,14 @@ def create_app(settings: Settings | None = None) -> FastAPI:
             compose(configured) as services,
             _stopped_by_signals(services.follower),
             closing(BackgroundUpgrade(services.ledger)) as upgrade,
+            closing(services.sealer),
         ):
             app.state.services = services
             app.state.upgrade = upgrade
             upgrade.start()
             services.sync.follow_up()
+            if configured.seal:
+                services.sealer.start()
             # Startup objects live until the end, so the garbage collector need not scan them.
             # Its scans doubled the latency of the slowest request in a hundred.
             gc.freeze()

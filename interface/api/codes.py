@@ -14,6 +14,7 @@ from application.access import errors as access
 from application.files.import_problems import AlreadyOpened
 from application.following.changes import ChangesUnavailable, UnknownPosition
 from application.recording import rejection_errors as rejected
+from application.sealing import errors as sealing
 from application.tabular.errors import UnreadableFile
 from domain import errors as rejections
 from domain.errors import Rejection
@@ -45,6 +46,11 @@ STATUS: Final[Mapping[type[Rejection], HTTPStatus]] = {
     ChangesUnavailable: HTTPStatus.SERVICE_UNAVAILABLE,
     AlreadyOpened: HTTPStatus.CONFLICT,
     UnreadableFile: HTTPStatus.UNPROCESSABLE_ENTITY,
+    sealing.NoCheckpoint: HTTPStatus.NOT_FOUND,
+    sealing.NotRecorded: HTTPStatus.NOT_FOUND,
+    sealing.NotSealedYet: HTTPStatus.SERVICE_UNAVAILABLE,
+    sealing.UnknownSize: HTTPStatus.CONFLICT,
+    sealing.TreeDamaged: HTTPStatus.CONFLICT,
     rejected.UnknownRejection: HTTPStatus.NOT_FOUND,
     rejected.AlreadyRecorded: HTTPStatus.CONFLICT,
     rejected.TooManyRejections: HTTPStatus.TOO_MANY_REQUESTS,

@@ -21,6 +21,7 @@ from application.items import ItemService
 from application.reads import ReadService
 from application.recording.sync import SyncService
 from application.review import ReviewService
+from application.sealing.proofs import ProofService
 from application.status import StatusService
 from interface.api.read_slots import Reading
 from interface.api.streaming import StreamSlots
@@ -117,6 +118,7 @@ Reads = Annotated[ReadService, _reading_service(lambda services: services.reads)
 UnslottedReads = Annotated[ReadService, _service(lambda services: services.reads)]
 """For the look-ups of a write. They are short, and need no read slot."""
 History = Annotated[HistoryService, _reading_service(lambda services: services.history)]
+Proofs = Annotated[ProofService, _reading_service(lambda services: services.proofs)]
 Exports = Annotated[ExportService, _reading_service(lambda services: services.exports)]
 Status = Annotated[StatusService, _reading_service(lambda services: services.status)]
 Slots = Annotated[StreamSlots, Depends(_stream_slots)]

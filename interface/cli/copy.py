@@ -45,4 +45,4 @@ def report(copied: Copied) -> None:
         + f"the target holds {copied.events} up to position {copied.position}, for "
         f"{copied.items} items with {copied.on_hand} on hand in total"
     )
-    console.print(f"every event compared, all equal; sha256 {copied.digest}", soft_wrap=True)
+    console.print(f"every event compared, all equal; root {copied.root}", soft_wrap=True)

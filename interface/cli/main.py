@@ -5,15 +5,22 @@ from typing import Annotated
 
 import typer
 
-from interface.cli import items, keys
+from interface.cli import checkpoint, items, keys
+from interface.cli.archive import archive
 from interface.cli.audit import audit
 from interface.cli.backup import backup
+from interface.cli.check import check
 from interface.cli.copy import copy
 from interface.cli.demo import demo
 from interface.cli.export import export
+from interface.cli.prove import prove
 from interface.cli.rebuild import rebuild
+from interface.cli.restore import restore
+from interface.cli.restored import restored
+from interface.cli.seal import seal
 from interface.cli.serve import serve
 from interface.cli.upgrade import upgrade
+from interface.cli.verify import verify
 
 app = typer.Typer(
     name="stockledger",
@@ -29,7 +36,15 @@ app.command()(serve)
 app.command()(rebuild)
 app.command()(copy)
 app.command()(backup)
+app.command()(archive)
+app.command()(restore)
+app.command()(restored)
 app.command()(upgrade)
+app.command()(seal)
+app.add_typer(checkpoint.app, name="checkpoint")
+app.command()(verify)
+app.command()(prove)
+app.command()(check)
 app.add_typer(items.app, name="items")
 app.command()(export)
 app.add_typer(keys.app, name="keys")

@@ -8,6 +8,7 @@ import typer
 from application.maintenance.rebuild import Rebuilt
 from application.maintenance.rebuild import rebuild as rebuild_projection
 from application.projections import PROJECTIONS
+from application.sealing.unchanged import require_unchanged
 from interface.cli.exit_codes import ExitCode, fail, failures_explained
 from interface.cli.options import Database, settings_with
 from interface.cli.progress import Progress
@@ -21,18 +22,27 @@ def rebuild(
     name: Annotated[
         str | None, typer.Argument(help=f"One of: {', '.join(_BY_NAME)}. Default: all.")
     ] = None,
+    anyway: Annotated[
+        bool,
+        typer.Option("--anyway", help="Even of events that were changed since they were sealed."),
+    ] = False,
     database: Database = None,
 ) -> None:
     """Rebuild the read models from the events.
 
     Servers may keep reading and writing. The command can be killed at any time, because it replaces
     the live tables in one step at the end. It reports the rows that differed from the events.
+
+    It first checks that the events are those that were sealed, and refuses to make read models of
+    others: `stockledger verify` tells what was changed, and can mend it from an archive.
     """
     if name is not None and name not in _BY_NAME:
         fail(ExitCode.USAGE, f"unknown projection {name!r}: there are {', '.join(_BY_NAME)}")
     wanted = [_BY_NAME[name]] if name else list(PROJECTIONS)
     settings = settings_with(database_url=database)
     with failures_explained(), compose(settings) as services, Progress() as progress:
+        if not anyway:
+            require_unchanged(services.ledger.recorder, progress.show)
         rebuilt = [
             rebuild_projection(
                 services.ledger, projection, partial(progress.show, projection.table.name)

@@ -14,6 +14,7 @@ from interface.cli.terminal import console
 from interface.composition import compose
 from interface.logs import log_config
 from interface.settings import Settings, is_loopback
+from interface.signing import key_path, provide_key
 
 FILES_BESIDE_CONNECTIONS: Final = 1_024
 """Open files reserved for the database, at two or three per database connection."""
@@ -56,6 +57,10 @@ def serve(
     # Opened here first, so that a failure is one line, and not a traceback of each worker.
     with failures_explained(), compose(settings, may_upgrade=True) as services:
         first_key = services.keys.create_first() if settings.auth else None
+        if settings.seal:
+            provide_key(settings)
+    if settings.seal and key_path(settings) is None:
+        console.print("no checkpoints are signed: STOCKLEDGER_CHECKPOINT_KEY is not set")
     if first_key is not None:
         _show_first_key(first_key, settings)
     _run(settings)

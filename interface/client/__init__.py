@@ -7,7 +7,8 @@
     shop.sync()                              # sends the outbox, fetches changes
     shop.stock(), shop.pending(), shop.rejected()
 
-The client imports nothing from the server, and the server nothing from the client.
+The client imports nothing from the server, and the server nothing from the client. Both check
+proofs with `proof/`.
 """
 
 from interface.client.catalogue import RefusedItem

@@ -83,6 +83,12 @@ ITEMS: Final = {
     "nextAfter": str,
 }
 
+LOG: Final = {"origin": str, "verifierKeys": [str]}
+
+DECLARATIONS: Final = {"items": [{"note": str}]}
+
+RECEIPT: Final = {"status": str}
+
 STATUSES: Final = {"statuses": [{"localId": str, "status": str}]}
 
 BATCH: Final = {

@@ -1,6 +1,6 @@
 """Client of one device: records at any time, and syncs when there is a network."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
@@ -27,7 +27,12 @@ from interface.client.records import (
 )
 from interface.client.retrying_transport import Server
 from interface.client.store import Store
+from interface.client.suspicion import shown_as
 from interface.client.synchroniser import KEEP_ACKNOWLEDGED, Synchroniser, SyncReport
+from interface.client.tree_api import TreeApi
+from interface.client.witness import WITNESS_EVERY, Witness, read_verifier
+from proof.checkpoint import Checkpoint
+from proof.evidence import Evidence
 
 NO_CODES: Final[Mapping[str, Quantity]] = {}
 
@@ -69,9 +74,13 @@ class StockClient:
         clock: clock of the device.
         keep: retention of acknowledged transactions. A ledger that is restored from a backup gets
             its lost transactions back, if the backup is not older than this.
+        verifier_keys: the keys that may sign for the ledger, from the enrolment of the device. If
+            left out, those that the ledger names at the first contact.
+        witness_every: least time between two syncs after which the ledger must prove itself.
 
     Raises:
         ClientError: a newer version of the client wrote the file.
+        ValueError: a verifier key can't be read.
     """
 
     def __init__(
@@ -85,14 +94,27 @@ class StockClient:
         transport: httpx2.BaseTransport | None = None,
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
         keep: timedelta = KEEP_ACKNOWLEDGED,
+        verifier_keys: Sequence[str] = (),
+        witness_every: timedelta = WITNESS_EVERY,
     ) -> None:
+        enrolled = [read_verifier(one) for one in verifier_keys]
         self._store = Store(path)
         self._catalogue = Catalogue(self._store)
         self._server = Server(
             url, key, attempts=attempts, first_pause=first_pause, transport=transport
         )
         self._clock = clock
-        self._synchroniser = Synchroniser(self._store, self._catalogue, self._server, clock, keep)
+        self._witness = Witness(
+            self._store,
+            self._catalogue,
+            TreeApi(self._server),
+            clock,
+            enrolled=enrolled,
+            every=witness_every,
+        )
+        self._synchroniser = Synchroniser(
+            self._store, self._catalogue, self._server, self._witness, clock, keep
+        )
         self._thread = local()
 
     def __enter__(self) -> Self:
@@ -376,6 +398,36 @@ class StockClient:
             RequestFailed: the server refused a request, and a retry cannot help.
         """
         return self._synchroniser.sync(wait)
+
+    @property
+    def witnessed(self) -> Checkpoint | None:
+        """The newest checkpoint of the ledger that the device has verified; None if there is
+        none."""
+        newest = self._witness.records.newest()
+        return None if newest is None else newest.checkpoint
+
+    @property
+    def status(self) -> str:
+        """The number of events of that checkpoint and the first 8 characters of its root, to
+        compare two devices by eye: `48977 · 5d0c81e2`."""
+        return shown_as(self._witness.records.newest())
+
+    def alarms(self) -> list[Evidence]:
+        """What the device found against the ledger, oldest first. Show it to a person who does not
+        run the ledger. `stockledger check` checks its `text`."""
+        return self._witness.records.alarms()
+
+    def notices(self) -> list[str]:
+        """What a person should know about the ledger, oldest first: it was restored."""
+        return self._witness.records.notices()
+
+    def trust(self, verifier_key: str) -> None:
+        """Accepts another key, which a person got from the operator by another way than the
+        network: after a disaster, in which the ledger lost its key or began anew.
+
+        Raises ValueError: the key can't be read.
+        """
+        self._witness.trust(read_verifier(verifier_key))
 
 
 def _time_ordered_id(now: datetime) -> UUID:

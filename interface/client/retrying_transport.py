@@ -3,7 +3,7 @@
 import gzip
 import json
 from collections.abc import Callable
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 import httpx2
 from tenacity import (
@@ -16,6 +16,7 @@ from tenacity import (
 
 from interface.client.answer_shapes import Shape, matches
 from interface.client.errors import RequestFailed, Unreachable
+from proof.errors import ProofError
 
 RETRYABLE: Final = frozenset({408, 429, 502, 503, 504})
 """Retryable HTTP statuses. Every request is idempotent, also a batch, so a retry is safe."""
@@ -27,8 +28,15 @@ MAX_PAUSE_SECONDS: Final = 30.0
 """Upper bound of the random pause, and of the Retry-After that is obeyed."""
 
 
+ONE_ATTEMPT_SECONDS: Final = 10.0
+"""Timeout of a request that the next sync can make as well."""
+
 MakeArguments = Callable[[], dict[str, Any]]
 """Makes the arguments of one attempt: query parameters, or headers and content."""
+
+Found = TypeVar("Found")
+Read = Callable[[httpx2.Response], Found]
+"""Reads an answer. Raises _TemporaryError: it is not from the ledger."""
 
 
 class _TemporaryError(Exception):
@@ -69,27 +77,59 @@ class Server:
     def get(self, path: str, shape: Shape, **params: Any) -> dict[str, Any]:
         """The answer, checked against the shape. Raises Unreachable, RequestFailed."""
         given = {name: value for name, value in params.items() if value is not None}
-        return self._request("GET", path, shape, lambda: {"params": given})
+        return self._request("GET", path, _checked(shape), lambda: {"params": given})
 
     def post(self, path: str, shape: Shape, body: Callable[[], dict[str, Any]]) -> dict[str, Any]:
         """The answer, checked against the shape. `body` is called for each attempt.
 
         Raises Unreachable, RequestFailed.
         """
-        return self._request("POST", path, shape, lambda: _compressed(body()))
+        return self._request("POST", path, _checked(shape), lambda: _compressed(body()))
+
+    def get_once(self, path: str, shape: Shape) -> dict[str, Any]:
+        """The answer to one attempt, checked against the shape. Raises Unreachable,
+        RequestFailed."""
+        return self._request_once("GET", path, _checked(shape))
+
+    def get_text_once(self, path: str, parse: Callable[[str], Found], **params: int) -> Found:
+        """The text that answers one attempt, parsed.
+
+        Args:
+            path: of the resource.
+            parse: raises ProofError if the text is not from the ledger.
+            params: of the query.
+
+        Raises:
+            Unreachable, RequestFailed: as they say.
+        """
+        return self._request_once("GET", path, _parsed(parse), params=params)
+
+    def post_once(self, path: str, shape: Shape, body: dict[str, Any]) -> dict[str, Any]:
+        """The answer to one attempt, checked against the shape. Raises Unreachable,
+        RequestFailed."""
+        return self._request_once("POST", path, _checked(shape), **_compressed(body))
 
     def _request(
-        self, method: str, path: str, shape: Shape, arguments: MakeArguments
-    ) -> dict[str, Any]:
+        self, method: str, path: str, read: Read[Found], arguments: MakeArguments
+    ) -> Found:
         """The answer, after up to `attempts` attempts. Raises Unreachable, RequestFailed."""
         try:
-            return self._retrying.copy()(self._attempt, method, path, shape, arguments)
+            found: Found = self._retrying.copy()(self._attempt, method, path, read, arguments)
+        except _TemporaryError as error:
+            raise Unreachable(str(error)) from error
+        return found
+
+    def _request_once(self, method: str, path: str, read: Read[Found], **arguments: Any) -> Found:
+        """The answer to one attempt. Raises Unreachable, RequestFailed."""
+        given = arguments | {"timeout": ONE_ATTEMPT_SECONDS}
+        try:
+            return self._attempt(method, path, read, lambda: given)
         except _TemporaryError as error:
             raise Unreachable(str(error)) from error
 
     def _attempt(
-        self, method: str, path: str, shape: Shape, arguments: MakeArguments
-    ) -> dict[str, Any]:
+        self, method: str, path: str, read: Read[Found], arguments: MakeArguments
+    ) -> Found:
         try:
             answer = self._http.request(method, path, **arguments())
         except httpx2.RequestError as error:
@@ -100,7 +140,7 @@ class Server:
             raise _TemporaryError("the answer is not from the ledger")
         if not answer.is_success:
             raise _request_failed(answer)
-        return _checked(answer, shape)
+        return read(answer)
 
     def _pause(self, state: RetryCallState) -> float:
         """Seconds in Retry-After, plus a random pause, so that the devices of a shop do not return
@@ -123,14 +163,27 @@ def _retry_after(answer: httpx2.Response) -> float:
     return min(float(seconds), MAX_PAUSE_SECONDS) if seconds.isdigit() else 0
 
 
-def _checked(answer: httpx2.Response, shape: Shape) -> dict[str, Any]:
-    try:
-        found: dict[str, Any] = answer.json()
-    except (ValueError, RecursionError) as error:
-        raise _TemporaryError("the answer is not from the ledger") from error
-    if not matches(found, shape):
-        raise _TemporaryError("the answer is not from the ledger")
-    return found
+def _checked(shape: Shape) -> Read[dict[str, Any]]:
+    def read(answer: httpx2.Response) -> dict[str, Any]:
+        try:
+            found: dict[str, Any] = answer.json()
+        except (ValueError, RecursionError) as error:
+            raise _TemporaryError("the answer is not from the ledger") from error
+        if not matches(found, shape):
+            raise _TemporaryError("the answer is not from the ledger")
+        return found
+
+    return read
+
+
+def _parsed(parse: Callable[[str], Found]) -> Read[Found]:
+    def read(answer: httpx2.Response) -> Found:
+        try:
+            return parse(answer.content.decode())
+        except (ValueError, ProofError) as error:
+            raise _TemporaryError("the answer is not from the ledger") from error
+
+    return read
 
 
 def _request_failed(answer: httpx2.Response) -> RequestFailed:

@@ -79,6 +79,37 @@ CREATE TABLE codes (
 CREATE INDEX codes_by_key ON codes (code_key);
 DELETE FROM bookmark;
 """,
+    5: """
+ALTER TABLE outbox ADD COLUMN is_audited INTEGER NOT NULL DEFAULT 0;
+CREATE TABLE verifier_keys (
+    key TEXT PRIMARY KEY,
+    source TEXT NOT NULL
+);
+CREATE TABLE checkpoints (
+    number INTEGER PRIMARY KEY AUTOINCREMENT,
+    origin TEXT NOT NULL,
+    size INTEGER NOT NULL,
+    day TEXT NOT NULL,
+    note TEXT NOT NULL
+);
+CREATE TABLE alarms (
+    number INTEGER PRIMARY KEY AUTOINCREMENT,
+    alarm TEXT NOT NULL,
+    about TEXT NOT NULL,
+    evidence TEXT NOT NULL,
+    is_reported INTEGER NOT NULL DEFAULT 0,
+    UNIQUE (alarm, about)
+);
+CREATE TABLE notices (
+    number INTEGER PRIMARY KEY AUTOINCREMENT,
+    text TEXT NOT NULL
+);
+CREATE TABLE unproven_days (
+    about TEXT NOT NULL,
+    day TEXT NOT NULL,
+    PRIMARY KEY (about, day)
+);
+""",
 }
 
 OWNER_ONLY: Final = 0o600
@@ -238,7 +269,9 @@ class Store:
     def send_again(self, local_id: str) -> None:
         """Queues an acknowledged transaction again, under its old number."""
         self.run(
-            "UPDATE outbox SET acknowledged_at = NULL, is_seen = 0 WHERE local_id = ?", local_id
+            "UPDATE outbox SET acknowledged_at = NULL, is_seen = 0, is_audited = 0 "
+            "WHERE local_id = ?",
+            local_id,
         )
 
     def forget_acknowledged(self, before: datetime) -> None:

@@ -3,7 +3,7 @@
 import time
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import partial
 from threading import Lock
@@ -16,6 +16,7 @@ from interface.client.errors import RequestFailed
 from interface.client.groups import Outgoing, is_one_group
 from interface.client.retrying_transport import Server
 from interface.client.store import Store
+from interface.client.witness import Witness
 
 TRANSACTIONS_PER_BATCH: Final = 500
 """Transactions per request. The client halves this if the server refuses a batch as too large."""
@@ -51,6 +52,10 @@ class SyncReport:
     """Registrations that the ledger refused, or that differ from what it has, in this sync."""
     changes: int = 0
     """Changes applied to the copy."""
+    alarms: int = 0
+    """New alarms about the ledger. See `StockClient.alarms`."""
+    notices: list[str] = field(default_factory=list)
+    """New notices for a person, such as that the ledger was restored."""
     clock_offset: timedelta | None = None
     """Server clock minus device clock, estimated. None if this sync sent no batch. Warn the clerk
     or set the clock if it is large, because the time of a stock-take decides its effect."""
@@ -64,6 +69,7 @@ class Synchroniser:
         store: Store,
         catalogue: Catalogue,
         server: Server,
+        witness: Witness,
         clock: Callable[[], datetime],
         keep: timedelta,
     ) -> None:
@@ -71,6 +77,7 @@ class Synchroniser:
         self._store = store
         self._catalogue = catalogue
         self._server = server
+        self._witness = witness
         self._clock = clock
         self._keep = keep
         self._batch_size = TRANSACTIONS_PER_BATCH
@@ -91,7 +98,16 @@ class Synchroniser:
                 before = self._clock() - self._keep
                 self._store.forget_acknowledged(before)
                 self._catalogue.forget_answered(before)
+            self._look(report)
         return report
+
+    def _look(self, report: SyncReport) -> None:
+        """Lets the witness look, when all is recorded that could be."""
+        known = len(self._witness.records.notices())
+        look = self._witness.look_if_due()
+        report.alarms += look.alarms
+        report.sent_again += look.sent_again
+        report.notices += self._witness.records.notices()[known:]
 
     def _start_over(self, report: SyncReport) -> None:
         """Replaces the copy, because the ledger does not know our bookmark.

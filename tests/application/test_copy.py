@@ -106,8 +106,8 @@ def test_copy_is_the_same_ledger(source: Ledger, target: Ledger) -> None:
     copied = copy(source, target, silent)
     assert_equal(source, target)
     total = sum(element["quantity"] for element in sent)
-    assert copied == Copied(34, 34, 34, 3, total, copied.digest)
-    assert copied.digest == copy(target, source, silent).digest
+    assert copied == Copied(34, 34, 34, 3, total, copied.root)
+    assert copied.root == copy(target, source, silent).root
 
 
 def test_copy_goes_on_as_the_ledger_that_it_is(source: Ledger, target: Ledger) -> None:

@@ -7,9 +7,10 @@ import pytest
 
 from application.items import ItemService
 from application.ledger.ledger import Ledger
+from application.maintenance.rebuild import REBUILD
 from application.persistence import environment
 from application.persistence.errors import (
-    RebuildRunning,
+    AlreadyRunning,
     StoreUnavailable,
     UnsupportedDatabase,
     WriteConflict,
@@ -119,12 +120,12 @@ def test_unreachable_database_is_unavailable(tmp_path: Path) -> None:
 
 def test_only_one_rebuild_works_at_a_time(ledger: Ledger) -> None:
     with (
-        ledger.recorder.rebuild_lock(),
-        pytest.raises(RebuildRunning),
-        ledger.recorder.rebuild_lock(),
+        ledger.recorder.exclusive(REBUILD),
+        pytest.raises(AlreadyRunning),
+        ledger.recorder.exclusive(REBUILD),
     ):
         pass
-    with ledger.recorder.rebuild_lock():
+    with ledger.recorder.exclusive(REBUILD):
         pass
 
 

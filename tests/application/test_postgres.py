@@ -16,7 +16,7 @@ import pytest
 from application.items import ItemService
 from application.ledger.ledger import Ledger
 from application.maintenance.copy import copy
-from application.maintenance.rebuild import rebuild
+from application.maintenance.rebuild import REBUILD, rebuild
 from application.persistence import environment
 from application.persistence.errors import StoreUnavailable, UnsupportedDatabase
 from application.persistence.filters import MovementFilter
@@ -206,7 +206,7 @@ def test_item_that_stays_locked_is_unavailable(
 
 def test_rebuild_whose_lock_was_cut_does_not_go_live(ledger: Ledger, database_url: str) -> None:
     def go_live() -> None:
-        with ledger.recorder.rebuild_lock() as still_held:
+        with ledger.recorder.exclusive(REBUILD) as still_held:
             still_held()
             postgres.cut_connections(database_url)
             still_held()

@@ -39,12 +39,20 @@ from application.recording.differing_items import registration_of
 from application.recording.sync import SyncService
 from application.tables.properties import PROPERTIES, Property
 from application.tables.table import Table, Upsert
+from application.tables.tree import TREE_TABLES
+from application.verification.tree_check import Claim
 from domain.stock_item import item_id
 from harness import postgres
+from proof.checkpoint import Checkpoint
 from tests.support.builders import element
-from tests.support.ledger_checks import assert_read_models_equal_replay, execute
+from tests.support.ledger_checks import (
+    assert_read_models_equal_replay,
+    execute,
+    found_in,
+)
 from tests.support.make_ledger import ADMIN, FOLDER, load_ledger
 from tests.support.schemas import opened, set_version, upgrade
+from tests.support.sealing import seal, signing_key
 
 VERSIONS = range(1, VERSION + 1)
 
@@ -158,6 +166,20 @@ def test_codes_and_provisional_items_of_an_earlier_version(load: Load) -> None:
         items = ItemService(ledger)
         items.confirm(cheese, ADMIN)
         assert items.assign_code(cup, "CUP-OLD", 6, ADMIN)[0].originator_version == 3
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_events_of_an_earlier_version_are_sealed(load: Load, tmp_path: Path, version: int) -> None:
+    url = load(version)
+    upgrade(url)
+    with opened(url) as ledger:
+        kept = ledger.recorder.select_last_checkpoint()
+        assert (kept is None) == (version < 8)
+        SyncService(ledger).sync([element("INBOUND", item_id("main", "CUP"), 400)], ADMIN)
+        newest = seal(ledger, signing_key(tmp_path))
+        assert newest.position == ledger.recorder.head()
+        claims = [] if kept is None else [Claim("kept", Checkpoint.unverified(kept.note))]
+        assert found_in(ledger, checkpoints=claims) == []
 
 
 @pytest.mark.parametrize("version", VERSIONS)
@@ -323,6 +345,7 @@ def test_changed_table_takes_the_next_schema_number() -> None:
     tables: list[Table[Any]] = [
         PROPERTIES,
         *KEPT_TABLES,
+        *TREE_TABLES,
         *(projection.table for projection in PROJECTIONS),
     ]
     revisions = [str(projection.revision) for projection in PROJECTIONS]
@@ -330,7 +353,7 @@ def test_changed_table_takes_the_next_schema_number() -> None:
         make(table).describe() for table in tables for make in (sqlite_table, postgres_table)
     ]
     digest = sha256("\n".join([*revisions, *descriptions]).encode()).hexdigest()[:16]
-    assert (VERSION, digest) == (7, "6055845c15c58f22")
+    assert (VERSION, digest) == (8, "c27553dae9126796")
 
 
 def test_every_schema_number_has_its_fixture() -> None:

@@ -18,7 +18,7 @@ from application.access.roles import Role
 from application.items import ItemService
 from application.ledger.ledger import Ledger
 from application.maintenance.copy import copy
-from application.maintenance.rebuild import rebuild
+from application.maintenance.rebuild import REBUILD, rebuild
 from application.persistence import environment
 from application.persistence.errors import StoreUnavailable
 from application.persistence.filters import ItemFilter, MovementFilter
@@ -28,7 +28,12 @@ from application.projections import PROJECTIONS
 from application.recording.sync import SyncService
 from domain.actor import Actor
 from tests.support.builders import CLERK, element, register
-from tests.support.ledger_checks import all_events, assert_read_models_equal_replay, on_hand
+from tests.support.ledger_checks import (
+    all_events,
+    assert_read_models_equal_replay,
+    execute,
+    on_hand,
+)
 
 
 @pytest.fixture
@@ -101,8 +106,8 @@ def test_positions_survive_a_vacuum(
     tea = register(items)
     sync.sync([element("INBOUND", tea, n) for n in range(1, 20)], CLERK)
     before = all_events(ledger)
+    execute(ledger, "DELETE FROM stored_events WHERE rowid = 5")
     with closing(apsw.Connection(str(file))) as connection:
-        connection.execute("DELETE FROM stored_events WHERE rowid = 5")
         connection.execute("VACUUM")
     assert all_events(ledger) == [found for found in before if found.position != 5]
 
@@ -277,7 +282,7 @@ def test_library_lies_behind_the_wal_reset_race() -> None:
 
 def test_files_are_their_owner_s_alone(ledger: Ledger, items: ItemService, file: Path) -> None:
     register(items)
-    with ledger.recorder.rebuild_lock():
+    with ledger.recorder.exclusive(REBUILD):
         files = {path.name: path.stat().st_mode & 0o777 for path in file.parent.iterdir()}
     assert {"ledger.db", "ledger.db-wal", "ledger.db-shm", "ledger.db.rebuild.lock"} <= set(files)
     assert set(files.values()) == {0o600}

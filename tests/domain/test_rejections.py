@@ -3,6 +3,7 @@
 import application.access.errors
 import application.files.import_items
 import application.following.changes
+import application.sealing.errors
 from application.recording.rejection_errors import TooManyRejections
 from domain import errors as rejections
 from tests.support.codes import all_rejections
@@ -38,6 +39,11 @@ def test_codes_are_these_and_stay_these() -> None:
         "READ_TIMED_OUT",
         "UNREADABLE_FILE",
         "ALREADY_OPENED",
+        "NO_CHECKPOINT",
+        "NOT_RECORDED",
+        "NOT_SEALED_YET",
+        "UNKNOWN_SIZE",
+        "TREE_DAMAGED",
     }
 
 
@@ -47,4 +53,5 @@ def test_what_may_be_otherwise_later_is_worth_a_retry() -> None:
         rejections.TooManyProvisionalItems,
         TooManyRejections,
         application.following.changes.ChangesUnavailable,
+        application.sealing.errors.NotSealedYet,
     }

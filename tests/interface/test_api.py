@@ -83,6 +83,12 @@ def test_openapi_document_is_whole(api: TestClient) -> None:
         for method in methods
     }
     assert operations == {
+        "GET /tree",
+        "GET /tree/checkpoint",
+        "GET /tree/consistency",
+        "GET /tree/declarations",
+        "POST /tree/alarms",
+        "GET /movements/{localId}/proof",
         "POST /sync/transactions",
         "GET /sync/changes",
         "GET /sync/stream",

@@ -11,6 +11,7 @@ import pytest
 from fastapi.testclient import TestClient
 
 from application.ledger.ledger import Ledger
+from application.maintenance.rebuild import REBUILD
 from application.maintenance.upgrade import BackgroundUpgrade
 from application.persistence import environment
 from application.persistence.schema import VERSION
@@ -70,7 +71,7 @@ def test_readiness_says_what_it_waits_for(
     monkeypatch.setattr("application.maintenance.upgrade.RETRY_SECONDS", 0.01)
     with Ledger(environment(database_url, lock_timeout=30), may_upgrade=True) as other:
         app = create_app(Settings(database_url=database_url, auth=False))
-        with other.recorder.rebuild_lock(), TestClient(app) as api:
+        with other.recorder.exclusive(REBUILD), TestClient(app) as api:
             wait_for(app.state.upgrade, "another process")
             ready = api.get("/health/ready")
             assert ready.status_code == 503

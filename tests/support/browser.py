@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from typing import Any
 from urllib.parse import urlsplit
 
-from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, Request
+from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, Request, Route
 
 from application.access.audit import Origin
 from application.access.key_management import Grant
@@ -79,6 +79,17 @@ def open_screen(context: BrowserContext, url: str) -> Page:
     page.goto(url)
     page.locator("h1").wait_for()
     return page
+
+
+def alter(page: Page, pattern: str, **changed: Any) -> None:
+    """Lets an answer of the server arrive with other fields."""
+
+    def altered(route: Route) -> None:
+        # Requests of the driver itself look like those of another site.
+        answer = route.fetch(headers=route.request.headers | {"sec-fetch-site": "same-origin"})
+        route.fulfill(response=answer, json=answer.json() | changed)
+
+    page.route(pattern, altered)
 
 
 _SCAN = """async ([keys, pace]) => {

@@ -31,6 +31,7 @@ from domain.actor import Actor
 from domain.item_details import ItemDetails
 from harness.cluster import cluster, programs
 from interface.client import StockClient
+from tests.support.sealing import seal, signing_key
 
 FOLDER = Path(__file__).parents[1] / "application" / "schemas"
 ADMIN = Principal(Actor("the boss"), Role.ADMIN)
@@ -55,7 +56,7 @@ def main() -> None:
         dump = [str(programs() / "pg_dump"), "--inserts", "--no-owner", "-d", server.url]
         text = subprocess.run(dump, capture_output=True, text=True, check=True).stdout
         lines = [line for line in text.splitlines() if not line.startswith(("\\", "--"))]
-        (FOLDER / f"v{version}.postgres.sql").write_text("\n".join(filter(None, lines)) + "\n")
+        (FOLDER / f"v{version}.postgres.sql").write_text("\n".join(lines) + "\n")
         device = Path(folder) / "device.db"
         found["device"] = _device(device)
         shutil.copy(device, FOLDER / f"v{version}.device.sqlite")
@@ -102,6 +103,8 @@ def _fill(database_url: str) -> dict[str, Any]:
         good = keys.create(Grant(name="scanner", role=Role.DEVICE, locations=("main",)), boss)
         revoked = keys.create(Grant(name="lost", role=Role.CLERK, locations=("main",)), boss)
         keys.revoke(revoked.key.key_id, boss)
+        with TemporaryDirectory() as folder:
+            seal(ledger, signing_key(Path(folder)))
     _checkpoint(database_url)
     return {
         "elements": elements,

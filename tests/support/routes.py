@@ -45,6 +45,12 @@ ROUTES: dict[tuple[str, str], tuple[Permission, int]] = {
     ("POST", "/keys/{key_id}/rotate"): (Permission.MANAGE_KEYS, 404),
     ("POST", "/keys/{key_id}/revoke"): (Permission.MANAGE_KEYS, 404),
     ("GET", "/audit"): (Permission.READ_AUDIT, 200),
+    ("GET", "/tree"): (Permission.READ, 200),
+    ("GET", "/tree/checkpoint"): (Permission.READ, 404),
+    ("GET", "/tree/consistency"): (Permission.READ, 404),
+    ("GET", "/tree/declarations"): (Permission.READ, 200),
+    ("POST", "/tree/alarms"): (Permission.READ, 201),
+    ("GET", "/movements/{local_id}/proof"): (Permission.READ, 404),
 }
 """Permission of each route, and its status for a caller with that permission."""
 
@@ -71,6 +77,7 @@ def body_for(method: str, path: str, item_id: UUID) -> dict[str, Any] | None:
         ("POST", "/items/{item_id}/movements"): movement,
         ("POST", "/keys"): {"name": "k", "role": "admin"},
         ("POST", "/keys/{key_id}/rotate"): {},
+        ("POST", "/tree/alarms"): {"alarm": "FORK", "message": "two roots"},
     }
     return bodies.get((method, path))
 

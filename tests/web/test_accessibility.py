@@ -9,7 +9,7 @@ import pytest
 from playwright.sync_api import BrowserContext, Page
 
 from application.access.roles import Role
-from tests.support.browser import open_screen
+from tests.support.browser import alter, open_screen
 from tests.support.shop import Shop
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
@@ -24,6 +24,7 @@ SCREENS = {
     "rejections": "/console/rejections",
     "stock-takes": "/console/stock-takes",
     "files": "/console/files",
+    "proof": "/console/proof",
     "audit": "/console/audit",
     "keys": "/console/keys?show=all",
     "settings": "/console/settings",
@@ -118,6 +119,23 @@ def assert_no_dialog_has_a_barrier(page: Page, buttons: str) -> None:
         page.keyboard.press("Escape")
 
 
+def test_proof_without_a_checkpoint_and_with_findings_has_no_barrier(
+    shop: Shop, page: Page
+) -> None:
+    verification = {
+        "finishedAt": "2020-01-01T00:00:00Z",
+        "events": 12,
+        "position": 12,
+        "root": "00" * 32,
+        "findings": 3,
+        "isComplete": False,
+    }
+    alter(page, "**/tree", checkpoint=None, verifierKeys=[], verification=verification)
+    page.goto(f"{shop.url}/console/proof")
+    page.locator(".notice.warning").wait_for()
+    assert_no_barrier(page)
+
+
 def test_palette_and_sign_in_have_no_barrier(shop: Shop, page: Page) -> None:
     page.keyboard.press("Control+k")
     page.locator("dialog[open] input").fill("co")
@@ -129,7 +147,7 @@ def test_palette_and_sign_in_have_no_barrier(shop: Shop, page: Page) -> None:
     assert_no_barrier(page)
 
 
-@pytest.mark.parametrize("name", ["stock", "journal", "rejections", "files", "settings"])
+@pytest.mark.parametrize("name", ["stock", "journal", "rejections", "files", "proof", "settings"])
 def test_text_of_twice_the_size_fits(
     shop: Shop, contexts: Callable[..., BrowserContext], name: str
 ) -> None:

@@ -12,6 +12,8 @@ pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
 HONEY = "4006381333993"
 
+SCANNED_ON = ("/console/", "/console/rejections", "/console/proof", "/console/settings")
+
 
 def press(page: Page, *keys: str) -> None:
     """Types like a person: each key after a pause."""
@@ -52,6 +54,16 @@ def test_list_of_keys_and_search(screen: Visitor) -> None:
     expect(page.get_by_label("Search by SKU or name")).to_have_value("milk")
 
 
+def test_movement_is_proven_by_keyboard_alone(screen: Visitor) -> None:
+    page = screen("/console/")
+    press(page, "g", "p")
+    expect(page.get_by_role("heading", name="Proof", exact=True)).to_be_visible()
+    press(page, "g", "j", "j")
+    expect(page.locator("[data-open]").first).to_be_focused()
+    with page.expect_download():
+        press(page, "Tab", "Enter")
+
+
 def test_palette_finds_screens_items_and_barcodes(screen: Visitor) -> None:
     page = screen("/console/")
     page.keyboard.press("Control+k")
@@ -88,7 +100,7 @@ def test_keys_do_nothing_while_somebody_types(screen: Visitor) -> None:
 
 
 @pytest.mark.parametrize("pace", [0, 30])
-@pytest.mark.parametrize("path", ["/console/", "/console/rejections", "/console/settings"])
+@pytest.mark.parametrize("path", SCANNED_ON)
 def test_scan_opens_the_item_on_every_screen(screen: Visitor, path: str, pace: int) -> None:
     page = screen(path)
     scan(page, HONEY, pace)

@@ -15,6 +15,7 @@ EVERYBODY = {
     "Rejections",
     "Stock-takes",
     "Import and export",
+    "Proof",
     "Settings",
 }
 MENU = {
@@ -47,6 +48,15 @@ def test_role_sees_what_it_may(role: Role, screen: Visitor) -> None:
     assert {*actions} == ON_AN_ITEM[role]
     may_undo = page.get_by_role("button", name="Undo").count() > 0
     assert may_undo == (role in {Role.MANAGER, Role.ADMIN})
+
+
+@pytest.mark.parametrize("role", Role)
+def test_every_role_may_prove(role: Role, screen: Visitor) -> None:
+    page = screen("/console/journal", role)
+    with page.expect_download():
+        page.get_by_role("button", name="Download proof").first.click()
+    page = screen("/console/proof", role)
+    expect(page.get_by_role("heading", name="Newest checkpoint")).to_be_visible()
 
 
 @pytest.mark.parametrize("role", [Role.DEVICE, Role.CLERK, Role.AUDITOR])

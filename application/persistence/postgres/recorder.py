@@ -13,7 +13,7 @@ from eventsourcing.postgres import (
 )
 from eventsourcing.utils import Environment, EnvType
 
-from application.persistence.errors import RebuildRunning, WriteConflict, unique_violation
+from application.persistence.errors import AlreadyRunning, WriteConflict, unique_violation
 from application.persistence.event_store import Notices
 from application.persistence.maintenance import StillHeld
 from application.persistence.postgres import schema
@@ -27,11 +27,15 @@ from application.persistence.postgres.datastore import (
     execute,
 )
 from application.persistence.postgres.positions import horizon
+from application.persistence.postgres.roles import grant_rights
+from application.persistence.postgres.storage_check import check_storage, unsafe_settings
 from application.persistence.postgres.tables import PostgresTable, postgres_table
 from application.persistence.postgres.unit_of_work import Key, PostgresUnitOfWork
 from application.persistence.queries import ReadModelQueries
 from application.persistence.table_queries import Run
+from application.persistence.tree_reader import EventRow
 from application.persistence.unit_of_work import UnitOfWork
+from application.persistence.verification_reader import StorageCheck
 from application.tables.properties import PROPERTIES, Property
 from application.tables.table import RowT, Table
 
@@ -42,6 +46,8 @@ class PostgresLedgerRecorder(PostgresApplicationRecorder, ReadModelQueries):
     datastore: LedgerDatastore
     events_schema = schema.EVENTS
     first_schema = schema.FIRST
+    guards = ()
+    position_column = "notification_id"
     steps = schema.STEPS
 
     def sql_table(self, table: Table[RowT]) -> PostgresTable[RowT]:
@@ -114,9 +120,32 @@ class PostgresLedgerRecorder(PostgresApplicationRecorder, ReadModelQueries):
             transaction = PostgresUnitOfWork(connection, [])
             return transaction.events_after(position, limit, topics, upto=settled)
 
+    def select_rows_after(self, position: int, limit: int, *, upto: int) -> Sequence[EventRow]:
+        with self.datastore.in_order() as connection:
+            return PostgresUnitOfWork(connection, []).rows_after(position, limit, upto=upto)
+
     def select_recorded(self, local_ids: Sequence[UUID]) -> Sequence[Notification]:
         with self.datastore.get_connection() as connection:
             return list(PostgresUnitOfWork(connection, []).recorded(local_ids))
+
+    def select_positions_of(self, local_ids: Sequence[UUID]) -> Sequence[tuple[int, int]]:
+        with self.datastore.in_order() as connection:
+            return execute(connection, sql.POSITIONS_OF, [list(local_ids)]).fetchall()
+
+    def select_positions_at(
+        self, versions: Sequence[tuple[UUID, int]]
+    ) -> Sequence[tuple[int, int]]:
+        columns = [list(column) for column in zip(*versions, strict=True)]
+        with self.datastore.in_order() as connection:
+            return execute(connection, sql.POSITIONS_AT, columns).fetchall()
+
+    def check_storage(self) -> StorageCheck:
+        with self.datastore.own_connection() as connection:
+            return check_storage(connection)
+
+    def unsafe_settings(self) -> Sequence[str]:
+        with self.datastore.own_connection() as connection:
+            return unsafe_settings(connection)
 
     @contextmanager
     def reading(self) -> Iterator[Run]:
@@ -132,16 +161,20 @@ class PostgresLedgerRecorder(PostgresApplicationRecorder, ReadModelQueries):
             yield PostgresNotices(connection)
 
     @contextmanager
-    def rebuild_lock(self) -> Iterator[StillHeld]:
+    def exclusive(self, job: str) -> Iterator[StillHeld]:
         with self.datastore.own_connection() as connection, connection.transaction():
-            ((is_free, _),) = execute(connection, sql.TRY_REBUILD_LOCK)
+            ((is_free, _),) = execute(connection, sql.TRY_JOB_LOCK, [f"stockledger {job}"])
             if not is_free:
-                raise RebuildRunning("another rebuild of this ledger is at work")
+                raise AlreadyRunning(f"another {job} of this ledger is at work")
 
             def still_held() -> None:
                 execute(connection, "SELECT")
 
             yield still_held
+
+    def grant_rights(self, role: str) -> None:
+        with self.datastore.own_connection() as connection, connection.transaction():
+            grant_rights(connection, role)
 
     def _horizon(self) -> int:
         with self.datastore.get_connection() as connection:
@@ -149,6 +182,8 @@ class PostgresLedgerRecorder(PostgresApplicationRecorder, ReadModelQueries):
 
     def _conflicting_items(self, appended: Sequence[Key]) -> set[UUID]:
         """Items with a version or a `local_id` that another writer took."""
+        if not appended:
+            return set()
         columns = [list(column) for column in zip(*appended, strict=True)]
         with self.datastore.get_connection() as connection:
             return {item_id for (item_id,) in execute(connection, sql.CONFLICTING, columns)}

@@ -128,4 +128,34 @@ STEPS: Final = {
         "CREATE INDEX sessions_by_end ON sessions (ends_at)",
         "CREATE INDEX rejected_by_place ON rejected_transactions (closed_at, location)",
     ),
+    8: (
+        """
+        CREATE TABLE tree_tiles (
+            tile_id bigint NOT NULL PRIMARY KEY,
+            hashes bytea NOT NULL,
+            root bytea NOT NULL,
+            last_position bigint NOT NULL
+        )
+        """,
+        "CREATE INDEX tree_tiles_by_position ON tree_tiles (last_position)",
+        """
+        CREATE TABLE checkpoints (
+            checkpoint_id text COLLATE "C" NOT NULL PRIMARY KEY,
+            epoch bigint NOT NULL,
+            size bigint NOT NULL,
+            position bigint NOT NULL,
+            note text COLLATE "C" NOT NULL,
+            signed_at timestamptz NOT NULL
+        )
+        """,
+        "CREATE INDEX checkpoints_by_time ON checkpoints (signed_at)",
+        """
+        CREATE TABLE declarations (
+            number bigint NOT NULL PRIMARY KEY,
+            kind text COLLATE "C" NOT NULL,
+            note text COLLATE "C" NOT NULL,
+            made_at timestamptz NOT NULL
+        )
+        """,
+    ),
 }

@@ -122,12 +122,37 @@ SELECT item_id FROM wanted
 JOIN stored_events ON originator_id = item_id AND originator_version = version
 """
 
+# The setting of the database may be off, for all other commits.
+FLUSH_AT_COMMIT = "SET LOCAL synchronous_commit TO on"
+
 LAST_UP_TO = """
 SELECT coalesce(max(notification_id), 0) FROM stored_events WHERE notification_id <= %s
 """
 
-# No idle timeout: the transaction that holds the lock is idle during the whole rebuild.
-TRY_REBUILD_LOCK = """
-SELECT pg_try_advisory_xact_lock(hashtextextended('stockledger rebuild', 0)),
+# As they are stored, not as they are meant: a hash needs every byte.
+ROWS_AFTER = """
+SELECT notification_id, uuid_send(originator_id), originator_version, convert_to(topic, 'UTF8'),
+       state, uuid_send(local_id)
+FROM stored_events WHERE notification_id > %s AND notification_id <= %s
+ORDER BY notification_id LIMIT %s
+"""
+
+DELETE_EVENTS = "DELETE FROM stored_events WHERE notification_id > %s AND notification_id <= %s"
+
+POSITIONS_OF = """
+SELECT place - 1, notification_id
+FROM unnest(%b::uuid[]) WITH ORDINALITY AS wanted (local_id, place)
+JOIN stored_events USING (local_id)
+"""
+
+POSITIONS_AT = """
+SELECT place - 1, notification_id
+FROM unnest(%b::uuid[], %b::bigint[]) WITH ORDINALITY AS wanted (item_id, version, place)
+JOIN stored_events ON originator_id = item_id AND originator_version = version
+"""
+
+# No idle timeout: the transaction that holds the lock is idle during the whole job.
+TRY_JOB_LOCK = """
+SELECT pg_try_advisory_xact_lock(hashtextextended(%s, 0)),
        set_config('idle_in_transaction_session_timeout', '0', true)
 """

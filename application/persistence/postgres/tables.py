@@ -25,6 +25,7 @@ POSTGRES = Dialect(
         datetime: "timestamptz",
         int: "bigint",
         bool: "boolean",
+        bytes: "bytea",
     },
     encoders={TransactionType: str},
     decoders={TransactionType: TransactionType},

@@ -1,6 +1,7 @@
 """The unit of work on PostgreSQL. It locks only the items that it decides on."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from datetime import datetime
 from itertools import starmap
 from typing import Any, Final, NamedTuple, cast
@@ -17,6 +18,7 @@ from application.persistence.postgres.positions import (
     TAKE_POSITIONS,
 )
 from application.persistence.postgres.tables import postgres_table
+from application.persistence.tree_reader import EventRow
 from application.persistence.unit_of_work import Latest, LevelState
 from application.tables.rejected import REJECTED, RejectedTransaction
 from application.tables.table import RowT, Table, Write
@@ -102,6 +104,10 @@ class PostgresUnitOfWork:
         parameters = [position, upto, not topics, list(topics), limit]
         return [Notification(*row) for row in self._execute(sql.EVENTS_AFTER, parameters)]
 
+    def rows_after(self, position: int, limit: int, *, upto: int) -> list[EventRow]:
+        """Same contract as `TreeReader.select_rows_after`."""
+        return list(starmap(EventRow, self._execute(sql.ROWS_AFTER, [position, upto, limit])))
+
     def last_event(self) -> StoredEvent | None:
         return next(iter([StoredEvent(*row) for row in self._execute(sql.LAST_EVENT)]), None)
 
@@ -120,6 +126,23 @@ class PostgresUnitOfWork:
         self._execute(ANNOUNCE_LOW_WATER_MARK)
         self._execute(SET_POSITION, [positions[-1]])
         self._insert(positions, notifications, local_ids)
+
+    def replace_events(
+        self,
+        after: int,
+        upto: int,
+        notifications: Sequence[Notification],
+        local_ids: Sequence[UUID | None],
+    ) -> None:
+        self._execute(sql.DELETE_EVENTS, [after, upto])
+        positions = [notification.id for notification in notifications]
+        if positions:
+            self._insert(positions, notifications, local_ids)
+
+    @contextmanager
+    def unguarded(self) -> Iterator[None]:
+        """Nothing to do: the role may, or it may not."""
+        yield
 
     def write(self, table: Table[Any], writes: Sequence[Write]) -> None:
         target = postgres_table(table)
@@ -165,6 +188,9 @@ class PostgresUnitOfWork:
         target = postgres_table(table)
         rows = self._execute(f"SELECT {target.columns} FROM {table.name}")  # noqa: S608
         return [target.decode(row) for row in rows]
+
+    def flush_at_commit(self) -> None:
+        self._execute(sql.FLUSH_AT_COMMIT)
 
     def lock_schema(self) -> None:
         self._execute(sql.LOCK_SCHEMA)

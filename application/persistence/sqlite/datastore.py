@@ -171,6 +171,8 @@ def mapped_errors() -> Iterator[None]:
         raise NotAllowed(str(error)) from error
     except apsw.Error as error:
         raise StoreUnavailable(str(error)) from error
+    except UnicodeDecodeError as error:
+        raise StoreUnavailable(f"a text in the database is damaged: {error}") from error
 
 
 @contextmanager

@@ -14,17 +14,20 @@ from eventsourcing.persistence import (
 )
 from eventsourcing.utils import Environment, EnvType
 
-from application.persistence.errors import RebuildRunning
+from application.persistence.errors import AlreadyRunning, UnsupportedDatabase
 from application.persistence.event_store import Notices
 from application.persistence.maintenance import StillHeld
 from application.persistence.queries import ReadModelQueries
 from application.persistence.sqlite import schema
+from application.persistence.sqlite import statements as sql
 from application.persistence.sqlite.datastore import LedgerDatastore
 from application.persistence.sqlite.file import OWNER_ONLY
 from application.persistence.sqlite.tables import SQLiteTable, sqlite_table
 from application.persistence.sqlite.unit_of_work import SQLiteUnitOfWork, read_head
 from application.persistence.table_queries import Run
+from application.persistence.tree_reader import EventRow
 from application.persistence.unit_of_work import UnitOfWork
+from application.persistence.verification_reader import StorageCheck
 from application.tables.properties import PROPERTIES, Property
 from application.tables.table import RowT, Table
 
@@ -34,6 +37,8 @@ class SQLiteLedgerRecorder(ReadModelQueries):
 
     events_schema = schema.EVENTS
     first_schema = schema.FIRST
+    guards = schema.GUARDS
+    position_column = "rowid"
     steps = schema.STEPS
 
     def __init__(self, datastore: LedgerDatastore) -> None:
@@ -111,9 +116,32 @@ class SQLiteLedgerRecorder(ReadModelQueries):
         with self.datastore.transaction(commit=False) as cursor:
             return SQLiteUnitOfWork(cursor).events_after(position, limit, topics)
 
+    def select_rows_after(self, position: int, limit: int, *, upto: int) -> Sequence[EventRow]:
+        with self.datastore.transaction(commit=False) as cursor:
+            return SQLiteUnitOfWork(cursor).rows_after(position, limit, upto=upto)
+
     def select_recorded(self, local_ids: Sequence[UUID]) -> Sequence[Notification]:
         with self.datastore.transaction(commit=False) as cursor:
             return SQLiteUnitOfWork(cursor).recorded(local_ids)
+
+    def select_positions_of(self, local_ids: Sequence[UUID]) -> Sequence[tuple[int, int]]:
+        with self.datastore.transaction(commit=False) as cursor:
+            return SQLiteUnitOfWork(cursor).positions_of(local_ids)
+
+    def select_positions_at(
+        self, versions: Sequence[tuple[UUID, int]]
+    ) -> Sequence[tuple[int, int]]:
+        with self.datastore.transaction(commit=False) as cursor:
+            return SQLiteUnitOfWork(cursor).positions_at(versions)
+
+    def check_storage(self) -> StorageCheck:
+        with self.datastore.transaction(commit=False) as cursor:
+            rows = cursor.execute(sql.INTEGRITY_CHECK).fetchall()
+        return StorageCheck([str(text) for (text,) in rows if text != "ok"])
+
+    def unsafe_settings(self) -> Sequence[str]:
+        """None: every connection sets its own (see file.py)."""
+        return ()
 
     @contextmanager
     def reading(self) -> Iterator[Run]:
@@ -131,15 +159,19 @@ class SQLiteLedgerRecorder(ReadModelQueries):
             yield notices
 
     @contextmanager
-    def rebuild_lock(self) -> Iterator[StillHeld]:
+    def exclusive(self, job: str) -> Iterator[StillHeld]:
         lock = filelock.FileLock(
-            f"{self.datastore.file.path}.rebuild.lock", mode=OWNER_ONLY, blocking=False
+            f"{self.datastore.file.path}.{job}.lock", mode=OWNER_ONLY, blocking=False
         )
         try:
             with lock:
                 yield lambda: None  # Never lost: the operating system does not revoke a file lock.
         except filelock.Timeout as error:
-            raise RebuildRunning("another rebuild of this ledger is at work") from error
+            raise AlreadyRunning(f"another {job} of this ledger is at work") from error
+
+    def grant_rights(self, role: str) -> NoReturn:
+        """Raises UnsupportedDatabase: SQLite has no roles. Triggers guard the events instead."""
+        raise UnsupportedDatabase(f"SQLite has no role {role}: triggers guard its events")
 
 
 class SQLiteLedgerFactory(InfrastructureFactory[Any]):

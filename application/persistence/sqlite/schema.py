@@ -25,6 +25,16 @@ FROM stored_events
 
 EVENTS: Final = (_EVENTS, _READABLE_EVENTS)
 
+# Rows that are facts. An attacker can drop the triggers; a slip of the hand can't.
+GUARDS: Final = tuple(
+    f"""
+    CREATE TRIGGER {table}_{verb.lower()} BEFORE {verb} ON {table}
+    BEGIN SELECT RAISE(ABORT, '{table} are never changed'); END
+    """
+    for table in ("stored_events", "tree_tiles", "checkpoints", "declarations")
+    for verb in ("UPDATE", "DELETE")
+)
+
 FIRST: Final = {
     "stored_events": {
         "rowid": "INTEGER",
@@ -120,5 +130,36 @@ STEPS: Final = {
         """,
         "CREATE INDEX sessions_by_end ON sessions (ends_at)",
         "CREATE INDEX rejected_by_place ON rejected_transactions (closed_at, location)",
+    ),
+    8: (
+        """
+        CREATE TABLE tree_tiles (
+            tile_id INTEGER NOT NULL PRIMARY KEY,
+            hashes BLOB NOT NULL,
+            root BLOB NOT NULL,
+            last_position INTEGER NOT NULL
+        )
+        """,
+        "CREATE INDEX tree_tiles_by_position ON tree_tiles (last_position)",
+        """
+        CREATE TABLE checkpoints (
+            checkpoint_id TEXT NOT NULL PRIMARY KEY,
+            epoch INTEGER NOT NULL,
+            size INTEGER NOT NULL,
+            position INTEGER NOT NULL,
+            note TEXT NOT NULL,
+            signed_at TEXT NOT NULL
+        )
+        """,
+        "CREATE INDEX checkpoints_by_time ON checkpoints (signed_at)",
+        """
+        CREATE TABLE declarations (
+            number INTEGER NOT NULL PRIMARY KEY,
+            kind TEXT NOT NULL,
+            note TEXT NOT NULL,
+            made_at TEXT NOT NULL
+        )
+        """,
+        *GUARDS,
     ),
 }

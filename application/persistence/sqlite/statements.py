@@ -91,6 +91,43 @@ SELECT originator_id, originator_version, topic, state, rowid
 FROM stored_events WHERE rowid > ? AND rowid <= ? {among} ORDER BY rowid LIMIT ?
 """
 
+_IS_TYPED = """
+typeof(originator_id) = 'blob' AND typeof(originator_version) = 'integer'
+AND typeof(topic) = 'text' AND typeof(state) = 'blob' AND typeof(local_id) IN ('blob', 'null')
+"""
+
+# As they are stored, not as they are meant: a hash needs every byte.
+ROWS_AFTER = f"""
+SELECT rowid, CAST(ifnull(originator_id, '') AS BLOB), originator_version,
+       CAST(ifnull(topic, '') AS BLOB), CAST(ifnull(state, '') AS BLOB), CAST(local_id AS BLOB),
+       {_IS_TYPED}
+FROM stored_events WHERE rowid > ? AND rowid <= ? ORDER BY rowid LIMIT ?
+"""  # noqa: S608
+
+# In hexadecimal, because JSON has no blobs.
+ROWS_AFTER_AS_JSON = f"""
+SELECT json_group_array(json_array(
+    rowid, hex(originator_id), originator_version, hex(topic), hex(state),
+    CASE WHEN local_id IS NOT NULL THEN hex(local_id) END, {_IS_TYPED}))
+FROM (SELECT rowid, * FROM stored_events WHERE rowid > ? AND rowid <= ? ORDER BY rowid LIMIT ?)
+"""  # noqa: S608
+
+DELETE_EVENTS = "DELETE FROM stored_events WHERE rowid > ? AND rowid <= ?"
+
+# Both read the index alone. An index without the event, or with another one, is noticed.
+POSITIONS_OF = """
+SELECT place.key, e.rowid
+FROM json_each(?2) AS place JOIN stored_events AS e ON e.local_id = substr(?1, place.value, 16)
+"""
+
+POSITIONS_AT = """
+SELECT place.key, e.rowid FROM json_each(?2) AS place
+JOIN stored_events AS e ON e.originator_id = substr(?1, place.value ->> 0, 16)
+     AND e.originator_version = place.value ->> 1
+"""
+
+INTEGRITY_CHECK = "PRAGMA integrity_check(1000)"
+
 TAKEN = """
 SELECT EXISTS (
     SELECT * FROM stored_events

@@ -32,6 +32,7 @@ SQLITE = Dialect(
         datetime: "TEXT",
         int: "INTEGER",
         bool: "INTEGER",
+        bytes: "BLOB",
     },
     encoders={UUID: attrgetter("bytes"), datetime: _encode_time},
     decoders={

@@ -5,7 +5,8 @@ they start as a JSON array.
 """
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from datetime import datetime
 from functools import lru_cache
 from typing import Any, Final, cast
@@ -19,7 +20,9 @@ from application.persistence.errors import unique_violation
 from application.persistence.sql_tables import Statement
 from application.persistence.sqlite import statements as sql
 from application.persistence.sqlite.bulk import in_bulk
+from application.persistence.sqlite.schema import GUARDS
 from application.persistence.sqlite.tables import sqlite_table
+from application.persistence.tree_reader import EventRow
 from application.persistence.unit_of_work import Latest, LevelState
 from application.tables.rejected import REJECTED, RejectedTransaction
 from application.tables.table import RowT, Table, Write
@@ -102,6 +105,25 @@ class SQLiteUnitOfWork:
         ]
         return self._stored_events(statement, [item_id.bytes, *bounds])
 
+    def rows_after(self, position: int, limit: int, *, upto: int) -> list[EventRow]:
+        """Same contract as `TreeReader.select_rows_after`."""
+        try:
+            ((text,),) = self._rows(sql.ROWS_AFTER_AS_JSON, [position, upto, limit])
+            return [_event_row(row) for row in msgspec.json.decode(text)]
+        except (apsw.SQLError, TypeError, ValueError):  # Damaged values have other types.
+            rows = self._rows(sql.ROWS_AFTER, [position, upto, limit])
+            return [EventRow(*row)._replace(is_typed=bool(row[-1])) for row in rows]
+
+    def positions_of(self, local_ids: Sequence[UUID]) -> list[tuple[int, int]]:
+        """Same contract as `VerificationReader.select_positions_of`."""
+        return self._rows(sql.POSITIONS_OF, _ids(local_ids))
+
+    def positions_at(self, versions: Sequence[tuple[UUID, int]]) -> list[tuple[int, int]]:
+        """Same contract as `VerificationReader.select_positions_at`."""
+        ids = b"".join([item_id.bytes for item_id, _ in versions])
+        places = [[16 * n + 1, version] for n, (_, version) in enumerate(versions)]
+        return self._rows(sql.POSITIONS_AT, [ids, json.dumps(places)])
+
     def last_event(self) -> StoredEvent | None:
         return next(iter(self._stored_events(sql.LAST_EVENT, [])), None)
 
@@ -118,6 +140,26 @@ class SQLiteUnitOfWork:
     ) -> None:
         positions = [notification.id for notification in notifications]
         self._insert(positions, notifications, local_ids)
+
+    def replace_events(
+        self,
+        after: int,
+        upto: int,
+        notifications: Sequence[Notification],
+        local_ids: Sequence[UUID | None],
+    ) -> None:
+        self._cursor.execute(sql.DELETE_EVENTS, (after, upto))
+        positions = [notification.id for notification in notifications]
+        if positions:
+            self._insert(positions, notifications, local_ids)
+
+    @contextmanager
+    def unguarded(self) -> Iterator[None]:
+        for guard in GUARDS:
+            self._cursor.execute(f"DROP TRIGGER IF EXISTS {guard.split()[2]}")
+        yield
+        for guard in GUARDS:
+            self._cursor.execute(guard)
 
     def write(self, table: Table[Any], writes: Sequence[Write]) -> None:
         target = sqlite_table(table)
@@ -165,6 +207,9 @@ class SQLiteUnitOfWork:
         target = sqlite_table(table)
         rows = self._rows(f"SELECT {target.columns} FROM {table.name}")  # noqa: S608
         return [target.decode(row) for row in rows]
+
+    def flush_at_commit(self) -> None:
+        """Nothing to do: every commit is flushed."""
 
     def lock_schema(self) -> None:
         """Nothing to do: the database is locked."""
@@ -280,6 +325,20 @@ def _latest(item_id: UUID, row: Sequence[Any]) -> Latest:
     if name is None:
         return Latest(event, None)
     return Latest(event, LevelState(name, unit, safety_stock, on_hand, version, bool(active)))
+
+
+def _event_row(row: Sequence[Any]) -> EventRow:
+    position, stream_id, version, topic, state, local_id, is_typed = row
+    decoded = bytes.fromhex
+    return EventRow(
+        position,
+        decoded(stream_id),
+        version,
+        decoded(topic),
+        decoded(state),
+        None if local_id is None else decoded(local_id),
+        bool(is_typed),
+    )
 
 
 def _ids(ids: Sequence[UUID]) -> tuple[bytes, str]:

@@ -8,6 +8,7 @@ from typing import Annotated
 from uuid import UUID
 
 from fastapi import Query, Request, Response
+from fastapi.responses import PlainTextResponse
 
 from application.files.exports import ListName
 from application.parsing.batch import parse_batch
@@ -16,7 +17,7 @@ from application.persistence.filters import MovementFilter
 from application.projections.movements import Movement
 from domain.errors import Invalid
 from domain.transaction import TransactionType
-from interface.api.dependencies import CanRead, CanRecord, Exports, Reads, Sync
+from interface.api.dependencies import CanRead, CanRecord, Exports, Proofs, Reads, Sync
 from interface.api.exporting import EXPORTED, AcceptedFormat, exported
 from interface.api.problems import documented
 from interface.api.request_json import JSONBody, arrival
@@ -139,6 +140,24 @@ def list_item_movements(
     before = parse_cursor(query.cursor, Position)
     rows = reads.movements_of(item_id, wanted, caller, before=before, limit=query.limit)
     return _page(rows, reads, query.limit)
+
+
+@router.get(
+    "/movements/{local_id}/proof",
+    summary="Prove a movement",
+    tags=["proof"],
+    response_class=PlainTextResponse,
+    responses=documented(
+        HTTPStatus.NOT_FOUND, HTTPStatus.CONFLICT, HTTPStatus.SERVICE_UNAVAILABLE, _INVALID
+    ),
+)
+def get_movement_proof(local_id: UUID, caller: CanRead, proofs: Proofs) -> PlainTextResponse:
+    """Returns the proof that the ledger has this transaction, as a text file
+    (c2sp.org/tlog-proof). `stockledger check` checks it without the network."""
+    return PlainTextResponse(
+        proofs.inclusion(local_id, caller).text,
+        headers={"Content-Disposition": f'attachment; filename="{local_id}.tlog-proof"'},
+    )
 
 
 def _page(rows: Sequence[Movement], reads: Reads, limit: int) -> MovementPage:

@@ -69,9 +69,13 @@ export async function request<P extends keyof paths, M extends Method>(
   return (await answer.json()) as Answer<Operation<P, M>>;
 }
 
-/** Fetches a whole list as a file. Rejects if the server breaks it off. */
+/** Fetches a file of one type. Rejects if the server breaks it off. */
 export async function fetchFile(path: string, accept: string): Promise<Blob> {
   const answer = await send("get", path, { headers: { Accept: accept } }, null);
+  // The page of a network that asks for a sign-in must not be kept as a proof.
+  if (!answer.headers.get("Content-Type")?.startsWith(accept)) {
+    throw new Unreachable("the answer is not from this server");
+  }
   try {
     return await answer.blob();
   } catch {

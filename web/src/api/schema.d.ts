@@ -444,6 +444,27 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/movements/{localId}/proof": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Prove a movement
+         * @description Returns the proof that the ledger has this transaction, as a text file
+         *     (c2sp.org/tlog-proof). `stockledger check` checks it without the network.
+         */
+        get: operations["getMovementProof"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/items/{itemId}/changes": {
         parameters: {
             query?: never;
@@ -553,6 +574,109 @@ export interface paths {
         get: operations["listSignInMethods"];
         put?: never;
         post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/tree": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get the state of the log
+         * @description Returns the name of the log, its keys, its newest checkpoint, and the last verification.
+         */
+        get: operations["getLogState"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/tree/checkpoint": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get the newest checkpoint
+         * @description Returns the newest checkpoint: the number of events and the root of their tree, as a signed
+         *     note (c2sp.org/tlog-checkpoint).
+         */
+        get: operations["getCheckpoint"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/tree/consistency": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Prove that the ledger only grew
+         * @description Returns the newest checkpoint, with the proof that the log begins with the events of an older
+         *     one: the body of `add-checkpoint` in c2sp.org/tlog-witness.
+         */
+        get: operations["getConsistency"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/tree/declarations": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List the declarations of the log
+         * @description Lists what the log declared about itself, each signed by a key from before: another key, or a
+         *     restore from an archive.
+         */
+        get: operations["listDeclarations"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/tree/alarms": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Report what a device found
+         * @description Writes the report of a device into the audit trail. The device keeps its evidence.
+         */
+        post: operations["reportAlarm"];
         delete?: never;
         options?: never;
         head?: never;
@@ -696,7 +820,8 @@ export interface paths {
          * Check readiness
          * @description Succeeds while the process can serve requests. Send requests elsewhere while this fails.
          *
-         *     The answer names the failing dependencies. The check reads from the database. Every few seconds
+         *     The answer names the failing dependencies. `proof` alone is no failure: the ledger records, but
+         *     is not sealed now. The check reads from the database. Every few seconds
          *     it also makes a test write.
          */
         get: operations["getReadiness"];
@@ -716,7 +841,7 @@ export interface components {
          * @description What was tried or done.
          * @enum {string}
          */
-        Action: "AUTHENTICATION_FAILED" | "WRITE_REFUSED" | "REJECTION_DISMISSED" | "KEY_CREATED" | "KEY_ROTATED" | "KEY_REVOKED" | "SESSION_OPENED" | "SESSION_CLOSED";
+        Action: "AUTHENTICATION_FAILED" | "WRITE_REFUSED" | "REJECTION_DISMISSED" | "KEY_CREATED" | "KEY_ROTATED" | "KEY_REVOKED" | "SESSION_OPENED" | "SESSION_CLOSED" | "PROOF_FAILED" | "LEDGER_VERIFIED" | "EVENT_REPAIRED" | "LEDGER_RESTORED";
         /** @description An ADJUST of the same item, with its own `localId`. It is recorded first. */
         Adjustment: {
             /** Format: uuid */
@@ -725,6 +850,29 @@ export interface components {
             quantity: number | string;
             reason?: string | null;
             note?: string | null;
+        };
+        /**
+         * @description What a device found.
+         * @enum {string}
+         */
+        Alarm: "FORK" | "ROLLBACK" | "OTHER_LEDGER" | "UNPROVEN" | "ALTERED" | "MISSING";
+        /** @description The report is in the audit trail. */
+        AlarmReceipt: {
+            /** @constant */
+            status?: "recorded";
+        };
+        /**
+         * @description What a device found about the ledger.
+         * @example {
+         *       "alarm": "FORK",
+         *       "message": "the key signed two roots for 48977 events of stock.example.com/main",
+         *       "evidence": "{…}"
+         *     }
+         */
+        AlarmReport: {
+            alarm: components["schemas"]["Alarm"];
+            message: string;
+            evidence?: string;
         };
         /** @description A page of the audit trail. */
         AuditPage: {
@@ -857,6 +1005,19 @@ export interface components {
                 [key: string]: unknown;
             };
         };
+        /** @description A signed checkpoint. */
+        CheckpointRecord: {
+            /** @description The number of events that it covers. */
+            size: number;
+            /** @description Of the last of these events. */
+            position: number;
+            /** @description The root of their tree, in hexadecimal. */
+            root: string;
+            /** Format: date-time */
+            signedAt: string;
+            /** @description The signed note (c2sp.org/tlog-checkpoint). */
+            note: string;
+        };
         /**
          * @description A code to assign to an item.
          * @example {
@@ -932,6 +1093,18 @@ export interface components {
             scale?: number;
             /** @description The least quantity that goods out may leave on hand: 0 or less, or null for no limit. The default for a new item is a setting of the server. */
             floor?: number | string | null;
+        };
+        /** @description All declarations of a log, oldest first. */
+        DeclarationList: {
+            items: components["schemas"]["DeclarationRecord"][];
+        };
+        /** @description A signed statement of the log about itself. */
+        DeclarationRecord: {
+            /** @description `key`: another key signs. `restore`: it was restored. */
+            kind: string;
+            note: string;
+            /** Format: date-time */
+            madeAt: string;
         };
         /**
          * @description The details to change. At least one is required; the others stay the same.
@@ -1307,6 +1480,17 @@ export interface components {
         LocationList: {
             items: string[];
         };
+        /** @description The state of the ledger as a log. */
+        LogState: {
+            /** @description The name of the log. */
+            origin: string;
+            /** @description The keys that may sign for it, oldest first. */
+            verifierKeys: string[];
+            /** @description The newest one. */
+            checkpoint: components["schemas"]["CheckpointRecord"] | null;
+            /** @description The last one. */
+            verification: components["schemas"]["Verification"] | null;
+        };
         /** @description A transaction as a client writes it, without the id of its item. */
         MovementElement: {
             /**
@@ -1518,7 +1702,7 @@ export interface components {
                 [key: string]: unknown;
             };
         };
-        ProblemCode: ("ALREADY_OPENED" | "ALREADY_RECORDED" | "BATCH_TOO_LARGE" | "BODY_TOO_LARGE" | "CLOCK_STEPPED" | "CODE_RETIRED" | "CODE_TAKEN" | "CONFLICT" | "FORBIDDEN" | "GROUP_FAILED" | "HEADERS_TOO_LARGE" | "IDENTITY_PROVIDER_UNAVAILABLE" | "INSUFFICIENT_STOCK" | "INTERNAL_ERROR" | "INVALID" | "ITEM_DIFFERS" | "ITEM_DISCONTINUED" | "KEY_NOT_ACTIVE" | "LEDGER_DAMAGED" | "LOCAL_ID_REUSED" | "MALFORMED_BODY" | "MALFORMED_REQUEST" | "METHOD_NOT_ALLOWED" | "NOT_FOUND" | "OVERLOADED" | "RATE_LIMITED" | "READ_TIMED_OUT" | "REQUEST_TIMEOUT" | "SIGN_IN_TOO_OLD" | "STOCK_LIMIT_EXCEEDED" | "STORE_UNAVAILABLE" | "TLS_REQUIRED" | "TOO_MANY_PROVISIONAL_ITEMS" | "TOO_MANY_REJECTIONS" | "TOO_MANY_STREAMS" | "UNAUTHENTICATED" | "UNKNOWN_CODE" | "UNKNOWN_HOST" | "UNKNOWN_ITEM" | "UNKNOWN_KEY" | "UNKNOWN_POSITION" | "UNKNOWN_REJECTION" | "UNKNOWN_TRANSACTION" | "UNKNOWN_VERSION" | "UNREADABLE_FILE" | "UNSUPPORTED" | "UNSUPPORTED_ENCODING" | "UNSUPPORTED_MEDIA_TYPE" | "UPGRADING") | string;
+        ProblemCode: ("ALREADY_OPENED" | "ALREADY_RECORDED" | "BATCH_TOO_LARGE" | "BODY_TOO_LARGE" | "CLOCK_STEPPED" | "CODE_RETIRED" | "CODE_TAKEN" | "CONFLICT" | "FORBIDDEN" | "GROUP_FAILED" | "HEADERS_TOO_LARGE" | "IDENTITY_PROVIDER_UNAVAILABLE" | "INSUFFICIENT_STOCK" | "INTERNAL_ERROR" | "INVALID" | "ITEM_DIFFERS" | "ITEM_DISCONTINUED" | "KEY_NOT_ACTIVE" | "LEDGER_DAMAGED" | "LOCAL_ID_REUSED" | "MALFORMED_BODY" | "MALFORMED_REQUEST" | "METHOD_NOT_ALLOWED" | "NOT_FOUND" | "NOT_RECORDED" | "NOT_SEALED_YET" | "NO_CHECKPOINT" | "OVERLOADED" | "RATE_LIMITED" | "READ_TIMED_OUT" | "REQUEST_TIMEOUT" | "SIGN_IN_TOO_OLD" | "STOCK_LIMIT_EXCEEDED" | "STORE_UNAVAILABLE" | "TLS_REQUIRED" | "TOO_MANY_PROVISIONAL_ITEMS" | "TOO_MANY_REJECTIONS" | "TOO_MANY_STREAMS" | "TREE_DAMAGED" | "UNAUTHENTICATED" | "UNKNOWN_CODE" | "UNKNOWN_HOST" | "UNKNOWN_ITEM" | "UNKNOWN_KEY" | "UNKNOWN_POSITION" | "UNKNOWN_REJECTION" | "UNKNOWN_SIZE" | "UNKNOWN_TRANSACTION" | "UNKNOWN_VERSION" | "UNREADABLE_FILE" | "UNSUPPORTED" | "UNSUPPORTED_ENCODING" | "UNSUPPORTED_MEDIA_TYPE" | "UPGRADING") | string;
         /** @description A quantity in the unit that the clerk used: `per` base units each. */
         RecordedEntry: {
             quantity: number;
@@ -1584,7 +1768,7 @@ export interface components {
             location: string | null;
             /** @description In its stored form. */
             sku: string | null;
-            code?: ("ALREADY_OPENED" | "ALREADY_RECORDED" | "CODE_RETIRED" | "CODE_TAKEN" | "CONFLICT" | "FORBIDDEN" | "GROUP_FAILED" | "INSUFFICIENT_STOCK" | "INVALID" | "ITEM_DIFFERS" | "ITEM_DISCONTINUED" | "KEY_NOT_ACTIVE" | "LEDGER_DAMAGED" | "LOCAL_ID_REUSED" | "READ_TIMED_OUT" | "SIGN_IN_TOO_OLD" | "STOCK_LIMIT_EXCEEDED" | "TOO_MANY_PROVISIONAL_ITEMS" | "TOO_MANY_REJECTIONS" | "UNKNOWN_CODE" | "UNKNOWN_ITEM" | "UNKNOWN_KEY" | "UNKNOWN_POSITION" | "UNKNOWN_REJECTION" | "UNKNOWN_TRANSACTION" | "UNKNOWN_VERSION" | "UNREADABLE_FILE" | "UNSUPPORTED") | string | null;
+            code?: ("ALREADY_OPENED" | "ALREADY_RECORDED" | "CODE_RETIRED" | "CODE_TAKEN" | "CONFLICT" | "FORBIDDEN" | "GROUP_FAILED" | "INSUFFICIENT_STOCK" | "INVALID" | "ITEM_DIFFERS" | "ITEM_DISCONTINUED" | "KEY_NOT_ACTIVE" | "LEDGER_DAMAGED" | "LOCAL_ID_REUSED" | "NOT_RECORDED" | "NOT_SEALED_YET" | "NO_CHECKPOINT" | "READ_TIMED_OUT" | "SIGN_IN_TOO_OLD" | "STOCK_LIMIT_EXCEEDED" | "TOO_MANY_PROVISIONAL_ITEMS" | "TOO_MANY_REJECTIONS" | "TREE_DAMAGED" | "UNKNOWN_CODE" | "UNKNOWN_ITEM" | "UNKNOWN_KEY" | "UNKNOWN_POSITION" | "UNKNOWN_REJECTION" | "UNKNOWN_SIZE" | "UNKNOWN_TRANSACTION" | "UNKNOWN_VERSION" | "UNREADABLE_FILE" | "UNSUPPORTED") | string | null;
             message?: string | null;
             retryable?: boolean | null;
             details?: {
@@ -1707,7 +1891,7 @@ export interface components {
             items: components["schemas"]["RejectedTransaction"][];
             nextCursor: string | null;
         };
-        RejectionCode: ("ALREADY_OPENED" | "ALREADY_RECORDED" | "CODE_RETIRED" | "CODE_TAKEN" | "CONFLICT" | "FORBIDDEN" | "GROUP_FAILED" | "INSUFFICIENT_STOCK" | "INVALID" | "ITEM_DIFFERS" | "ITEM_DISCONTINUED" | "KEY_NOT_ACTIVE" | "LEDGER_DAMAGED" | "LOCAL_ID_REUSED" | "READ_TIMED_OUT" | "SIGN_IN_TOO_OLD" | "STOCK_LIMIT_EXCEEDED" | "TOO_MANY_PROVISIONAL_ITEMS" | "TOO_MANY_REJECTIONS" | "UNKNOWN_CODE" | "UNKNOWN_ITEM" | "UNKNOWN_KEY" | "UNKNOWN_POSITION" | "UNKNOWN_REJECTION" | "UNKNOWN_TRANSACTION" | "UNKNOWN_VERSION" | "UNREADABLE_FILE" | "UNSUPPORTED") | string;
+        RejectionCode: ("ALREADY_OPENED" | "ALREADY_RECORDED" | "CODE_RETIRED" | "CODE_TAKEN" | "CONFLICT" | "FORBIDDEN" | "GROUP_FAILED" | "INSUFFICIENT_STOCK" | "INVALID" | "ITEM_DIFFERS" | "ITEM_DISCONTINUED" | "KEY_NOT_ACTIVE" | "LEDGER_DAMAGED" | "LOCAL_ID_REUSED" | "NOT_RECORDED" | "NOT_SEALED_YET" | "NO_CHECKPOINT" | "READ_TIMED_OUT" | "SIGN_IN_TOO_OLD" | "STOCK_LIMIT_EXCEEDED" | "TOO_MANY_PROVISIONAL_ITEMS" | "TOO_MANY_REJECTIONS" | "TREE_DAMAGED" | "UNKNOWN_CODE" | "UNKNOWN_ITEM" | "UNKNOWN_KEY" | "UNKNOWN_POSITION" | "UNKNOWN_REJECTION" | "UNKNOWN_SIZE" | "UNKNOWN_TRANSACTION" | "UNKNOWN_VERSION" | "UNREADABLE_FILE" | "UNSUPPORTED") | string;
         /**
          * @description Status of a rejected transaction: whether a person must still act.
          * @enum {string}
@@ -1755,7 +1939,7 @@ export interface components {
              */
             status: "recorded" | "duplicate" | "dismissed" | "failed";
             /** @description Why it failed. */
-            code?: ("ALREADY_OPENED" | "ALREADY_RECORDED" | "CODE_RETIRED" | "CODE_TAKEN" | "CONFLICT" | "FORBIDDEN" | "GROUP_FAILED" | "INSUFFICIENT_STOCK" | "INVALID" | "ITEM_DIFFERS" | "ITEM_DISCONTINUED" | "KEY_NOT_ACTIVE" | "LEDGER_DAMAGED" | "LOCAL_ID_REUSED" | "READ_TIMED_OUT" | "SIGN_IN_TOO_OLD" | "STOCK_LIMIT_EXCEEDED" | "TOO_MANY_PROVISIONAL_ITEMS" | "TOO_MANY_REJECTIONS" | "UNKNOWN_CODE" | "UNKNOWN_ITEM" | "UNKNOWN_KEY" | "UNKNOWN_POSITION" | "UNKNOWN_REJECTION" | "UNKNOWN_TRANSACTION" | "UNKNOWN_VERSION" | "UNREADABLE_FILE" | "UNSUPPORTED") | string | null;
+            code?: ("ALREADY_OPENED" | "ALREADY_RECORDED" | "CODE_RETIRED" | "CODE_TAKEN" | "CONFLICT" | "FORBIDDEN" | "GROUP_FAILED" | "INSUFFICIENT_STOCK" | "INVALID" | "ITEM_DIFFERS" | "ITEM_DISCONTINUED" | "KEY_NOT_ACTIVE" | "LEDGER_DAMAGED" | "LOCAL_ID_REUSED" | "NOT_RECORDED" | "NOT_SEALED_YET" | "NO_CHECKPOINT" | "READ_TIMED_OUT" | "SIGN_IN_TOO_OLD" | "STOCK_LIMIT_EXCEEDED" | "TOO_MANY_PROVISIONAL_ITEMS" | "TOO_MANY_REJECTIONS" | "TREE_DAMAGED" | "UNKNOWN_CODE" | "UNKNOWN_ITEM" | "UNKNOWN_KEY" | "UNKNOWN_POSITION" | "UNKNOWN_REJECTION" | "UNKNOWN_SIZE" | "UNKNOWN_TRANSACTION" | "UNKNOWN_VERSION" | "UNREADABLE_FILE" | "UNSUPPORTED") | string | null;
             message?: string | null;
             details?: {
                 [key: string]: unknown;
@@ -2064,7 +2248,7 @@ export interface components {
             count?: components["schemas"]["StockTakeResult"] | null;
             /** @description The moment of the stock-take that covers this movement. A covered movement changes nothing on hand. */
             coveredAt?: string | null;
-            code?: ("ALREADY_OPENED" | "ALREADY_RECORDED" | "CODE_RETIRED" | "CODE_TAKEN" | "CONFLICT" | "FORBIDDEN" | "GROUP_FAILED" | "INSUFFICIENT_STOCK" | "INVALID" | "ITEM_DIFFERS" | "ITEM_DISCONTINUED" | "KEY_NOT_ACTIVE" | "LEDGER_DAMAGED" | "LOCAL_ID_REUSED" | "READ_TIMED_OUT" | "SIGN_IN_TOO_OLD" | "STOCK_LIMIT_EXCEEDED" | "TOO_MANY_PROVISIONAL_ITEMS" | "TOO_MANY_REJECTIONS" | "UNKNOWN_CODE" | "UNKNOWN_ITEM" | "UNKNOWN_KEY" | "UNKNOWN_POSITION" | "UNKNOWN_REJECTION" | "UNKNOWN_TRANSACTION" | "UNKNOWN_VERSION" | "UNREADABLE_FILE" | "UNSUPPORTED") | string | null;
+            code?: ("ALREADY_OPENED" | "ALREADY_RECORDED" | "CODE_RETIRED" | "CODE_TAKEN" | "CONFLICT" | "FORBIDDEN" | "GROUP_FAILED" | "INSUFFICIENT_STOCK" | "INVALID" | "ITEM_DIFFERS" | "ITEM_DISCONTINUED" | "KEY_NOT_ACTIVE" | "LEDGER_DAMAGED" | "LOCAL_ID_REUSED" | "NOT_RECORDED" | "NOT_SEALED_YET" | "NO_CHECKPOINT" | "READ_TIMED_OUT" | "SIGN_IN_TOO_OLD" | "STOCK_LIMIT_EXCEEDED" | "TOO_MANY_PROVISIONAL_ITEMS" | "TOO_MANY_REJECTIONS" | "TREE_DAMAGED" | "UNKNOWN_CODE" | "UNKNOWN_ITEM" | "UNKNOWN_KEY" | "UNKNOWN_POSITION" | "UNKNOWN_REJECTION" | "UNKNOWN_SIZE" | "UNKNOWN_TRANSACTION" | "UNKNOWN_VERSION" | "UNREADABLE_FILE" | "UNSUPPORTED") | string | null;
             message?: string | null;
             details?: {
                 [key: string]: unknown;
@@ -2089,6 +2273,18 @@ export interface components {
         UnknownColumn: {
             header: string;
             didYouMean: string | null;
+        };
+        /** @description The last result of `stockledger verify`. */
+        Verification: {
+            /** Format: date-time */
+            finishedAt: string;
+            events: number;
+            position: number;
+            root: string;
+            /** @description 0: everything is proven. */
+            findings: number;
+            /** @description Whether it read every event, not only the new ones. */
+            isComplete: boolean;
         };
         WarningCode: ("CUT" | "MOVED" | "NOT_ALLOWED" | "PART_OF_GROUP" | "UNKNOWN_FIELD" | "UNREADABLE") | string;
     };
@@ -4336,6 +4532,91 @@ export interface operations {
             };
         };
     };
+    getMovementProof: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                localId: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/plain": string;
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Conflict */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too Many Requests */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     listItemChanges: {
         parameters: {
             query?: {
@@ -4759,6 +5040,365 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["SignInMethods"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    getLogState: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["LogState"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too Many Requests */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    getCheckpoint: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/plain": string;
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too Many Requests */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    getConsistency: {
+        parameters: {
+            query?: {
+                /** @description The size of an older checkpoint. */
+                from?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/plain": string;
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Conflict */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too Many Requests */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    listDeclarations: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DeclarationList"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too Many Requests */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    reportAlarm: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["AlarmReport"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AlarmReceipt"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Request Timeout */
+            408: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Request Entity Too Large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unsupported Media Type */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too Many Requests */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
             /** @description Service Unavailable */

@@ -17,6 +17,7 @@ import { Item } from "./screens/Item.tsx";
 import { Journal } from "./screens/Journal.tsx";
 import { Keys } from "./screens/Keys.tsx";
 import { LowStock } from "./screens/LowStock.tsx";
+import { Proof } from "./screens/Proof.tsx";
 import { Rejections } from "./screens/Rejections.tsx";
 import { SettingsScreen } from "./screens/Settings.tsx";
 import { Stock } from "./screens/Stock.tsx";
@@ -75,6 +76,7 @@ function Console() {
             <Route path="/console/rejections" component={Rejections} />
             <Route path="/console/stock-takes" component={StockTakes} />
             <Route path="/console/files" component={Files} />
+            <Route path="/console/proof" component={Proof} />
             <Route path="/console/audit" component={Audit} />
             <Route path="/console/keys" component={Keys} />
             <Route path="/console/settings" component={SettingsScreen} />

@@ -19,6 +19,7 @@ const SCREENS: ScreenInfo[] = [
   { name: "rejections", path: "/console/rejections", key: "r" },
   { name: "stockTakes", path: "/console/stock-takes", key: "t" },
   { name: "files", path: "/console/files", key: "f" },
+  { name: "proof", path: "/console/proof", key: "p" },
   { name: "audit", path: "/console/audit", key: "a", permission: "read_audit" },
   { name: "keys", path: "/console/keys", key: "k", permission: "manage_keys" },
   { name: "settings", path: "/console/settings", key: "e" },

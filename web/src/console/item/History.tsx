@@ -6,6 +6,7 @@ import { Happened, Time } from "../../shared/components/Time.tsx";
 import { format, texts } from "../../shared/i18n/index.ts";
 import type { Query } from "../../shared/url.ts";
 import { Pager } from "../ListScreen.tsx";
+import { DownloadProof } from "../proof/DownloadProof.tsx";
 import { Remarks } from "../screens/Journal.tsx";
 import type { Item } from "../screens/Stock.tsx";
 import { may } from "../session.ts";
@@ -122,22 +123,28 @@ function historyColumns(item: Item, undo: (movement: Event) => void): Column<Row
       },
     },
     {
-      key: "undo",
-      header: m.item.undo,
+      key: "actions",
+      header: m.common.more,
       cell: (row) => {
         const moved = transaction(row);
+        if (!("item" in row && moved)) return "";
         const canUndo =
-          "item" in row &&
-          moved &&
           !NEVER_VOIDED.includes(moved.type) &&
           !row.item.voidedBy &&
-          item.active;
-        return canUndo && may("void_any") ? (
-          <button type="button" class="link" onClick={() => undo(row.item)}>
-            {m.item.undo}
-          </button>
-        ) : (
-          ""
+          item.active &&
+          may("void_any");
+        return (
+          <span class="row-actions">
+            {canUndo && (
+              <button type="button" class="link" onClick={() => undo(row.item)}>
+                {m.item.undo}
+              </button>
+            )}
+            <DownloadProof
+              localId={moved.localId}
+              of={`${m.types[moved.type] ?? moved.type} ${format.value.signed(moved.delta)}`}
+            />
+          </span>
         );
       },
     },

@@ -13,6 +13,7 @@ import { type Query, useQueryState } from "../../shared/url.ts";
 import { LocationFilter, PeriodFilter, periodOf, SelectFilter, TextFilter } from "../filters.tsx";
 import { type LiveChange, useFresh } from "../freshness.ts";
 import { ListScreen } from "../ListScreen.tsx";
+import { DownloadProof } from "../proof/DownloadProof.tsx";
 import { itemPath } from "../screens.ts";
 
 type Movement = Schemas["MovementRecord"];
@@ -154,6 +155,13 @@ export function movementColumns(): Column<Movement>[] {
       key: "note",
       header: m.common.note,
       cell: (row) => <Remarks movement={row} />,
+    },
+    {
+      key: "actions",
+      header: m.common.more,
+      cell: (row) => (
+        <DownloadProof localId={row.localId} of={`${row.sku} ${format.value.signed(row.delta)}`} />
+      ),
     },
   ];
 }

@@ -6,7 +6,7 @@ import { explain } from "../problems.ts";
 
 export function Notice(props: {
   title: string;
-  kind?: "info" | "error" | "success";
+  kind?: "info" | "error" | "success" | "warning";
   children?: ComponentChildren;
 }) {
   const kind = props.kind ?? "info";

@@ -1,0 +1,132 @@
+"""Restores a ledger from an archive, as of one of its checkpoints, into an empty database."""
+
+from collections.abc import Sequence
+from functools import partial
+from typing import Any
+
+from eventsourcing.persistence import Notification
+
+from application.archive.layout import DamagedArchive
+from application.archive.reader import Archive, Target
+from application.ledger.ledger import Ledger, local_id
+from application.maintenance.rebuild import rebuild
+from application.maintenance.upgrade import Progress
+from application.persistence.schema import mark_as_outdated, outdated
+from application.persistence.unit_of_work import UnitOfWork
+from application.sealing.entries import entry_of
+from application.sealing.tree import GrowingTree
+from application.tables.access import API_KEYS, AUDIT_LOG
+from application.tables.properties import BOOKMARK_KEY, PROPERTIES
+from application.tables.rejected import REJECTED
+from application.tables.table import Insert, Table, Upsert
+from application.tables.tree import CHECKPOINTS, DECLARATIONS
+from proof.entry import Entry
+from proof.errors import ProofError
+
+
+class NotEmpty(Exception):
+    """The database has a ledger of its own."""
+
+
+def restore(archive: Archive, target: Target, ledger: Ledger, progress: Progress) -> None:
+    """Fills an empty ledger with the events up to a checkpoint, and with what belongs to them.
+
+    A restore that was killed is run again. API keys are those of the newest run, because a revoked
+    key must stay revoked. Rejected transactions are those of the run at the checkpoint.
+
+    Raises:
+        NotEmpty: the database has other events, or API keys of its own.
+        DamagedArchive: the archive does not lead to the checkpoint.
+        AlreadyRunning, StoreUnavailable: as they say.
+    """
+    archive.require_root(target.checkpoint)
+    has_tables = _has_tables(archive, ledger)
+    with ledger.recorder.unit_of_work() as unit_of_work:
+        mark_as_outdated(unit_of_work)
+    _restore_events(archive, target, ledger, progress)
+    for projection in outdated(ledger.recorder):
+        rebuild(ledger, projection, partial(progress, projection.table.name))
+    tree = GrowingTree(ledger.recorder)
+    tree.grow()
+    if (tree.size, tree.root()) != (target.checkpoint.size, target.checkpoint.root):
+        raise NotEmpty("the database has other events than the archive")
+    if not has_tables:
+        _restore_tables(archive, target, ledger)
+
+
+def _has_tables(archive: Archive, ledger: Ledger) -> bool:
+    """Whether an earlier run has restored the tables beside the events.
+
+    Raises NotEmpty: somebody uses the database already.
+    """
+    with ledger.recorder.unit_of_work() as unit_of_work:
+        found = {row.key_id for row in unit_of_work.rows(API_KEYS)}
+        was_declared = {one.number for one in unit_of_work.rows(DECLARATIONS)}
+    rows = archive.rows()
+    if found - {row.key_id for row in rows[API_KEYS.name]}:
+        raise NotEmpty("the database has API keys of its own: restore into an empty one")
+    if was_declared - {one.number for one in rows[DECLARATIONS.name]}:
+        raise NotEmpty("the database was restored already")
+    return ledger.recorder.select_last_checkpoint() is not None
+
+
+def _restore_events(archive: Archive, target: Target, ledger: Ledger, progress: Progress) -> None:
+    recorder = ledger.recorder
+    head = recorder.head()
+    position = 0
+    for _, entries in archive.entries(0, target.checkpoint.size):
+        chunk = [parsed(entry) for entry in entries]
+        last = chunk[-1].position
+        if position < head:
+            there = recorder.select_rows_after(position, len(entries), upto=head)
+            if [entry_of(row) for row in there] != entries[: len(there)]:
+                raise NotEmpty("the database has other events than the archive")
+            chunk = chunk[len(there) :]
+        if chunk:
+            with recorder.unit_of_work() as unit_of_work:
+                _append(unit_of_work, chunk, ledger)
+        position = last
+        progress("restore", position, target.stored.position)
+
+
+def _append(unit_of_work: UnitOfWork, chunk: Sequence[Entry], ledger: Ledger) -> None:
+    notifications = [notification_of(entry) for entry in chunk]
+    unit_of_work.exclude_writers()
+    unit_of_work.import_events(
+        notifications, [local_id(ledger.to_recorded(one).event) for one in notifications]
+    )
+
+
+def parsed(entry: bytes) -> Entry:
+    """Reads an entry. Raises DamagedArchive: it is none."""
+    try:
+        return Entry.parse(entry)
+    except ProofError as error:
+        raise DamagedArchive(f"an event can't be read: {error}") from error
+
+
+def notification_of(entry: Entry) -> Notification:
+    """Returns an entry as a stored event."""
+    return Notification(entry.stream_id, entry.version, entry.topic, entry.state, entry.position)
+
+
+def _restore_tables(archive: Archive, target: Target, ledger: Ledger) -> None:
+    newest = archive.rows()
+    at_target = archive.rows(archive.run_of(target.checkpoint.size))
+    checkpoints = [
+        one for one in archive.checkpoints() if one.checkpoint_id <= target.stored.checkpoint_id
+    ]
+    rows: dict[Table[Any], Sequence[Any]] = {
+        REJECTED: at_target[REJECTED.name],
+        DECLARATIONS: newest[DECLARATIONS.name],
+        AUDIT_LOG: archive.grown_rows(AUDIT_LOG.name),
+        CHECKPOINTS: checkpoints,
+        API_KEYS: newest[API_KEYS.name],  # Last: they tell that the restore is complete.
+    }
+    with ledger.recorder.unit_of_work() as unit_of_work:
+        unit_of_work.write(PROPERTIES, [Upsert(newest[PROPERTIES.name])])
+        for table, wanted in rows.items():
+            if wanted:
+                unit_of_work.write(table, [Insert(wanted)])
+    key = next(row.value for row in newest[PROPERTIES.name] if row.name == BOOKMARK_KEY)
+    ledger.bookmark_key = bytes.fromhex(key)
