@@ -15,6 +15,8 @@ from application.items import ItemService
 from application.ledger.ledger import Ledger
 from application.persistence import environment
 from application.recording.sync import SyncService
+from proof.merkle import leaf_hash
+from proof.proofs import InclusionProof
 from tests.support.builders import CLERK, element, register
 from tests.support.cli import run
 from tests.support.ledger_checks import column_of_positions, execute, on_hand
@@ -96,6 +98,21 @@ def test_movement_is_proven_and_checked_without_the_ledger(shop: Shop) -> None:
         assert "not proven: the inclusion proof does not lead to the root" in checked.stderr
         for bad in ((str(shop.folder / "none"), "--key", key), (proof, "--key", "a+b+c")):
             assert command(*bad).returncode == 2
+
+
+def test_fingerprint_is_computed_with_a_shell(shop: Shop) -> None:
+    """By the line in docs/proof.md."""
+    local_id = record(shop)[1]
+    shop.told("seal", "--once")
+    proof = shop.told("prove", local_id)
+    shop.file("movement.tlog-proof", proof)
+    page = (Path(__file__).parents[2] / "docs" / "proof.md").read_text()
+    (line,) = (line for line in page.splitlines() if "sha256sum" in line)
+    told = subprocess.run(
+        ["bash", "-c", line], cwd=shop.folder, capture_output=True, text=True, check=True
+    )
+    leaf = leaf_hash(InclusionProof.parse(proof).entry)
+    assert told.stdout.split()[0] == leaf.hex()
 
 
 def checked_by_command(*arguments: str) -> subprocess.CompletedProcess[str]:
