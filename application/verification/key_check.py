@@ -42,6 +42,8 @@ class KeyCheck:
     ) -> None:
         if not keys:
             return
+        # In the order of the index: neighbours share its pages.
+        keys = sorted(keys, key=_in_index_order)
         expected = {(place, position) for place, (position, _) in enumerate(keys)}
         found = expected
         with self._findings.unreadable(f"the index of {name}", position=keys[0][0]):
@@ -54,6 +56,11 @@ class KeyCheck:
                 position=position,
                 subject=str(key),
             )
+
+
+def _in_index_order(key: tuple[int, Any]) -> tuple[bytes, int]:
+    _, value = key
+    return (value.bytes, 0) if isinstance(value, UUID) else (value[0].bytes, value[1])
 
 
 def is_well_formed(row: EventRow) -> bool:

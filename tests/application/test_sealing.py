@@ -398,6 +398,10 @@ class TestKeyFile:
 
 
 class TestSealer:
+    @pytest.fixture(autouse=True)
+    def short_pauses(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr("application.sealing.sealer.POLL_SECONDS", 0.05)
+
     def test_sealer_seals_while_others_record(
         self, ledger: Ledger, sync: SyncService, tea: UUID, key: SigningKey
     ) -> None:

@@ -73,6 +73,7 @@ class TestGoodLedger:
         device.sync()
         assert not any("tree" in path for path in shop.line.asked[before:])
 
+    @pytest.mark.slow
     def test_last_checkpoint_of_each_of_90_days_is_kept(self, shop: WitnessShop) -> None:
         for _ in range(93):
             for _ in range(2):
