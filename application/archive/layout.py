@@ -27,6 +27,10 @@ MAX_ENTRY_BYTES: Final = 2**16 - 1
 _DIGITS: Final = 1_000
 """Tiles in one folder."""
 
+_NEW_FILE: Final = os.O_WRONLY | os.O_CREAT | os.O_TRUNC
+_OWNER_ONLY: Final = 0o600
+"""An archive has digests of API keys, and names of people."""
+
 
 class DamagedArchive(Exception):
     """The archive lacks a file, or a file is not what it was."""
@@ -94,7 +98,7 @@ class Folder:
         path = self.path / name
         path.parent.mkdir(parents=True, exist_ok=True)
         new = path.with_name(f"{path.name}.new")
-        with new.open("wb") as file:
+        with os.fdopen(os.open(new, _NEW_FILE, _OWNER_ONLY), "wb") as file:
             file.write(data)
             file.flush()
             os.fsync(file.fileno())

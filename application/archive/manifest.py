@@ -19,6 +19,8 @@ class Run(msgspec.Struct, frozen=True):
     """The events that it covers."""
     position: int
     """Of the last of them."""
+    root: str
+    """Of the tree of them, in hexadecimal."""
     file: str
     """The tables beside the events."""
     sha256: str

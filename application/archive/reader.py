@@ -1,7 +1,7 @@
 """Reads an archive, and proves what it reads: each event hashes to its tile, and the tiles to a
 signed checkpoint."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 from hashlib import sha256
 from typing import Any, NamedTuple
@@ -9,14 +9,14 @@ from typing import Any, NamedTuple
 from application.archive.kept import read_kept
 from application.archive.layout import DamagedArchive, Folder, tile_path, unbundle
 from application.archive.manifest import Manifest, read_manifest
-from application.sealing.identity import verifiers_of
+from application.sealing.identity import declared_by, verifiers_of
 from application.tables.properties import PROPERTIES
 from application.tables.tree import CHECKPOINTS, DECLARATIONS, StoredCheckpoint
 from proof.checkpoint import Checkpoint
 from proof.errors import ProofError
 from proof.merkle import leaf_hash
 from proof.note import Verifier
-from proof.tiles import TILE_HEIGHT, TILE_WIDTH, Edge, Tree, split_hashes
+from proof.tiles import TILE_HEIGHT, TILE_WIDTH, Edge, split_hashes
 
 
 class Target(NamedTuple):
@@ -35,7 +35,6 @@ class Archive:
         if manifest is None or not manifest.runs:
             raise DamagedArchive(f"there is no complete archive in {folder.path}")
         self.manifest: Manifest = manifest
-        self.tree = Tree(self._hashes)
 
     @property
     def size(self) -> int:
@@ -66,17 +65,19 @@ class Archive:
 
         Raises DamagedArchive: there is none.
         """
-        found = [
-            one
-            for one in self.checkpoints()
-            if (size is None or one.size == size) and (upto is None or one.signed_at <= upto)
-        ]
-        if not found:
-            raise DamagedArchive("the archive has no such checkpoint")
-        try:
-            return Target(found[-1], Checkpoint.unverified(found[-1].note))
-        except ProofError as error:
-            raise DamagedArchive(f"a checkpoint can't be read: {error}") from error
+        for target in self.targets():
+            stored = target.stored
+            if size in {None, stored.size} and (upto is None or stored.signed_at <= upto):
+                return target
+        raise DamagedArchive("the archive has no such checkpoint")
+
+    def targets(self) -> Iterator[Target]:
+        """Yields all checkpoints, newest first. Raises DamagedArchive: one can't be read."""
+        for stored in reversed(self.checkpoints()):
+            try:
+                yield Target(stored, Checkpoint.unverified(stored.note))
+            except ProofError as error:
+                raise DamagedArchive(f"a checkpoint can't be read: {error}") from error
 
     def run_of(self, size: int) -> int:
         """Returns the number of the last run that covers no more events than that; the first run if
@@ -95,28 +96,45 @@ class Archive:
                 raise DamagedArchive(f"the events of tile {number} are not those of its hashes")
             yield number, entries[: size - number * TILE_WIDTH]
 
-    def require_root(self, checkpoint: Checkpoint) -> None:
-        """Checks that the tiles lead to the root of a checkpoint. Raises DamagedArchive."""
-        if checkpoint.size > self.size or self.tree.root(checkpoint.size) != checkpoint.root:
-            raise DamagedArchive(
-                f"the archive is not that of the checkpoint of {checkpoint.size} events"
-            )
-
-    def require_tiles(self) -> None:
-        """Checks that the tiles of all levels are those of the level below. Raises
-        DamagedArchive."""
+    def require_roots(self, checkpoints: Iterable[Checkpoint]) -> None:
+        """Checks that the hashes of the leaves lead to the tiles of all levels, and to the root of
+        each checkpoint. Raises DamagedArchive."""
+        roots: dict[int, set[bytes]] = {}
+        for checkpoint in checkpoints:
+            roots.setdefault(checkpoint.size, set()).add(checkpoint.root)
         edge = Edge()
+        self._require_root(edge, roots)
         for number in range(-(-self.size // TILE_WIDTH)):
             for leaf in self._hashes(0, number):
                 for tile in edge.append(leaf):
-                    if [*self._hashes(tile.level, tile.number)] != [*tile.hashes]:
-                        raise DamagedArchive(f"tile {tile.number} of level {tile.level} is damaged")
+                    self._require_tile(tile.level, tile.number, tile.hashes)
+                self._require_root(edge, roots)
+        for level, hashes in enumerate(edge.levels):
+            self._require_tile(level, self.size >> TILE_HEIGHT * (level + 1), hashes)
+        if roots:
+            raise DamagedArchive(f"the archive has fewer events than {max(roots)}")
 
-    def verifiers(self) -> list[Verifier]:
-        """Returns the keys that may sign its checkpoints. They are as good as the archive."""
+    def _require_root(self, edge: Edge, roots: dict[int, set[bytes]]) -> None:
+        """Checks a root, if there is a checkpoint of that size, and takes it off the list."""
+        if edge.size in roots and roots.pop(edge.size) != {edge.root()}:
+            raise DamagedArchive(f"the archive is not that of the checkpoint of {edge.size} events")
+
+    def _require_tile(self, level: int, number: int, hashes: Sequence[bytes]) -> None:
+        if [*self._hashes(level, number)] != [*hashes]:
+            raise DamagedArchive(f"tile {number} of level {level} is damaged")
+
+    def verifiers(self, given: Sequence[Verifier] = ()) -> list[Verifier]:
+        """Returns the keys that may sign its checkpoints.
+
+        Args:
+            given: keys from elsewhere, and those that they declared count. None: the keys that the
+                archive names, which are as good as the archive.
+        """
         rows = self.rows()
-        properties = {row.name: row.value for row in rows[PROPERTIES.name]}
         declared = sorted(rows[DECLARATIONS.name], key=lambda row: row.number)
+        if given:
+            return declared_by(given, declared)
+        properties = {row.name: row.value for row in rows[PROPERTIES.name]}
         return verifiers_of(properties, declared)
 
     def _entries(self, number: int) -> list[bytes]:

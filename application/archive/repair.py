@@ -2,20 +2,28 @@
 checkpoint."""
 
 from collections.abc import Callable, Sequence
+from functools import cache
 from typing import Final, NamedTuple
 
 from application.access.audit import Action, AuditTrail, Origin
+from application.archive.layout import DamagedArchive
 from application.archive.reader import Archive, Target
 from application.archive.restore import notification_of, parsed
 from application.ledger.ledger import Ledger, local_id
 from application.maintenance.upgrade import Progress
 from application.persistence.errors import StoreUnavailable
+from application.persistence.recorder import LedgerRecorder
 from application.persistence.tree_reader import EventRow
 from application.persistence.unit_of_work import UnitOfWork
 from application.sealing.entries import entry_of
+from application.sealing.identity import read_identity
 from application.tables.table import Insert
 from application.tables.tree import TREE_TILES, TreeTile
+from proof.checkpoint import Checkpoint
 from proof.entry import Entry
+from proof.errors import ProofError
+from proof.note import Verifier
+from proof.succession import succession
 from proof.tiles import Edge
 
 BEFORE_ALL: Final = -(2**63)
@@ -50,8 +58,45 @@ def repair(
         DamagedArchive: the archive does not lead to the checkpoint.
         StoreUnavailable: the database can't be used.
     """
-    archive.require_root(target.checkpoint)
+    archive.require_roots([target.checkpoint])
     return _Repair(ledger, audit, origin, tell).run(archive, target, progress)
+
+
+def repairable(archive: Archive, recorder: LedgerRecorder, verifiers: Sequence[Verifier]) -> Target:
+    """Returns the newest checkpoint of an archive whose events are still those of the ledger.
+
+    After a restore, the events behind what it kept are others. Events that the ledger has not
+    sealed yet may be others, too.
+
+    Args:
+        archive: of this ledger, maybe of an earlier epoch.
+        recorder: the ledger.
+        verifiers: keys of the ledger.
+
+    Raises:
+        DamagedArchive: it has no such checkpoint, or no known key signed it.
+        StoreUnavailable: the database can't be used.
+    """
+    newest = recorder.select_last_checkpoint()
+    sealed = 0 if newest is None else newest.size
+    present = read_identity(recorder).origin
+    notes = [declaration.note for declaration in recorder.select_declarations()]
+
+    @cache
+    def kept(origin: str) -> int:
+        if origin == present:
+            return sealed
+        since = succession(notes, origin, verifiers)
+        return min(sealed, since.kept_size or 0) if since.origin == present else 0
+
+    for target in archive.targets():
+        if 0 < target.checkpoint.size <= kept(target.checkpoint.origin):
+            try:
+                Checkpoint.verified(target.stored.note, verifiers)
+            except ProofError as error:
+                raise DamagedArchive(f"the checkpoint is not proven: {error}") from error
+            return target
+    raise DamagedArchive(f"the archive has no checkpoint that {present} still stands by")
 
 
 class _Repair:

@@ -39,7 +39,7 @@ def restore(archive: Archive, target: Target, ledger: Ledger, progress: Progress
         DamagedArchive: the archive does not lead to the checkpoint.
         AlreadyRunning, StoreUnavailable: as they say.
     """
-    archive.require_root(target.checkpoint)
+    archive.require_roots([target.checkpoint])
     has_tables = _has_tables(archive, ledger)
     with ledger.recorder.unit_of_work() as unit_of_work:
         mark_as_outdated(unit_of_work)

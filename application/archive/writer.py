@@ -33,6 +33,8 @@ from proof.tiles import TILE_HEIGHT, TILE_WIDTH, Edge, Tile
 
 TILES_PER_READ: Final = 16
 
+_BEGIN_ANEW: Final = "after a restore, begin a new archive in another folder"
+
 
 class Archived(NamedTuple):
     """The result of a run."""
@@ -67,11 +69,16 @@ def write_archive(ledger: Ledger, folder: Folder, clock: Clock, progress: Progre
 def _require_same_ledger(ledger: Ledger, manifest: Manifest, newest: StoredCheckpoint) -> None:
     if manifest.ledger != ledger_digest(ledger.bookmark_key):
         raise DamagedArchive("the folder has the archive of another ledger")
+    if not manifest.runs:
+        return
     if manifest.size > newest.size:
         raise DamagedArchive(
             f"the archive has {manifest.size} events, and the newest checkpoint {newest.size}: "
-            "after a restore, begin a new archive"
+            f"{_BEGIN_ANEW}"
         )
+    tree = StoredTree(ledger.recorder, newest.size, newest.position)
+    if tree.root(manifest.size).hex() != manifest.runs[-1].root:
+        raise DamagedArchive(f"the first {manifest.size} events are others now: {_BEGIN_ANEW}")
 
 
 class _Writer:
@@ -149,7 +156,8 @@ class _Writer:
         file = f"{KEPT}/{now:%Y-%m-%dT%H%M%S}-{len(manifest.runs):06}.jsonl.gz"
         self._folder.write(file, kept.data)
         digest = sha256(kept.data).hexdigest()
-        run = Run(now, self._newest.size, self._newest.position, file, digest)
+        root = self._checkpoint.root.hex()
+        run = Run(now, self._newest.size, self._newest.position, root, file, digest)
         write_manifest(
             self._folder,
             Manifest(

@@ -1,6 +1,6 @@
 """The ledger as a log: its name, and the keys that may sign for it."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from typing import NamedTuple, Self
 
@@ -11,6 +11,7 @@ from application.tables.tree import Declaration, DeclarationKind
 from proof.declarations import KeyDeclaration, RestoreDeclaration
 from proof.errors import ProofError
 from proof.note import SignedNote, Verifier, is_key_name
+from proof.succession import succession
 
 
 class OriginMismatch(Exception):
@@ -73,6 +74,19 @@ def known_verifiers(recorder: LedgerRecorder) -> list[Verifier]:
     """
     properties = {found.name: found.value for found in recorder.select_properties()}
     return verifiers_of(properties, recorder.select_declarations())
+
+
+def trusted_verifiers(recorder: LedgerRecorder, given: Sequence[Verifier]) -> list[Verifier]:
+    """Returns the given keys and those that they declared; the known ones if none is given. Raises
+    StoreUnavailable."""
+    if not given:
+        return known_verifiers(recorder)
+    return declared_by(given, recorder.select_declarations())
+
+
+def declared_by(given: Sequence[Verifier], declarations: Iterable[Declaration]) -> list[Verifier]:
+    """Returns the given keys, and those that they declared."""
+    return [*succession((one.note for one in declarations), None, given).verifiers]
 
 
 def verifiers_of(

@@ -12,7 +12,7 @@ from eventsourcing.persistence import MapperDeserialisationError, StoredEvent
 from application.ledger.ledger import Ledger, local_id
 from application.persistence.tree_reader import EventRow
 from application.projections.projection import Recorded
-from application.sealing.identity import known_verifiers
+from application.sealing.identity import trusted_verifiers
 from application.tables.access import API_KEYS
 from application.verification.author_check import AuthorCheck
 from application.verification.event_reader import EventReader
@@ -119,7 +119,7 @@ class _Verification:
         self._scrubbed = int(saved.get("scrubbed", 0))
         self._first_size = int(saved.get("size", 0))
         edge = Edge(saved.get("levels", ()), size=self._first_size)
-        verifiers = options.verifiers or known_verifiers(self._recorder)
+        verifiers = trusted_verifiers(self._recorder, options.verifiers)
         self._tree = TreeCheck(self._recorder, verifiers, options.checkpoints, findings, edge)
         self._events = EventReader(self._recorder, findings)
         self._keys = KeyCheck(self._recorder, findings)

@@ -77,7 +77,7 @@ def _target(
     if wanted is not None and wanted != target.checkpoint:
         raise DamagedArchive("the archive has another checkpoint of this size")
     try:
-        Checkpoint.verified(target.stored.note, verifiers or archive.verifiers())
+        Checkpoint.verified(target.stored.note, archive.verifiers(verifiers))
     except ProofError as error:
         raise DamagedArchive(f"the checkpoint is not proven: {error}") from error
     return target

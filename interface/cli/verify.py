@@ -13,7 +13,7 @@ import typer
 from application.access.audit import Origin
 from application.archive.layout import DamagedArchive, Folder
 from application.archive.reader import Archive
-from application.archive.repair import repair
+from application.archive.repair import repair, repairable
 from application.maintenance.rebuild import rebuild
 from application.persistence.errors import (
     AlreadyRunning,
@@ -22,7 +22,7 @@ from application.persistence.errors import (
     UnsupportedDatabase,
 )
 from application.projections import PROJECTIONS
-from application.sealing.identity import OriginMismatch, known_verifiers
+from application.sealing.identity import OriginMismatch, trusted_verifiers
 from application.sealing.key_file import KeyFileError
 from application.sealing.unchanged import EventsChanged, require_unchanged
 from application.verification.findings import MAX_SHOWN_PER_KIND, Finding, Findings
@@ -38,7 +38,6 @@ from interface.cli.terminal import console, styled
 from interface.composition import Services, compose
 from interface.proof_files import read_checkpoint
 from proof.checking import UnreadableFile, read_verifiers
-from proof.checkpoint import Checkpoint
 from proof.errors import ProofError
 from proof.note import Verifier
 
@@ -161,8 +160,8 @@ def _repair(
 ) -> None:
     """Repairs events from an archive, and rebuilds the read models of what is right then."""
     archive = Archive(folder)
-    target = archive.target()
-    Checkpoint.verified(target.stored.note, verifiers or known_verifiers(services.ledger.recorder))
+    recorder = services.ledger.recorder
+    target = repairable(archive, recorder, trusted_verifiers(recorder, verifiers))
 
     def tell(position: int) -> None:
         text = json.dumps({"repaired": position}) if as_json else f"repaired: {position}"

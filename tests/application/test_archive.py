@@ -1,11 +1,15 @@
 """The archive: complete, checked, and enough to bring back every checkpoint on every database."""
 
+import gzip
 import shutil
+import stat
 from collections.abc import Iterator
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 from uuid import UUID
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -17,8 +21,9 @@ from application.access.key_management import Grant, KeyService
 from application.access.roles import Role
 from application.archive.check import check_archive
 from application.archive.layout import DamagedArchive, Folder, bundle, tile_path, unbundle
+from application.archive.manifest import read_manifest, write_manifest
 from application.archive.reader import Archive, Target
-from application.archive.repair import repair
+from application.archive.repair import repair, repairable
 from application.archive.restore import NotEmpty, restore
 from application.archive.writer import Archived, write_archive
 from application.items import ItemService
@@ -33,6 +38,7 @@ from application.sealing.errors import NoCheckpoint
 from application.sealing.fork_guard import ForkRefused
 from application.sealing.identity import known_verifiers, read_identity
 from application.sealing.restoration import Declarer
+from application.sealing.rotation import rotate_key
 from application.sealing.signer import SigningKey
 from application.sealing.unchanged import EventsChanged
 from application.server_clock import utc_now
@@ -40,6 +46,8 @@ from domain.actor import Actor
 from harness import postgres
 from proof.checkpoint import Checkpoint
 from proof.declarations import RestoreDeclaration
+from proof.merkle import leaf_hash
+from proof.tiles import perfect_root, split_hashes
 from tests.conftest import BACKENDS
 from tests.support.builders import CLERK, element, register
 from tests.support.ledger_checks import (
@@ -214,6 +222,22 @@ class TestWriting:
         with pytest.raises(DamagedArchive, match="begin a new archive"):
             write_archive(ledger, folder, utc_now, silent)
 
+    def test_other_events_after_a_restore_are_not_mixed_with_the_old_ones(
+        self, ledger: Ledger, sync: SyncService, tea: UUID, key: SigningKey, folder: Folder,
+        target: Ledger,
+    ) -> None:  # fmt: skip
+        seal(ledger, key)
+        record(sync, tea, 3)
+        archive(ledger, folder, key)
+        old = Archive(folder)
+        restore(old, old.target(size=1), target, silent)
+        declarer(target, key).declare(None, "", OPERATOR)
+        record(SyncService(target), tea, 9)
+        with pytest.raises(DamagedArchive, match="begin a new archive"):
+            archive(target, folder, key)
+        check_archive(folder, (), silent)
+        assert Archive(folder).size == old.size
+
     def test_same_events_give_the_same_files(
         self, ledger: Ledger, sync: SyncService, tea: UUID, key: SigningKey, tmp_path: Path
     ) -> None:
@@ -240,8 +264,6 @@ class TestChecking:
         files = [path for path in folder.path.rglob("*") if path.is_file()]
         assert len(files) > 8
         for path in files:
-            if path.name == "checkpoint":  # A copy for other tools: all checkpoints are in kept/.
-                continue
             good = path.read_bytes()
             for bad in (good[: len(good) // 2], bytes([good[0] ^ 1]) + good[1:], None):
                 path.unlink()
@@ -251,6 +273,65 @@ class TestChecking:
                     check_archive(folder, (), silent)
             path.write_bytes(good)
         check_archive(folder, (), silent)
+
+    def test_events_and_hashes_that_fit_each_other_are_not_enough(
+        self, ledger: Ledger, sync: SyncService, tea: UUID, key: SigningKey, folder: Folder
+    ) -> None:
+        record(sync, tea, 600)
+        archive(ledger, folder, key)
+        events = folder.path / f"{tile_path('entries', 0)}.gz"
+        forged = [one.replace(b'"actor":"clerk"', b'"actor":"nemo"', 1)
+                  for one in unbundle(events.read_bytes())]  # fmt: skip
+        assert forged != unbundle(events.read_bytes())
+        events.write_bytes(bundle(forged))
+        folder.write(tile_path(0, 0), b"".join(map(leaf_hash, forged)))
+        roots = [perfect_root(split_hashes(folder.read(tile_path(0, number)))) for number in (0, 1)]
+        folder.write(tile_path(1, 0, 2), b"".join(roots))
+        with pytest.raises(DamagedArchive, match="is not that of the checkpoint"):
+            check_archive(folder, (), silent)
+        with pytest.raises(DamagedArchive, match="is not that of the checkpoint"):
+            Archive(folder).require_roots([Archive(folder).target().checkpoint])
+
+    def test_events_behind_the_last_checkpoint_are_not_proven(
+        self, ledger: Ledger, sync: SyncService, tea: UUID, key: SigningKey, folder: Folder
+    ) -> None:
+        record(sync, tea, 5)
+        archive(ledger, folder, key)
+        manifest = read_manifest(folder)
+        assert manifest is not None
+        run = manifest.runs[-1]
+        forged = gzip.compress(
+            b"".join(
+                line + b"\n" for line in gzip.decompress(folder.read(run.file)).splitlines()
+                if not line.startswith(b'["checkpoints"')
+            )
+        )  # fmt: skip
+        folder.write(run.file, forged)
+        changed = msgspec.structs.replace(run, sha256=sha256(forged).hexdigest())
+        write_manifest(folder, msgspec.structs.replace(manifest, runs=(changed,)))
+        with pytest.raises(DamagedArchive, match="no such checkpoint"):
+            check_archive(folder, (), silent)
+
+    def test_files_are_for_their_owner_alone(
+        self, ledger: Ledger, tea: UUID, key: SigningKey, folder: Folder
+    ) -> None:
+        archive(ledger, folder, key)
+        files = [path for path in folder.path.rglob("*") if path.is_file()]
+        assert {stat.S_IMODE(path.stat().st_mode) for path in files} == {0o600}
+
+    def test_key_from_elsewhere_vouches_for_those_it_declared(
+        self, ledger: Ledger, sync: SyncService, tea: UUID, key: SigningKey, folder: Folder,
+        tmp_path: Path,
+    ) -> None:  # fmt: skip
+        seal(ledger, key)
+        given = [verifier_of(ledger, key)]
+        (tmp_path / "new").mkdir()
+        new = signing_key(tmp_path / "new", OTHER_KEY)
+        rotate_key(ledger.recorder, key, new, utc_now())
+        record(sync, tea, 1)
+        archive(ledger, folder, new)
+        assert check_archive(folder, given, silent).notes == 2
+        assert found_in(ledger, verifiers=given) == []
 
     def test_only_a_known_key_makes_it_good(
         self, ledger: Ledger, tea: UUID, key: SigningKey, folder: Folder
@@ -497,6 +578,43 @@ class TestRepair:
                 ledger.recorder.unit_of_work() as unit_of_work,
             ):
                 unit_of_work.run("UPDATE stored_events SET topic = 'x'")
+
+    def test_archive_of_an_earlier_epoch_repairs_what_the_restore_kept(
+        self, ledger: Ledger, sync: SyncService, tea: UUID, key: SigningKey, folder: Folder,
+        tmp_path: Path,
+    ) -> None:  # fmt: skip
+        record(sync, tea, 3)
+        archive(ledger, folder, key)
+        record(sync, tea, 9)
+        archive(ledger, folder, key)
+        old = Archive(folder)
+        env = environment(f"sqlite:///{tmp_path / 'r.db'}", lock_timeout=30)
+        with Ledger(env) as restored:
+            restore(old, old.target(size=4), restored, silent)
+            declarer(restored, key).declare(None, "", OPERATOR)
+            record(SyncService(restored), tea, 20)
+            seal(restored, key)
+            before = all_events(restored)
+            recorder = restored.recorder
+            execute(restored, "UPDATE stored_events SET topic = 'x' WHERE rowid = 2")
+            found = repairable(old, recorder, known_verifiers(recorder))
+            assert found.checkpoint.size == 4
+            told: list[int] = []
+            repair(old, found, restored, AuditTrail(recorder), OPERATOR, told.append, silent)
+            assert told == [2]
+            assert all_events(restored) == before
+
+    def test_archive_ahead_of_the_ledger_repairs_nothing(
+        self, ledger: Ledger, archived: Archive, key: SigningKey
+    ) -> None:
+        recorder = ledger.recorder
+        execute(ledger, "DELETE FROM checkpoints")
+        with pytest.raises(DamagedArchive, match="still stands by"):
+            repairable(archived, recorder, known_verifiers(recorder))
+        seal(ledger, key)
+        other = SigningKey(OTHER_KEY, key.guard)
+        with pytest.raises(DamagedArchive, match="not signed by a known key"):
+            repairable(archived, recorder, [verifier_of(ledger, other)])
 
     def test_whole_ledger_is_left_alone(self, ledger: Ledger, archived: Archive) -> None:
         assert self.run(ledger, archived) == []
