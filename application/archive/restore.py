@@ -11,12 +11,13 @@ from application.archive.reader import Archive, Target
 from application.ledger.ledger import Ledger, local_id
 from application.maintenance.rebuild import rebuild
 from application.maintenance.upgrade import Progress
+from application.persistence.recorder import LedgerRecorder
 from application.persistence.schema import mark_as_outdated, outdated
 from application.persistence.unit_of_work import UnitOfWork
 from application.sealing.entries import entry_of
 from application.sealing.tree import GrowingTree
 from application.tables.access import API_KEYS, AUDIT_LOG
-from application.tables.properties import BOOKMARK_KEY, PROPERTIES
+from application.tables.properties import BOOKMARK_KEY, PROPERTIES, RESTORING, Property
 from application.tables.rejected import REJECTED
 from application.tables.table import Insert, Table, Upsert
 from application.tables.tree import CHECKPOINTS, DECLARATIONS
@@ -25,49 +26,61 @@ from proof.errors import ProofError
 
 
 class NotEmpty(Exception):
-    """The database has a ledger of its own."""
+    """The database is in use."""
 
 
 def restore(archive: Archive, target: Target, ledger: Ledger, progress: Progress) -> None:
     """Fills an empty ledger with the events up to a checkpoint, and with what belongs to them.
 
-    A restore that was killed is run again. API keys are those of the newest run, because a revoked
-    key must stay revoked. Rejected transactions are those of the run at the checkpoint.
+    A restore that was killed is run again, until `finish_restore` or a declaration ends it. API
+    keys are those of the newest run, because a revoked key must stay revoked. Rejected transactions
+    are those of the run at the checkpoint.
 
     Raises:
-        NotEmpty: the database has other events, or API keys of its own.
+        NotEmpty: the database is in use, or another checkpoint is being restored.
         DamagedArchive: the archive does not lead to the checkpoint.
         AlreadyRunning, StoreUnavailable: as they say.
     """
     archive.require_roots([target.checkpoint])
-    has_tables = _has_tables(archive, ledger)
-    with ledger.recorder.unit_of_work() as unit_of_work:
-        mark_as_outdated(unit_of_work)
-    _restore_events(archive, target, ledger, progress)
-    for projection in outdated(ledger.recorder):
-        rebuild(ledger, projection, partial(progress, projection.table.name))
-    tree = GrowingTree(ledger.recorder)
-    tree.grow()
-    if (tree.size, tree.root()) != (target.checkpoint.size, target.checkpoint.root):
-        raise NotEmpty("the database has other events than the archive")
-    if not has_tables:
-        _restore_tables(archive, target, ledger)
+    recorder = ledger.recorder
+    with recorder.exclusive(RESTORING):
+        _begin(target, recorder)
+        _restore_events(archive, target, ledger, progress)
+        for projection in outdated(recorder):
+            rebuild(ledger, projection, partial(progress, projection.table.name))
+        tree = GrowingTree(recorder)
+        tree.grow()
+        if (tree.size, tree.root()) != (target.checkpoint.size, target.checkpoint.root):
+            raise NotEmpty("the database has other events than the archive")
+        if recorder.select_last_checkpoint() is None:
+            _restore_tables(archive, target, ledger)
 
 
-def _has_tables(archive: Archive, ledger: Ledger) -> bool:
-    """Whether an earlier run has restored the tables beside the events.
+def finish_restore(unit_of_work: UnitOfWork) -> None:
+    """Ends a restore: from now on the database has a ledger of its own."""
+    unit_of_work.delete(PROPERTIES, [RESTORING])
 
-    Raises NotEmpty: somebody uses the database already.
-    """
-    with ledger.recorder.unit_of_work() as unit_of_work:
-        found = {row.key_id for row in unit_of_work.rows(API_KEYS)}
-        was_declared = {one.number for one in unit_of_work.rows(DECLARATIONS)}
-    rows = archive.rows()
-    if found - {row.key_id for row in rows[API_KEYS.name]}:
-        raise NotEmpty("the database has API keys of its own: restore into an empty one")
-    if was_declared - {one.number for one in rows[DECLARATIONS.name]}:
-        raise NotEmpty("the database was restored already")
-    return ledger.recorder.select_last_checkpoint() is not None
+
+def _begin(target: Target, recorder: LedgerRecorder) -> None:
+    """Marks an empty database. Raises NotEmpty: nothing in it is changed."""
+    wanted = Property(RESTORING, target.stored.checkpoint_id)
+    with recorder.unit_of_work() as unit_of_work:
+        begun = unit_of_work.row(PROPERTIES, RESTORING)
+        if begun is None:
+            _require_empty(recorder, unit_of_work)
+            mark_as_outdated(unit_of_work)
+            unit_of_work.write(PROPERTIES, [Insert([wanted])])
+        elif begun != wanted:
+            raise NotEmpty(
+                f"the database has a part of checkpoint {begun.value}: restore that one, or into "
+                "an empty database"
+            )
+
+
+def _require_empty(recorder: LedgerRecorder, unit_of_work: UnitOfWork) -> None:
+    tables: Sequence[Table[Any]] = (API_KEYS, DECLARATIONS)
+    if recorder.head() or any(unit_of_work.rows(table) for table in tables):
+        raise NotEmpty("the database has a ledger: restore into an empty database")
 
 
 def _restore_events(archive: Archive, target: Target, ledger: Ledger, progress: Progress) -> None:
@@ -121,7 +134,7 @@ def _restore_tables(archive: Archive, target: Target, ledger: Ledger) -> None:
         DECLARATIONS: newest[DECLARATIONS.name],
         AUDIT_LOG: archive.grown_rows(AUDIT_LOG.name),
         CHECKPOINTS: checkpoints,
-        API_KEYS: newest[API_KEYS.name],  # Last: they tell that the restore is complete.
+        API_KEYS: newest[API_KEYS.name],
     }
     with ledger.recorder.unit_of_work() as unit_of_work:
         unit_of_work.write(PROPERTIES, [Upsert(newest[PROPERTIES.name])])

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from application.sealing.key_file import write_durably
 from application.sealing.tree import StoredTree
+from application.tables.tree import StoredCheckpoint
 from proof.checkpoint import Checkpoint
 from proof.errors import ProofError
 
@@ -66,6 +67,17 @@ class ForkGuard:
             write_durably(self._path, note)
         except OSError as error:
             raise ForkRefused(f"can't write {self._path}: {error}") from error
+
+
+def require_signed_for(stored: StoredCheckpoint, tree: StoredTree, size: int) -> None:
+    """Checks that a checkpoint of the ledger is a beginning of the tree of that size.
+
+    Raises ForkRefused, StoreUnavailable, MissingTile.
+    """
+    try:
+        require_beginning(Checkpoint.unverified(stored.note), tree, size)
+    except ProofError as error:
+        raise ForkRefused(f"the last checkpoint is damaged: {error}") from error
 
 
 def require_beginning(checkpoint: Checkpoint, tree: StoredTree, size: int) -> None:

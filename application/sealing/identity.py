@@ -41,6 +41,15 @@ def origin_of(base: str, epoch: int) -> str:
     return base if epoch == 1 else f"{base}/{epoch}"
 
 
+def epoch_of(base: str, origin: str) -> int:
+    """Returns the epoch of an origin; 0 if it is of another log."""
+    if origin == base:
+        return 1
+    name, _, number = origin.rpartition("/")
+    is_epoch = name == base and number.isascii() and number.isdigit()
+    return int(number) if is_epoch and origin_of(base, int(number)) == origin else 0
+
+
 def read_identity(recorder: LedgerRecorder) -> LogIdentity:
     """Reads the identity of the ledger. Raises StoreUnavailable."""
     return LogIdentity.of({found.name: found.value for found in recorder.select_properties()})

@@ -11,8 +11,8 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from application.persistence.maintenance import StillHeld
 from application.persistence.recorder import LedgerRecorder
-from application.sealing.fork_guard import ForkGuard, ForkRefused, require_beginning
-from application.sealing.identity import LogIdentity, known_verifiers, read_identity
+from application.sealing.fork_guard import ForkGuard, ForkRefused, require_signed_for
+from application.sealing.identity import LogIdentity, epoch_of, known_verifiers, read_identity
 from application.sealing.key_file import read_key
 from application.sealing.tree import GrowingTree
 from application.server_clock import Clock
@@ -22,6 +22,7 @@ from application.tables.tree import CHECKPOINTS, StoredCheckpoint, checkpoint_id
 from proof.checkpoint import Checkpoint
 from proof.errors import ProofError
 from proof.note import Signer
+from proof.succession import succession
 
 HOOK_SECONDS: Final = 60.0
 """Seconds that the hook may take."""
@@ -59,6 +60,7 @@ class CheckpointSigner:
         self._clock = clock
         self._publish = publish
         self._remembered: str | None = None
+        self._is_compared = False
 
     def sign(self, tree: GrowingTree, still_held: StillHeld) -> StoredCheckpoint | None:
         """Signs what the tree holds, and publishes it. None: there is nothing new.
@@ -75,8 +77,12 @@ class CheckpointSigner:
         signer = self._key.signer(identity.origin)
         last = self._recorder.select_last_checkpoint()
         if last is not None:
+            _require_sound(last, identity)
             self._take_up(last, signer, tree)
-        if tree.size == 0 or (last and (last.epoch, last.size) >= (identity.epoch, tree.size)):
+        if not self._is_compared:
+            self._require_no_fork(signer, tree, last)
+            self._is_compared = True
+        if tree.size == 0 or (last and (last.epoch, last.size) == (identity.epoch, tree.size)):
             return None
         self._require_known(signer, identity)
         self._require_no_fork(signer, tree, last)
@@ -111,11 +117,24 @@ class CheckpointSigner:
         except ProofError:  # Another key signed it.
             return
         known = self._key.guard.last()
-        if known is None or known.size < checkpoint.size:
-            self._require_no_fork(signer, tree, last)
+        is_declared = known is not None and self._has_declared(known.origin, signer)
+        if is_declared or known is None or known.size < checkpoint.size:
+            if is_declared:
+                require_signed_for(last, tree.stored(), tree.size)
+            else:
+                self._require_no_fork(signer, tree, last)
             self._key.guard.remember(last.note)
             self._publish(last.note)
         self._remembered = last.checkpoint_id
+
+    def _has_declared(self, origin: str, signer: Signer) -> bool:
+        """Whether the key itself declared that the log of that origin goes on as this one. The
+        process was killed before the key's memory followed."""
+        if origin == signer.verifier.name:
+            return False
+        notes = [declaration.note for declaration in self._recorder.select_declarations()]
+        own = self._key.signer(origin).verifier
+        return succession(notes, origin, [own]).origin == signer.verifier.name
 
     def _require_known(self, signer: Signer, identity: LogIdentity) -> None:
         """Makes the first key of a log known. Raises ForkRefused: the log has another key."""
@@ -138,10 +157,21 @@ class CheckpointSigner:
         stored = tree.stored()
         self._key.guard.require_no_fork(signer.verifier.name, stored, tree.size)
         if last is not None:
-            try:
-                require_beginning(Checkpoint.unverified(last.note), stored, tree.size)
-            except ProofError as error:
-                raise ForkRefused(f"the last checkpoint is damaged: {error}") from error
+            require_signed_for(last, stored, tree.size)
+
+
+def _require_sound(last: StoredCheckpoint, identity: LogIdentity) -> None:
+    """Raises ForkRefused: the row says something else than its note."""
+    try:
+        checkpoint = Checkpoint.unverified(last.note)
+    except ProofError as error:
+        raise ForkRefused(f"the last checkpoint is damaged: {error}") from error
+    wanted = checkpoint_id(epoch_of(identity.base, checkpoint.origin), checkpoint.size)
+    is_sound = wanted == last.checkpoint_id == checkpoint_id(last.epoch, last.size)
+    if not is_sound or last.epoch > identity.epoch:
+        raise ForkRefused(
+            f"checkpoint {last.checkpoint_id} is not what its note says: run `stockledger verify`"
+        )
 
 
 def hook(program: str | None) -> Publish:

@@ -112,6 +112,8 @@ class GrowingTree:
         size, self.position = (
             ((last.number + 1) * TILE_WIDTH, last.last_position) if last else (0, 0)
         )
+        if self.position > recorder.head():
+            raise MissingTile("the tiles of the tree cover events that are no longer there")
         self._edge = edge_of(size, StoredTree(recorder, size, self.position).hashes)
 
     @property

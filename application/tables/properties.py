@@ -25,6 +25,8 @@ EPOCH: Final = "epoch"
 """Name of the number of the log's epoch: 1, and one more after each restore."""
 VERIFIER_KEY: Final = "verifier_key"
 """Name of the first key that signed checkpoints of the log. Later ones are declared."""
+RESTORING: Final = "restoring"
+"""Name of the id of the checkpoint that a restore, which is not complete, brings back."""
 LAST_VERIFICATION: Final = "last_verification"
 """Name of the last result of `stockledger verify`, as a JSON object."""
 

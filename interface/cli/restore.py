@@ -9,12 +9,14 @@ import typer
 from application.access.audit import Origin
 from application.archive.layout import DamagedArchive, Folder
 from application.archive.reader import Archive, Target
+from application.archive.restore import finish_restore
 from application.archive.restore import restore as restore_ledger
 from application.sealing.restoration import Declarer
 from interface.cli.exit_codes import failures_explained
 from interface.cli.options import Database, instant, operator, settings_with
 from interface.cli.progress import Progress
 from interface.cli.restored import LastKnown, LostKey, Reason, report, signing_key_or_new
+from interface.cli.terminal import console
 from interface.composition import compose
 from interface.proof_files import read_checkpoint
 from proof.checking import read_verifiers
@@ -42,6 +44,13 @@ def restore(
     last_known: LastKnown = None,
     lost_key: LostKey = False,
     reason: Reason = "",
+    drill: Annotated[
+        bool,
+        typer.Option(
+            "--drill",
+            help="Only try it: no key, no declaration. Devices must not sync with the result.",
+        ),
+    ] = False,
     key: Annotated[
         list[str] | None,
         typer.Option(help="A verifier key that you trust, or a file with one. May be repeated."),
@@ -58,14 +67,19 @@ def restore(
     with failures_explained():
         archive = Archive(Folder(directory))
         target = _target(archive, to_checkpoint, to_time, read_verifiers(key or []))
-        signing_key = signing_key_or_new(settings, is_lost=lost_key)
+        signing_key = None if drill else signing_key_or_new(settings, is_lost=lost_key)
         lost = archive.target().checkpoint if last_known is None else read_checkpoint(last_known)
         with compose(settings) as services, Progress() as progress:
             restore_ledger(archive, target, services.ledger, progress.show)
+            if signing_key is None:
+                with services.ledger.recorder.unit_of_work() as unit_of_work:
+                    finish_restore(unit_of_work)
+                console.print(f"restored: {target.checkpoint.size} events", soft_wrap=True)
+                return
             declarer = Declarer(
                 services.ledger.recorder, signing_key, services.audit, services.clock
             )
-            restored = declarer.declare(lost, reason, Origin(operator()))
+            restored = declarer.declare(lost, reason, Origin(operator()), is_new_key=lost_key)
     report(restored)
 
 

@@ -21,7 +21,7 @@ LastKnown = Annotated[
     Path | None,
     typer.Option(
         help="The last checkpoint of the lost ledger that anybody has. Default: the newest one of "
-        "the archive, or the last one that the key has signed.",
+        "the archive. The last one that the key has signed counts if it is newer.",
         metavar="FILE",
     ),
 ]
@@ -55,7 +55,7 @@ def restored(
         with compose(settings, must_exist=True) as services:
             key = signing_key_or_new(settings, is_lost=lost_key)
             declarer = Declarer(services.ledger.recorder, key, services.audit, services.clock)
-            declared = declarer.declare(lost, reason, Origin(operator()))
+            declared = declarer.declare(lost, reason, Origin(operator()), is_new_key=lost_key)
     report(declared)
 
 
@@ -66,7 +66,8 @@ def signing_key_or_new(settings: Settings, *, is_lost: bool) -> SigningKey:
         return require_signing_key(settings)
     if path is None:
         raise KeyFileError("name a file for the new key in STOCKLEDGER_CHECKPOINT_KEY")
-    create_key(path)
+    if not path.exists():  # A run that was killed has made it.
+        create_key(path)
     return SigningKey.read(path)
 
 

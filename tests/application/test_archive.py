@@ -24,7 +24,7 @@ from application.archive.layout import DamagedArchive, Folder, bundle, tile_path
 from application.archive.manifest import read_manifest, write_manifest
 from application.archive.reader import Archive, Target
 from application.archive.repair import repair, repairable
-from application.archive.restore import NotEmpty, restore
+from application.archive.restore import NotEmpty, finish_restore, restore
 from application.archive.writer import Archived, write_archive
 from application.items import ItemService
 from application.ledger.ledger import Ledger
@@ -40,6 +40,7 @@ from application.sealing.identity import known_verifiers, read_identity
 from application.sealing.restoration import Declarer
 from application.sealing.rotation import rotate_key
 from application.sealing.signer import SigningKey
+from application.sealing.tree import MissingTile
 from application.sealing.unchanged import EventsChanged
 from application.server_clock import utc_now
 from domain.actor import Actor
@@ -452,13 +453,32 @@ class TestRestoring:
         whole = Archive(folder)
         with Ledger(environment(f"sqlite:///{tmp_path / 'r.db'}", lock_timeout=30)) as other:
             register(ItemService(other), "CUP-01")
-            with pytest.raises(NotEmpty, match="other events"):
+            before = other.recorder.select_properties()
+            with pytest.raises(NotEmpty, match="the database has a ledger"):
                 restore(whole, whole.target(), other, silent)
+            assert other.recorder.select_properties() == before
+        with Ledger(environment(f"sqlite:///{tmp_path / 'k.db'}", lock_timeout=30)) as other:
             KeyService(other.recorder, AuditTrail(other.recorder)).create(
                 Grant(name="x", role=Role.ADMIN), OPERATOR
             )
-            with pytest.raises(NotEmpty, match="API keys of its own"):
+            with pytest.raises(NotEmpty, match="the database has a ledger"):
                 restore(whole, whole.target(), other, silent)
+
+    def test_restore_to_one_checkpoint_is_not_mixed_with_another(
+        self, ledger: Ledger, sync: SyncService, tea: UUID, key: SigningKey, folder: Folder,
+        target: Ledger,
+    ) -> None:  # fmt: skip
+        seal(ledger, key)
+        record(sync, tea, 5)
+        archive(ledger, folder, key)
+        whole = Archive(folder)
+        restore(whole, whole.target(size=1), target, silent)
+        with pytest.raises(NotEmpty, match="has a part of checkpoint"):
+            restore(whole, whole.target(), target, silent)
+        with target.recorder.unit_of_work() as unit_of_work:
+            finish_restore(unit_of_work)
+        with pytest.raises(NotEmpty, match="the database has a ledger"):
+            restore(whole, whole.target(size=1), target, silent)
 
     def test_checkpoint_that_is_not_in_the_archive_is_told(
         self, ledger: Ledger, tea: UUID, key: SigningKey, folder: Folder
@@ -507,6 +527,72 @@ class TestDeclaration:
             assert again.kept.origin == f"{old.origin}/3"
             assert found_in(ledger) == []
 
+    def test_archive_of_an_earlier_epoch_goes_on_after_the_last_one(
+        self, ledger: Ledger, sync: SyncService, tea: UUID, key: SigningKey, folder: Folder,
+        target: Ledger,
+    ) -> None:  # fmt: skip
+        record(sync, tea, 3)
+        archive(ledger, folder, key)
+        record(sync, tea, 5)
+        declarer(ledger, key).declare(None, "", OPERATOR)
+        second = checkpoint_of(ledger, key)
+        assert second.origin.endswith("/2")
+        whole = Archive(folder)
+        restore(whole, whole.target(), target, silent)
+        declared = declarer(target, key).declare(whole.target().checkpoint, "", OPERATOR)
+        assert declared.lost == second
+        assert declared.kept.origin == second.origin.replace("/2", "/3")
+        assert checkpoint_of(target, key).origin == declared.kept.origin
+        assert found_in(target) == []
+        record(sync, tea, 1)
+        with pytest.raises(ForkRefused):
+            seal(ledger, key)
+
+    def test_kill_between_declaration_and_memory_of_the_key_stops_nothing(
+        self, ledger: Ledger, sync: SyncService, tea: UUID, key: SigningKey, tmp_path: Path
+    ) -> None:
+        record(sync, tea, 3)
+        seal(ledger, key)
+        memory = key.guard.last_note()
+        assert memory is not None
+        declarer(ledger, key).declare(None, "", OPERATOR)
+        key.guard.remember(memory)
+        record(sync, tea, 1)
+        assert checkpoint_of(ledger, key).origin.endswith("/2")
+        assert found_in(ledger) == []
+
+    @pytest.mark.parametrize("cut", [1, 300, 900])
+    def test_lost_end_is_declared(
+        self, ledger: Ledger, sync: SyncService, tea: UUID, key: SigningKey, cut: int
+    ) -> None:
+        record(sync, tea, 100)
+        kept = checkpoint_of(ledger, key)
+        record(sync, tea, 900)
+        lost = checkpoint_of(ledger, key)
+        p = column_of_positions(ledger)
+        execute(ledger, f"DELETE FROM stored_events WHERE {p} > {lost.size - cut}")
+        for projection in PROJECTIONS:
+            rebuild(ledger, projection, silent)
+        with pytest.raises((ForkRefused, MissingTile)):
+            seal(ledger, key)
+        declared = declarer(ledger, key).declare(None, "", OPERATOR)
+        assert declared.lost == lost
+        assert declared.kept[1:] == kept[1:]
+        record(sync, tea, 300)
+        assert checkpoint_of(ledger, key).size == lost.size - cut + 300
+        assert found_in(ledger) == []
+
+    def test_changed_events_are_no_restore(
+        self, ledger: Ledger, sync: SyncService, tea: UUID, key: SigningKey
+    ) -> None:
+        record(sync, tea, 9)
+        seal(ledger, key)
+        execute(ledger, "UPDATE stored_events SET topic = 'Adjusted' WHERE "
+                f"{column_of_positions(ledger)} = 5")  # fmt: skip
+        with pytest.raises(ForkRefused, match="stockledger verify"):
+            declarer(ledger, key).declare(None, "", OPERATOR)
+        assert ledger.recorder.select_declarations() == []
+
     def test_unknown_past_must_be_named(self, ledger: Ledger, tea: UUID, key: SigningKey) -> None:
         with pytest.raises(ForkRefused, match="name the last one"):
             declarer(ledger, key).declare(None, "", OPERATOR)
@@ -519,7 +605,9 @@ class TestDeclaration:
         lost = checkpoint_of(ledger, key)
         (tmp_path / "new").mkdir()
         new = signing_key(tmp_path / "new", OTHER_KEY)
-        declared = declarer(ledger, new).declare(lost, "the safe burnt", OPERATOR)
+        with pytest.raises(ForkRefused, match="not one of this log's"):
+            declarer(ledger, new).declare(lost, "", OPERATOR)
+        declared = declarer(ledger, new).declare(lost, "the safe burnt", OPERATOR, is_new_key=True)
         told = RestoreDeclaration.verified(declared.note, [verifier_of(ledger, new)])
         assert told.kept == declared.kept
         record(sync, tea, 1)
