@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from datetime import datetime
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from typing import Any, Final
 from uuid import UUID
 
@@ -58,7 +58,7 @@ def differing_fields(entry: Entry, element: Mapping[str, Any]) -> list[str]:
 def _holds(check: Callable[[], bool]) -> bool:
     try:
         return check()
-    except (KeyError, TypeError, ValueError, AttributeError, InvalidOperation):
+    except (ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError):
         return False
 
 
@@ -72,7 +72,10 @@ def _has_quantity(event: Mapping[str, Any], element: Mapping[str, Any]) -> bool:
     name = _FIELD_OF_QUANTITY.get(element["type"])
     if name is None:  # A VOID has none of its own.
         return True
-    recorded = Decimal(event[name]).scaleb(-event.get("scale", 0))
+    steps = event[name]
+    if not isinstance(steps, int | str):  # A list is a number to Decimal, too, of any size.
+        return False
+    recorded = Decimal(steps).scaleb(-event.get("scale", 0))
     return recorded == Decimal(str(element["quantity"]))
 
 

@@ -7,7 +7,8 @@ from typing import NamedTuple, Self
 from application.persistence.recorder import LedgerRecorder
 from application.tables.properties import EPOCH, ORIGIN, PROPERTIES, UNNAMED, VERIFIER_KEY, Property
 from application.tables.table import Upsert
-from application.tables.tree import Declaration, DeclarationKind
+from application.tables.tree import Declaration, DeclarationKind, StoredCheckpoint, checkpoint_id
+from proof.checkpoint import Checkpoint
 from proof.declarations import KeyDeclaration, RestoreDeclaration
 from proof.errors import ProofError
 from proof.note import SignedNote, Verifier, is_key_name
@@ -48,6 +49,13 @@ def epoch_of(base: str, origin: str) -> int:
     name, _, number = origin.rpartition("/")
     is_epoch = name == base and number.isascii() and number.isdigit()
     return int(number) if is_epoch and origin_of(base, int(number)) == origin else 0
+
+
+def is_row_of(stored: StoredCheckpoint, checkpoint: Checkpoint, base: str) -> bool:
+    """Whether the row of a checkpoint says what its note says."""
+    epoch = epoch_of(base, checkpoint.origin)
+    wanted = checkpoint_id(epoch, checkpoint.size), epoch, checkpoint.size
+    return stored[: len(wanted)] == wanted
 
 
 def read_identity(recorder: LedgerRecorder) -> LogIdentity:

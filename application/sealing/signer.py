@@ -12,7 +12,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from application.persistence.maintenance import StillHeld
 from application.persistence.recorder import LedgerRecorder
 from application.sealing.fork_guard import ForkGuard, ForkRefused, require_signed_for
-from application.sealing.identity import LogIdentity, epoch_of, known_verifiers, read_identity
+from application.sealing.identity import LogIdentity, is_row_of, known_verifiers, read_identity
 from application.sealing.key_file import read_key
 from application.sealing.tree import GrowingTree
 from application.server_clock import Clock
@@ -166,9 +166,7 @@ def _require_sound(last: StoredCheckpoint, identity: LogIdentity) -> None:
         checkpoint = Checkpoint.unverified(last.note)
     except ProofError as error:
         raise ForkRefused(f"the last checkpoint is damaged: {error}") from error
-    wanted = checkpoint_id(epoch_of(identity.base, checkpoint.origin), checkpoint.size)
-    is_sound = wanted == last.checkpoint_id == checkpoint_id(last.epoch, last.size)
-    if not is_sound or last.epoch > identity.epoch:
+    if not is_row_of(last, checkpoint, identity.base) or last.epoch > identity.epoch:
         raise ForkRefused(
             f"checkpoint {last.checkpoint_id} is not what its note says: run `stockledger verify`"
         )

@@ -25,7 +25,10 @@ class AuthorCheck:
         """Checks the author of an event."""
         if event.key_id is None:
             return
-        problem = self._problem(event, self._keys.get(event.key_id))
+        try:
+            problem = self._problem(event, self._keys.get(event.key_id))
+        except (LookupError, OverflowError, TypeError, ValueError):
+            problem = "has damaged values"
         if problem is not None:
             self._findings.add(
                 Kind.UNKNOWN_AUTHOR,

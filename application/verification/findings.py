@@ -117,10 +117,20 @@ class Findings:
     @contextmanager
     def unreadable(self, name: str, **fields: Any) -> Iterator[None]:
         """Context manager of a read. If it fails, but the database can be reached, that is a
-        finding about what has this name. Raises StoreUnavailable: it can't be reached."""
+        finding about what has this name. So is a value that can't be read as what it should be.
+
+        Raises StoreUnavailable: the database can't be reached.
+        """
         try:
             yield
-        except StoreUnavailable as error:
+        except (
+            StoreUnavailable,
+            ArithmeticError,
+            LookupError,
+            RecursionError,
+            TypeError,
+            ValueError,
+        ) as error:
             self._require_reachable()
             self.add(Kind.UNREADABLE_ROWS, f"{name} can't be read: {error}", subject=name, **fields)
 

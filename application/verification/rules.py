@@ -6,7 +6,8 @@ Each event must follow from the state before it. What the ledger decided by the 
 
 import json
 from collections.abc import Iterator
-from datetime import datetime
+from dataclasses import fields
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 from uuid import UUID, uuid5
@@ -16,12 +17,16 @@ import msgspec
 from application.verification.findings import shown
 from domain import barcode, events, stock_item
 from domain.barcode import BarcodeEvent, CodeAssigned
-from domain.events import MovementRecorded, StockItemEvent
-from domain.quantities import max_steps
+from domain.events import LedgerEvent, MovementRecorded, StockItemEvent
+from domain.quantities import MAX_SCALE, max_steps
 from domain.transaction import TransactionType, void_id
 
 _GOODS = frozenset({TransactionType.INBOUND, TransactionType.OUTBOUND})
 _MAY_CROSS_FLOOR = frozenset({TransactionType.COUNT, TransactionType.VOID})
+_MAX_INTEGER = 2**63 - 1
+# A day inside, so that every time zone can show it.
+_EARLIEST = datetime.min.replace(tzinfo=UTC) + timedelta(days=1)
+_LATEST = datetime.max.replace(tzinfo=UTC) - timedelta(days=1)
 _KEPT_BY_MOVEMENTS = ("scale", "floor", "discontinued_at", "provisional")
 
 
@@ -103,6 +108,22 @@ def problems_of(before: State | None, event: Any, stored: bytes) -> list[str]:
     if isinstance(event, StockItemEvent):
         return list(_item_problems(before, event, stored))
     return [f"no item or code has the event {type(event).__name__}"]
+
+
+def require_storable(event: LedgerEvent) -> None:
+    """Checks that the values of an event can be computed with. Raises ValueError."""
+    for field in fields(event):
+        value = getattr(event, field.name)
+        if isinstance(value, datetime):
+            if value.tzinfo is None or not _EARLIEST < value < _LATEST:
+                raise ValueError(f"{field.name} is no moment: {value}")
+        elif isinstance(value, int) and not -_MAX_INTEGER <= value <= _MAX_INTEGER:
+            raise ValueError(f"{field.name} is too large")
+        elif isinstance(value, Decimal) and not value.is_finite():
+            raise ValueError(f"{field.name} is no number")
+    scale = getattr(event, "scale", 0)
+    if not 0 <= scale <= MAX_SCALE:
+        raise ValueError(f"an item can't have a scale of {scale}")
 
 
 def void_problems(event: MovementRecorded, original: MovementRecorded | None) -> list[str]:

@@ -14,7 +14,7 @@ import msgspec
 
 from application.persistence.errors import StoreUnavailable
 
-FORMAT: Final = 1
+FORMAT: Final = 2
 """Number of this file's format. A file of another one is begun anew."""
 
 _SCHEMA: Final = """
@@ -33,9 +33,22 @@ class StateFile:
         with _mapped():
             self._connection = apsw.Connection(path)
             self._connection.set_busy_timeout(1_000)
+            self._require_own()
             self._connection.pragma("synchronous", "normal")
             self._connection.pragma("journal_mode", "wal")
             self._connection.execute(_SCHEMA)
+
+    def _require_own(self) -> None:
+        """Raises StoreUnavailable: the file is another database, such as a ledger."""
+        others = self._connection.execute(
+            "SELECT name FROM sqlite_master WHERE type = 'table' "
+            "AND name NOT IN ('progress', 'streams', 'rows') AND name NOT LIKE 'sqlite%'"
+        ).fetchall()
+        if others:
+            self._connection.close()
+            raise StoreUnavailable(
+                "the state of the verification needs a file of its own: this is another database"
+            )
 
     def close(self) -> None:
         """Closes the file. A temporary one is deleted."""

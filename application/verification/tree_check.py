@@ -1,14 +1,16 @@
 """Checks that the events are those of the tiles, and of every signed checkpoint."""
 
+import sys
 from collections.abc import Iterator, Sequence
 from typing import Final, NamedTuple
 
 from application.persistence.recorder import LedgerRecorder
 from application.persistence.tree_reader import EventRow
 from application.sealing.entries import leaf_of
+from application.sealing.identity import is_row_of, read_identity
 from application.sealing.tree import MissingTile, StoredTree
 from application.tables.tree import StoredCheckpoint, TreeTile, tile_id
-from application.verification.findings import Findings, Kind
+from application.verification.findings import Findings, Kind, shown
 from proof.checkpoint import Checkpoint
 from proof.errors import ProofError
 from proof.merkle import require_consistency
@@ -26,6 +28,14 @@ class Claim(NamedTuple):
     checkpoint: Checkpoint
 
 
+class Scrubbed(NamedTuple):
+    """Events that were read again: all between two positions."""
+
+    rows: Sequence[EventRow]
+    after: int
+    upto: int
+
+
 class TreeCheck:
     """Grows the tree of the events as they are read, and compares it.
 
@@ -35,6 +45,7 @@ class TreeCheck:
         given: checkpoints from elsewhere, which are trusted.
         findings: what is wrong goes here.
         edge: the tree that was checked before.
+        edge_after: position after which its events fill no tile.
     """
 
     def __init__(
@@ -44,8 +55,10 @@ class TreeCheck:
         given: Sequence[Claim],
         findings: Findings,
         edge: Edge,
+        edge_after: int,
     ) -> None:
         self.edge = edge
+        self.edge_after = edge_after
         self._recorder = recorder
         self._verifiers = verifiers
         self._findings = findings
@@ -56,8 +69,9 @@ class TreeCheck:
         self._agreed_size = edge.size
         self._sealed_size = self._size_of_tiles()
         # Later ones may cover events that are recorded after the end of this verification.
-        newest = recorder.select_last_checkpoint()
-        self._last_id = "" if newest is None else newest.checkpoint_id
+        newest = self._newest()
+        self._last_id = "" if newest is None else _text(newest.checkpoint_id)
+        self._base = read_identity(recorder).base
         self._claims = _in_order(self._stored_claims(edge.size), given, edge.size)
         self._next = next(self._claims, None)
         self._earlier = [claim for claim in given if claim.checkpoint.size <= edge.size]
@@ -70,6 +84,7 @@ class TreeCheck:
             self._compare_tile(tile)
         if full:
             self._positions = []
+            self.edge_after = row.position
         while self._next is not None and self._next.checkpoint.size <= self.edge.size:
             self._compare_claim(self._next)
             self._next = next(self._claims, None)
@@ -94,21 +109,45 @@ class TreeCheck:
                 f"the tiles cover {self._sealed_size} events, and there are {self.edge.size}",
             )
 
-    def scrub(self, number: int) -> None:
-        """Reads the events of a tile again that was checked before. Raises StoreUnavailable."""
+    def scrub_edge(self, upto: int) -> Scrubbed:
+        """Reads the events again, up to a position, that were checked before and fill no tile. Call
+        it before `add`. Raises StoreUnavailable."""
+        rows = self._recorder.select_rows_after(self.edge_after, TILE_WIDTH, upto=upto)
+        known = self.edge.levels[0] if self.edge.levels else []
+        for row, leaf in zip(rows, known, strict=False):
+            if leaf_of(row) != leaf:
+                self._findings.add(
+                    Kind.EVENT_CHANGED,
+                    "the event is not the one that was verified before",
+                    position=row.position,
+                )
+                break
+        else:
+            if len(rows) != len(known):
+                self._findings.add(
+                    Kind.EVENTS_SHIFTED,
+                    f"{len(known)} events were verified here, and there are {len(rows)}",
+                    position=self.edge_after + 1,
+                    upto=upto,
+                )
+        return Scrubbed(rows, self.edge_after, upto)
+
+    def scrub(self, number: int) -> Scrubbed | None:
+        """Reads the events of a tile again that was checked before. None: the tile can't be read.
+        Raises StoreUnavailable."""
         stored = self._tile(0, number)
+        before = self._tile(0, number - 1) if number else None
         if stored is None:
             self._add_damaged_tile(0, number, "is missing")
-            return
-        before = self._tile(0, number - 1) if number else None
-        rows = self._recorder.select_rows_after(
-            before.last_position if before else 0, TILE_WIDTH + 1, upto=stored.last_position
-        )
+            return None
+        after = before.last_position if before else 0
+        rows = self._recorder.select_rows_after(after, TILE_WIDTH + 1, upto=stored.last_position)
         self._positions = [row.position for row in rows]
         leaves = [leaf_of(row) for row in rows]
         self._compare_leaves(stored, leaves, Tile(0, number, tuple(leaves), b""))
         self._positions = []
         self._climb(number, perfect_root(split_hashes(stored.hashes)))
+        return Scrubbed(rows, after, stored.last_position)
 
     def _climb(self, number: int, root: bytes) -> None:
         """Follows a tile up to the edge that this verification has kept."""
@@ -192,7 +231,7 @@ class TreeCheck:
         has the database can change both."""
         if stored.root != perfect_root(split_hashes(stored.hashes)):
             return False
-        newest = self._recorder.select_last_checkpoint()
+        newest = self._newest()
         claim = self._next and self._next.checkpoint
         end = (stored.number + 1) * TILE_WIDTH
         if newest is None or claim is None or not end <= claim.size <= newest.size:
@@ -238,7 +277,7 @@ class TreeCheck:
     def _size_of_tiles(self) -> int:
         """Returns the number of events that must have full tiles."""
         last = self._recorder.select_last_tile()
-        newest = self._recorder.select_last_checkpoint()
+        newest = self._newest()
         tiles = 0 if last is None else last.number + 1
         size = None if newest is None else newest.size
         signed = size // TILE_WIDTH if isinstance(size, int) else 0
@@ -251,20 +290,25 @@ class TreeCheck:
         while found := self._checkpoints_after(after):
             after = found[-1].checkpoint_id
             for stored in found:
-                name = f"checkpoint {stored.checkpoint_id}"
+                name = f"checkpoint {shown(stored.checkpoint_id)}"
                 try:
                     checkpoint = Checkpoint.verified(str(stored.note), self._verifiers)
                 except ProofError as error:
                     self._findings.add(Kind.CHECKPOINT_NOT_SIGNED, f"{name}: {error}", subject=name)
                     continue
-                if checkpoint.size != stored.size:
+                if not is_row_of(stored, checkpoint, self._base):
                     self._findings.add(
                         Kind.CHECKPOINT_NOT_SIGNED,
-                        f"{name} says {checkpoint.size} events",
+                        f"{name} says {checkpoint.size} events of {checkpoint.origin}",
                         subject=name,
                     )
                 elif checkpoint.size > size and stored.checkpoint_id <= self._last_id:
                     yield Claim(name, checkpoint)
+
+    def _newest(self) -> StoredCheckpoint | None:
+        with self._findings.unreadable("checkpoints"):
+            return self._recorder.select_last_checkpoint()
+        return None
 
     def _checkpoints_after(self, after: str) -> Sequence[StoredCheckpoint]:
         with self._findings.unreadable("checkpoints"):
@@ -277,6 +321,11 @@ class TreeCheck:
             f"tile {number} of level {level} {problem}",
             subject=f"{level}/{number}",
         )
+
+
+def _text(checkpoint_id: object) -> str:
+    """An id; a damaged one sorts behind all others."""
+    return checkpoint_id if isinstance(checkpoint_id, str) else chr(sys.maxunicode)
 
 
 def _is_well_formed(tile: TreeTile) -> bool:

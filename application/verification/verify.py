@@ -7,12 +7,12 @@ from typing import Any, Final, NamedTuple, cast
 from uuid import UUID
 
 import msgspec
-from eventsourcing.persistence import MapperDeserialisationError, StoredEvent
+from eventsourcing.persistence import StoredEvent
 
 from application.ledger.ledger import Ledger, local_id
 from application.persistence.tree_reader import EventRow
 from application.projections.projection import Recorded
-from application.sealing.identity import trusted_verifiers
+from application.sealing.identity import read_identity, trusted_verifiers
 from application.tables.access import API_KEYS
 from application.verification.author_check import AuthorCheck
 from application.verification.event_reader import EventReader
@@ -25,10 +25,11 @@ from application.verification.rules import (
     State,
     UnknownState,
     problems_of,
+    require_storable,
     void_problems,
 )
 from application.verification.state_file import FORMAT, StateFile
-from application.verification.tree_check import Claim, TreeCheck
+from application.verification.tree_check import Claim, Scrubbed, TreeCheck
 from domain.barcode import BarcodeEvent
 from domain.events import LedgerEvent, MovementRecorded, StockItemEvent
 from proof.note import Verifier
@@ -119,8 +120,14 @@ class _Verification:
         self._scrubbed = int(saved.get("scrubbed", 0))
         self._first_size = int(saved.get("size", 0))
         edge = Edge(saved.get("levels", ()), size=self._first_size)
-        verifiers = trusted_verifiers(self._recorder, options.verifiers)
-        self._tree = TreeCheck(self._recorder, verifiers, options.checkpoints, findings, edge)
+        self._tree = TreeCheck(
+            self._recorder,
+            self._verifiers(),
+            options.checkpoints,
+            findings,
+            edge,
+            int(saved.get("edge_after", BEFORE_ALL)),
+        )
         self._events = EventReader(self._recorder, findings)
         self._keys = KeyCheck(self._recorder, findings)
         self._read_models = ReadModelCheck(self._recorder, state, findings)
@@ -128,6 +135,9 @@ class _Verification:
 
     def run(self, now: Callable[[], datetime]) -> Verified:
         is_complete = self._first_size == 0
+        if not is_complete:
+            with self._findings.unreadable("events that were verified before"):
+                self._check_again(self._tree.scrub_edge(self._position))
         self._read_upto(self._recorder.head())
         self._read_models.compare_streams(self._position)
         self._catch_up()
@@ -148,19 +158,32 @@ class _Verification:
         )
 
     def _saved_progress(self) -> dict[str, Any]:
-        """Returns where the last verification of this ledger ended. Begins anew for another one."""
-        owner = f"{FORMAT} {self._ledger.bookmark_key.hex()}"
+        """Returns where the last verification of this ledger ended. Begins anew for another one,
+        for another epoch, and if the events of then are lost."""
+        epoch = read_identity(self._recorder).epoch
+        owner = f"{FORMAT} {self._ledger.bookmark_key.hex()} {epoch}"
         saved = self._state.progress()
-        if saved.get("owner") != owner:
-            self._state.clear()
-            with self._state.commit():
-                self._state.save_progress({"owner": owner})
-            return {}
-        return saved
+        if saved.get("owner") == owner:
+            position = saved.get("position", BEFORE_ALL)
+            if position <= self._recorder.head():
+                return saved
+            self._findings.add(
+                Kind.EVENTS_LOST, f"events were verified before up to position {position}"
+            )
+        self._state.clear()
+        with self._state.commit():
+            self._state.save_progress({"owner": owner})
+        return {}
+
+    def _verifiers(self) -> list[Verifier]:
+        with self._findings.unreadable("declarations"):
+            return trusted_verifiers(self._recorder, self._options.verifiers)
+        return [*self._options.verifiers]
 
     def _api_keys(self) -> dict[str, Any]:
-        with self._recorder.unit_of_work() as unit_of_work:
+        with self._findings.unreadable("api_keys"), self._recorder.unit_of_work() as unit_of_work:
             return {row.key_id: row for row in unit_of_work.rows(API_KEYS)}
+        return {}
 
     def _read_upto(self, head: int) -> None:
         while self._position < head:
@@ -211,8 +234,11 @@ class _Verification:
             self._keys.check(recorded, rows)
             self._check_voids(recorded)
             position = rows[-1].position
-            self._read_models.compare_chunk(recorded, self._after(), position)
-            self._read_models.save(recorded, position)
+            with self._findings.unreadable(
+                "the values of events", position=rows[0].position, upto=position
+            ):
+                self._read_models.compare_chunk(recorded, self._after(), position)
+                self._read_models.save(recorded, position)
             self._position = position
             self._save_progress()
 
@@ -226,6 +252,7 @@ class _Verification:
                 "position": self._position,
                 "size": edge.size,
                 "levels": edge.levels,
+                "edge_after": self._tree.edge_after,
                 "scrubbed": self._scrubbed,
             }
         )
@@ -246,20 +273,25 @@ class _Verification:
                     states[row.stream_id] = UnknownState(row.version)
                 continue
             before = states.get(row.stream_id)
-            for problem in problems_of(before, event, row.state):
-                self._findings.add(
-                    Kind.RULE_BROKEN,
-                    problem,
-                    position=row.position,
-                    subject=str(event.originator_id),
-                )
-            states[row.stream_id] = _state_after(event)
+            states[row.stream_id] = self._check_rules(before, event, row)
             self._authors.check(row.position, event)
             recorded.append(Recorded(row.position, event))
         self._state.save_streams(
             (one, msgspec.msgpack.encode(state)) for one, state in states.items()
         )
         return recorded
+
+    def _check_rules(self, before: State | None, event: LedgerEvent, row: EventRow) -> State:
+        """Returns the state after the event."""
+        try:
+            problems = problems_of(before, event, row.state)
+        except Exception as error:  # noqa: BLE001 -- damaged values may cause any
+            problems = [f"its values can't be judged: {error}"]
+        for problem in problems:
+            self._findings.add(
+                Kind.RULE_BROKEN, problem, position=row.position, subject=str(event.originator_id)
+            )
+        return _state_after(event)
 
     def _decoded(self, row: EventRow) -> LedgerEvent | None:
         """Decodes an event, and checks its columns."""
@@ -273,7 +305,8 @@ class _Verification:
                 UUID(bytes=row.stream_id), row.version, row.topic.decode(), row.state
             )
             event = cast("LedgerEvent", self._ledger.mapper.to_domain_event(stored))
-        except (MapperDeserialisationError, UnicodeDecodeError, ValueError) as error:
+            require_storable(event)
+        except Exception as error:  # noqa: BLE001 -- damaged bytes may cause any
             self._findings.add(Kind.UNREADABLE_EVENT, str(error), position=row.position)
             return None
         wanted = local_id(event)
@@ -321,12 +354,27 @@ class _Verification:
         tiles = self._first_size // TILE_WIDTH
         wanted = min(tiles, -int(-tiles * self._options.scrub // 1))
         for number in range(wanted):
-            self._tree.scrub((self._scrubbed + number) % tiles)
+            scrubbed = None
+            with self._findings.unreadable("events that were verified before"):
+                scrubbed = self._tree.scrub((self._scrubbed + number) % tiles)
+            if scrubbed is not None:
+                self._check_again(scrubbed)
             self._progress("scrub", number + 1, wanted)
         if wanted:
             self._scrubbed = (self._scrubbed + wanted) % tiles
             with self._state.commit():
                 self._save_progress()
+
+    def _check_again(self, scrubbed: Scrubbed) -> None:
+        """Checks what belongs to events that an earlier verification has read: columns, unique keys
+        and rows of read models."""
+        decoded = [(row.position, self._decoded(row)) for row in scrubbed.rows]
+        recorded = [Recorded(position, event) for position, event in decoded if event is not None]
+        self._keys.check(recorded, scrubbed.rows)
+        with self._findings.unreadable(
+            "the values of events", position=scrubbed.after + 1, upto=scrubbed.upto
+        ):
+            self._read_models.compare_chunk(recorded, scrubbed.after, scrubbed.upto)
 
     def _check_storage(self) -> str | None:
         for setting in self._recorder.unsafe_settings():

@@ -58,6 +58,7 @@ FAILURES: Final[Mapping[type[Exception], tuple[ExitCode, str]]] = {
     MissingTile: (ExitCode.LEDGER_DAMAGED, "{}"),
     MapperDeserialisationError: (ExitCode.LEDGER_DAMAGED, "{}"),
     ForkRefused: (ExitCode.FORK_REFUSED, "{}"),
+    OSError: (ExitCode.STORE_UNAVAILABLE, "a file can't be used: {}"),
 }
 """Exit code and message of each expected error."""
 

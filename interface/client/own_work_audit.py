@@ -56,11 +56,11 @@ class OwnWorkAudit:
             raise _altered(one, newest, proof, f"other {', '.join(differing)}")
         self._records.mark_as_audited(local_id)
 
-    def settle(self, one: Outgoing, alarm: Alarm) -> bool:
-        """Does what an alarm about the transaction needs: what is missing is sent again. Returns
-        whether it is."""
+    def settle(self, one: Outgoing, alarm: Alarm, *, is_new: bool) -> bool:
+        """Does what an alarm about the transaction needs: what is missing is sent again, but only
+        once. Returns whether it is."""
         local_id = one.element["localId"]
-        if alarm is not Alarm.MISSING:
+        if alarm is not Alarm.MISSING or not is_new:
             self._records.mark_as_audited(local_id)
             return False
         self._store.send_again(local_id)

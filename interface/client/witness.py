@@ -5,6 +5,7 @@ device last saw it, and that one of the device's own transactions is in it. What
 alarm, with evidence. The device then keeps what it knew, and goes on recording and syncing.
 """
 
+import logging
 import time
 from collections.abc import Callable, Iterable
 from datetime import datetime, timedelta
@@ -30,6 +31,8 @@ UNPROVEN_DAYS: Final = 7
 jumps is no alarm."""
 
 _FIRST_SERVER_ERROR: Final = 500
+
+_LOG = logging.getLogger("stockledger.client")
 
 Found = TypeVar("Found")
 
@@ -82,8 +85,12 @@ class Witness:
         if time.monotonic() - self._looked_at < self._every:
             return Look()
         self._looked_at = time.monotonic()
-        found = self._look()
-        self._report()
+        try:
+            found = self._look()
+            self._report()
+        except Exception:  # noqa: BLE001 -- goods move on, whatever the ledger answers
+            _LOG.exception("the log of the ledger can't be checked now")
+            return Look()
         return found
 
     def _look(self) -> Look:
@@ -107,7 +114,8 @@ class Witness:
         except Suspicion as suspicion:
             with self.records.transaction():
                 is_new = self._raise(suspicion)
-                return Look(is_new, self._audit.settle(one, suspicion.alarm))
+                is_sent = self._audit.settle(one, suspicion.alarm, is_new=bool(is_new))
+                return Look(is_new, is_sent)
         except (Unreachable, RequestFailed):  # Perhaps it is not sealed yet.
             local_id = one.element["localId"]
             return Look(alarms=self._unproven(local_id, f"transaction {local_id}"))

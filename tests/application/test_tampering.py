@@ -242,6 +242,49 @@ def test_tampering_is_found(victim: Victim, what: str) -> None:
     assert expected <= victim.kinds()
 
 
+DAMAGED_VALUES = {
+    "moment without a zone": ('"timestamp":"{+}', '"timestamp":"2026-01-01T00:00:00","x":"'),
+    "moment at the end of time": (
+        '"timestamp":"{+}', '"timestamp":"9999-12-31T23:59:59-12:00","x":"'),
+    "huge scale": ('"on_hand":19', '"scale":4000000000000000000,"on_hand":19'),
+    "huge quantity": ('"on_hand":19', '"on_hand":99999999999999999999999999'),
+    "deep nesting": ('"sku":"', '"y":' + "[" * 5_000 + "]" * 5_000 + ',"sku":"'),
+    "no text": ('"timestamp"', '"timest'),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("what", DAMAGED_VALUES)
+def test_damaged_value_is_a_finding(victim: Victim, what: str) -> None:
+    old, new = DAMAGED_VALUES[what]
+    victim.edit("new_in", old.replace("{+}", ""), new)
+    assert K.UNREADABLE_EVENT in victim.kinds()
+
+
+DAMAGED_TABLES: dict[str, tuple[str, set[Kind]]] = {
+    "role of a key": ("UPDATE api_keys SET role = 'EMPEROR'", set()),
+    "time of a key": ("UPDATE api_keys SET created_at = 'yesterday'", {K.UNREADABLE_ROWS}),
+    "note of a checkpoint": ("UPDATE checkpoints SET note = 'x'", {K.CHECKPOINT_NOT_SIGNED}),
+    "id of a checkpoint": (
+        "UPDATE checkpoints SET checkpoint_id = x'ff' WHERE size > 271",
+        {K.CHECKPOINT_NOT_SIGNED},
+    ),
+    "epoch of a checkpoint": ("UPDATE checkpoints SET epoch = 7", {K.CHECKPOINT_NOT_SIGNED}),
+    "time of a checkpoint": (
+        "UPDATE checkpoints SET signed_at = 'yesterday'", {K.UNREADABLE_ROWS}),
+    "time of a declaration": (
+        "INSERT INTO declarations VALUES (1, 'key', 'x', 'yesterday')", {K.UNREADABLE_ROWS}),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("what", DAMAGED_TABLES)
+def test_damaged_table_stops_no_verification(victim: Victim, what: str) -> None:
+    if column_of_positions(victim.ledger) != "rowid":
+        pytest.skip("PostgreSQL keeps the types of columns")
+    statement, expected = DAMAGED_TABLES[what]
+    victim.run(statement)
+    assert victim.kinds() >= expected
+
+
 def test_changed_hash_in_a_tile_is_no_changed_event(victim: Victim) -> None:
     tile = victim.ledger.recorder.select_tile(tile_id(0, 0))
     assert tile is not None

@@ -24,6 +24,7 @@ from application.persistence import environment
 from application.persistence.errors import StoreUnavailable
 from application.projections import PROJECTIONS
 from application.recording.sync import SyncService
+from application.sealing.restoration import Declarer
 from application.sealing.signer import SigningKey
 from application.sealing.tree import GrowingTree
 from application.server_clock import utc_now
@@ -235,6 +236,68 @@ class TestScrub:
         execute(ledger, "DELETE FROM tree_tiles WHERE tile_id = 1")
         assert Kind.TILE_DAMAGED in run(ledger, state, scrub=1).kinds
 
+    @pytest.mark.parametrize(
+        ("statement", "expected"),
+        [
+            ("UPDATE stored_events SET local_id = NULL WHERE {p} = 300",
+             {Kind.LOCAL_ID_DIFFERS, Kind.INDEX_DIFFERS}),
+            ("UPDATE movements SET delta = 77 WHERE position = 300", {Kind.ROW_DIFFERS}),
+            ("DELETE FROM movements WHERE position = 300", {Kind.ROW_MISSING}),
+        ],
+    )  # fmt: skip
+    def test_what_belongs_to_old_events_is_checked_again(
+        self, ledger: Ledger, sync: SyncService, tea: UUID, key: SigningKey, state: StateFile,
+        statement: str, expected: set[Kind],
+    ) -> None:  # fmt: skip
+        record(sync, tea, 600)
+        seal(ledger, key)
+        assert run(ledger, state).found == []
+        execute(ledger, statement.format(p=column_of_positions(ledger)))
+        assert run(ledger, state, scrub=1).kinds == expected
+
+    @pytest.mark.parametrize("is_sealed", [True, False])
+    @pytest.mark.parametrize(
+        ("statement", "expected"),
+        [
+            ("UPDATE stored_events SET topic = 'Adjusted' WHERE {p} = 598", Kind.EVENT_CHANGED),
+            ("DELETE FROM stored_events WHERE {p} = 598", Kind.EVENT_CHANGED),
+            ("DELETE FROM stored_events WHERE {p} = 601", Kind.EVENTS_SHIFTED),
+        ],
+    )
+    def test_events_that_fill_no_tile_are_read_again_in_each_run(
+        self, ledger: Ledger, sync: SyncService, tea: UUID, key: SigningKey, state: StateFile,
+        is_sealed: bool, statement: str, expected: Kind,
+    ) -> None:  # fmt: skip
+        record(sync, tea, 600)
+        if is_sealed:
+            seal(ledger, key)
+        assert run(ledger, state).found == []
+        record(sync, tea, 2)
+        execute(ledger, statement.format(p=column_of_positions(ledger)))
+        assert expected in run(ledger, state).kinds
+
+    def test_lost_events_are_found_and_the_rest_is_read_anew(
+        self, ledger: Ledger, sync: SyncService, tea: UUID, state: StateFile
+    ) -> None:
+        record(sync, tea, 20)
+        run(ledger, state)
+        execute(ledger, f"DELETE FROM stored_events WHERE {column_of_positions(ledger)} > 9")
+        result = run(ledger, state)
+        assert Kind.EVENTS_LOST in result.kinds
+        assert (result.verified.events, result.verified.is_complete) == (9, True)
+
+    def test_next_epoch_is_read_anew(
+        self, ledger: Ledger, sync: SyncService, tea: UUID, key: SigningKey, state: StateFile
+    ) -> None:
+        record(sync, tea, 5)
+        seal(ledger, key)
+        run(ledger, state)
+        audit = AuditTrail(ledger.recorder)
+        declarer = Declarer(ledger.recorder, key, audit, utc_now)
+        declarer.declare(None, "", Origin(CLERK.actor))
+        result = run(ledger, state)
+        assert (result.found, result.verified.is_complete) == ([], True)
+
 
 class TestKeptCheckpoint:
     def test_checkpoint_of_any_age_is_proven(
@@ -425,6 +488,16 @@ def test_memory_of_a_verification_does_not_grow_with_the_ledger(
     for _ in range(4):
         record(sync, tea, 900)
     assert peak() < 1.5 * small
+
+
+def test_ledger_is_no_state_file(tmp_path: Path) -> None:
+    path = tmp_path / "ledger.db"
+    with Ledger(environment(f"sqlite:///{path}", lock_timeout=30)) as ledger:
+        register(ItemService(ledger))
+    with pytest.raises(StoreUnavailable, match="another database"):
+        StateFile(str(path))
+    with Ledger(environment(f"sqlite:///{path}", lock_timeout=30)) as ledger:
+        assert found_in(ledger) == []
 
 
 @pytest.mark.parametrize("damage", ["format", "cut"])

@@ -323,6 +323,28 @@ class TestOwnWork:
         assert (shop.device.pending(), unaudited(shop.device)) == ([], 0)
         assert shop.server.api.get(f"/items/{shop.tea}").json()["onHand"] == 4
 
+    def test_missing_one_is_sent_again_only_once(self, shop: WitnessShop) -> None:
+        grow(shop.server, shop.tea)
+        shop.device.record("INBOUND", shop.tea, 3)
+        shop.device.sync()
+        shop.line.answers = {"/movements": refused(404, "NOT_RECORDED")}
+        reports = [shop.device.sync() for _ in range(5)]
+        assert sum(report.sent_again for report in reports) == 1
+        assert len(shop.device.alarms()) == 1
+        assert (shop.device.pending(), unaudited(shop.device)) == ([], 0)
+
+    def test_answer_that_nobody_expected_stops_no_sync(
+        self, shop: WitnessShop, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        def broken(*_: object) -> None:
+            raise RecursionError
+
+        grow(shop.server, shop.tea)
+        monkeypatch.setattr("interface.client.log_check.LogCheck.look", broken)
+        shop.device.record("INBOUND", shop.tea, 3)
+        report = shop.device.sync()
+        assert (report.recorded, report.alarms) == (1, 0)
+
     def test_one_that_is_never_sealed_is_an_alarm_after_a_week(self, shop: WitnessShop) -> None:
         grow(shop.server, shop.tea)
         withheld = shop.device.record("INBOUND", shop.tea, 3)

@@ -36,7 +36,8 @@ def _statements(role: sql.Identifier) -> Iterator[sql.Composed]:
     ).format(role=role)
     # A rebuild makes a new table in the place of the old one.
     yield sql.SQL(
-        "ALTER DEFAULT PRIVILEGES GRANT SELECT, INSERT, UPDATE, DELETE ON TABLES TO {role}"
+        "DO $$ BEGIN EXECUTE format('ALTER DEFAULT PRIVILEGES IN SCHEMA %I GRANT SELECT, INSERT, "
+        "UPDATE, DELETE ON TABLES TO {role}', current_schema()); END $$"
     ).format(role=role)
     yield sql.SQL("GRANT USAGE, SELECT ON SEQUENCE {sequence} TO {role}").format(
         sequence=sql.Identifier(SEQUENCE), role=role
