@@ -23,6 +23,7 @@ from benchmarks.workload import CALLER, Workload, new_workload
 
 ITEMS = 1_000
 PROOFS = 200
+TURNS = 8
 
 
 class ProofCost(NamedTuple):
@@ -52,35 +53,37 @@ def by_events(database: Database, numbers: list[int]) -> Iterator[tuple[int, Pro
 
 
 def commit_path(database: Database, rounds: int) -> list[tuple[str, float, float]]:
-    """Returns the time of a batch of 1,000, and the 99th percentile of single transactions, in
-    milliseconds: with a sealer at work beside it, by the time without one. In pairs, by turns."""
+    """Returns times in milliseconds: without a sealer, and with one that seals each second beside
+    it. In pairs, by turns."""
     with TemporaryDirectory() as folder, new_workload(database, ITEMS) as workload:
         workload.fill(20_000)
         key = SigningKey.read(_key(Path(folder)))
+        batches = _paired(workload, key, 1_000, rounds)
+        singles = _paired(workload, key, 1, rounds * 200)
         return [
-            _paired(workload, key, name, size, number)
-            for name, size, number in (
-                ("batch of 1,000", 1_000, rounds),
-                ("single", 1, rounds * 40),
+            (name, pick(without), pick(beside))
+            for name, (without, beside), pick in (
+                ("batch of 1,000, median", batches, _median),
+                ("single, median", singles, _median),
+                ("single, p99", singles, _p99),
             )
         ]
 
 
 def _paired(
-    workload: Workload, key: SigningKey, name: str, size: int, number: int
-) -> tuple[str, float, float]:
+    workload: Workload, key: SigningKey, size: int, number: int
+) -> tuple[list[float], list[float]]:
     without: list[float] = []
     beside: list[float] = []
-    for turn in range(8):
-        times = beside if turn % 2 else without
+    for turn in range(TURNS):
         if turn % 2:
             with closing(_sealer(workload, key)) as sealer:
+                sealer.seal_once()  # What the turn before has left.
                 sealer.start()
-                times += _timed(workload, size, number // 8)
+                beside += _timed(workload, size, number // TURNS)
         else:
-            times += _timed(workload, size, number // 8)
-    pick = statistics.median if size > 1 else _p99
-    return name, pick(without) * 1e3, pick(beside) * 1e3
+            without += _timed(workload, size, number // TURNS)
+    return without, beside
 
 
 def _timed(workload: Workload, size: int, rounds: int) -> list[float]:
@@ -90,8 +93,12 @@ def _timed(workload: Workload, size: int, rounds: int) -> list[float]:
     ]
 
 
+def _median(times: list[float]) -> float:
+    return statistics.median(times) * 1e3
+
+
 def _p99(times: list[float]) -> float:
-    return statistics.quantiles(times, n=100)[98]
+    return statistics.quantiles(times, n=100)[98] * 1e3
 
 
 def _key(folder: Path) -> Path:
