@@ -13,7 +13,8 @@ A full tile never changes. Every file is written beside its place, and moved the
 
 import gzip
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
@@ -34,6 +35,10 @@ _OWNER_ONLY: Final = 0o600
 
 class DamagedArchive(Exception):
     """The archive lacks a file, or a file is not what it was."""
+
+
+class UnwritableArchive(Exception):
+    """A file of the archive can't be written."""
 
 
 def tile_path(level: int | str, number: int, width: int | None = None) -> str:
@@ -94,23 +99,34 @@ class Folder:
             raise DamagedArchive(f"{self.path / name}: {error.strerror}") from error
 
     def write(self, name: str, data: bytes) -> None:
-        """Writes a file so that after a crash it is whole, or not there. Raises OSError."""
+        """Writes a file so that after a crash it is whole, or not there. Raises
+        UnwritableArchive."""
         path = self.path / name
-        path.parent.mkdir(parents=True, exist_ok=True)
         new = path.with_name(f"{path.name}.new")
-        with os.fdopen(os.open(new, _NEW_FILE, _OWNER_ONLY), "wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        new.replace(path)
-        _flush(path.parent)
+        with _writing(path):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            with os.fdopen(os.open(new, _NEW_FILE, _OWNER_ONLY), "wb") as file:
+                file.write(data)
+                file.flush()
+                os.fsync(file.fileno())
+            new.replace(path)
+            _flush(path.parent)
 
     def remove(self, name: str) -> None:
-        """Removes a file, and its folder if it is empty then. Raises OSError."""
+        """Removes a file, and its folder if it is empty then. Raises UnwritableArchive."""
         path = self.path / name
-        path.unlink(missing_ok=True)
-        if path.parent.exists() and not any(path.parent.iterdir()):
-            path.parent.rmdir()
+        with _writing(path):
+            path.unlink(missing_ok=True)
+            if path.parent.exists() and not any(path.parent.iterdir()):
+                path.parent.rmdir()
+
+
+@contextmanager
+def _writing(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise UnwritableArchive(f"can't write {path}: {error.strerror}") from error
 
 
 def _flush(folder: Path) -> None:

@@ -59,7 +59,7 @@ def read_manifest(folder: Folder) -> Manifest | None:
 
 
 def write_manifest(folder: Folder, manifest: Manifest) -> None:
-    """Writes the manifest. Raises OSError."""
+    """Writes the manifest. Raises UnwritableArchive."""
     folder.write(MANIFEST, msgspec.json.format(msgspec.json.encode(manifest), indent=1) + b"\n")
 
 

@@ -56,7 +56,7 @@ def write_archive(ledger: Ledger, folder: Folder, clock: Clock, progress: Progre
             be read.
         EventsChanged, MissingTile: the events are not those of the checkpoint.
         StoreUnavailable: the database can't be reached.
-        OSError: the folder can't be written.
+        UnwritableArchive: the folder can't be written.
     """
     newest = ledger.recorder.select_last_checkpoint()
     if newest is None:

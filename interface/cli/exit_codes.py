@@ -8,7 +8,7 @@ from typing import Final, NoReturn
 import typer
 from eventsourcing.persistence import MapperDeserialisationError
 
-from application.archive.layout import DamagedArchive
+from application.archive.layout import DamagedArchive, UnwritableArchive
 from application.archive.restore import NotEmpty
 from application.maintenance.copy import NotACopy
 from application.persistence.errors import (
@@ -58,7 +58,7 @@ FAILURES: Final[Mapping[type[Exception], tuple[ExitCode, str]]] = {
     MissingTile: (ExitCode.LEDGER_DAMAGED, "{}"),
     MapperDeserialisationError: (ExitCode.LEDGER_DAMAGED, "{}"),
     ForkRefused: (ExitCode.FORK_REFUSED, "{}"),
-    OSError: (ExitCode.STORE_UNAVAILABLE, "a file can't be used: {}"),
+    UnwritableArchive: (ExitCode.STORE_UNAVAILABLE, "{}"),
 }
 """Exit code and message of each expected error."""
 

@@ -541,7 +541,7 @@ class TestDeclaration:
         restore(whole, whole.target(), target, silent)
         declared = declarer(target, key).declare(whole.target().checkpoint, "", OPERATOR)
         assert declared.lost == second
-        assert declared.kept.origin == second.origin.replace("/2", "/3")
+        assert declared.kept.origin == f"{second.origin.removesuffix('2')}3"
         assert checkpoint_of(target, key).origin == declared.kept.origin
         assert found_in(target) == []
         record(sync, tea, 1)
