@@ -584,3 +584,15 @@ def wait_for(condition: Any) -> None:
             return
         time.sleep(0.01)
     raise AssertionError("it did not come")
+
+
+@pytest.mark.parametrize("change", ["size = size + 9", "epoch = 7", "checkpoint_id = '9'"])
+def test_row_that_is_not_its_note_stops_the_signer(
+    ledger: Ledger, items: ItemService, tmp_path: Path, change: str
+) -> None:
+    register(items)
+    key = signing_key(tmp_path)
+    seal(ledger, key)
+    execute(ledger, f"UPDATE checkpoints SET {change}")
+    with pytest.raises(ForkRefused, match="not what its note says"):
+        seal(ledger, key)
