@@ -11,7 +11,7 @@ from threading import Event, Thread
 from typing import Final
 
 from application.ledger.ledger import Ledger
-from application.maintenance.rebuild import drop_leftovers, has_leftovers, rebuild
+from application.maintenance.rebuild import REBUILD, drop_leftovers, has_leftovers, rebuild
 from application.persistence.errors import AlreadyRunning, StoreUnavailable
 from application.persistence.schema import outdated
 from application.sealing.unchanged import EventsChanged, require_unchanged
@@ -24,7 +24,8 @@ RETRY_SECONDS: Final = 1.0
 _LOG = logging.getLogger("stockledger")
 
 Progress = Callable[[str, int, int], None]
-"""Progress callback: the read model, the position reached, and that of the last event."""
+"""Progress callback: the step (the check, or a read model), the position reached, and that of the
+last event."""
 
 
 def rebuild_outdated(ledger: Ledger, progress: Progress) -> list[str]:
@@ -38,7 +39,8 @@ def rebuild_outdated(ledger: Ledger, progress: Progress) -> list[str]:
     rebuilt = []
     wanted = outdated(ledger.recorder)
     if wanted:
-        require_unchanged(ledger.recorder, progress)
+        with ledger.recorder.exclusive(REBUILD):  # No check while another process rebuilds.
+            require_unchanged(ledger.recorder, progress)
     for projection in wanted:
         name = projection.table.name
 
@@ -137,4 +139,4 @@ class BackgroundUpgrade:
     def _show(self, name: str, position: int, end: int) -> None:
         if self._stopped.is_set():
             raise _Stopped
-        self.waits_for = f"{name} to be rebuilt: {position} of {end}"
+        self.waits_for = f"read models to be rebuilt ({name}: {position} of {end})"

@@ -51,14 +51,20 @@ def close_voided(
     now: datetime,
 ) -> None:
     """Closes open rejections that are voided, and their VOIDs. The VOID goes on waiting, in case
-    the transaction is recorded after all."""
+    the transaction is recorded after all. A VOID that a person has dismissed closes nothing."""
     for void in voids:
         voided = cast("UUID", void.transaction.links.voids)
         rows = [row for row in unit_of_work.rejected(voided) if _may_void(void, row)]
-        if rows:
+        if rows and not _is_dismissed(unit_of_work, void):
             by = void.principal.actor
             store.dismiss(unit_of_work, rows, VOIDED, by, now)
             store.close_waiting(unit_of_work, void.rejection_id, VOIDED, by, now)
+
+
+def _is_dismissed(unit_of_work: UnitOfWork, void: OpenVoid) -> bool:
+    """Whether a person has closed the VOID. One that this module closed is still waiting."""
+    rows = unit_of_work.rejections([void.rejection_id])
+    return any(row.status == RejectionStatus.DISMISSED and row.waits_for is None for row in rows)
 
 
 def _may_void(void: OpenVoid, row: RejectedTransaction) -> bool:

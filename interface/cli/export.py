@@ -3,12 +3,12 @@
 import os
 import signal
 import sys
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from datetime import datetime
 from pathlib import Path
 from typing import Annotated, BinaryIO, Final
+from uuid import uuid4
 
 import typer
 
@@ -31,6 +31,7 @@ _STANDARD_OUTPUT = Path("-")
 _OF_PROCESSES: Final = ("/dev/stdout", "/dev/stderr", "/dev/fd/", "/proc/")
 """Names of open files. Another file under such a name would not be the open one."""
 
+_NEW_FILE: Final = os.O_WRONLY | os.O_CREAT | os.O_EXCL
 _PRIVATE: Final = 0o600
 _USUAL: Final = 0o666
 
@@ -141,11 +142,10 @@ def _is_written_in_place(path: Path) -> bool:
 @contextmanager
 def _replacing(path: Path, *, is_private: bool) -> Iterator[BinaryIO]:
     """Opens a file that takes the place of another one when it is whole."""
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=".stockledger-")
-    part = Path(name)
-    try:
-        with os.fdopen(handle, "wb") as file:
-            _take_access(handle, path, is_private=is_private)
+    part = path.with_name(f".stockledger-{uuid4().hex}")
+    try:  # From before the file exists: a signal may come between any two steps.
+        with os.fdopen(os.open(part, _NEW_FILE, _PRIVATE), "wb") as file:
+            _take_access(file.fileno(), path, is_private=is_private)
             yield file
         part.replace(path)
     finally:

@@ -435,6 +435,17 @@ class TestVoids:
         new = register(items, "NEW")
         assert on_hand(ledger, new) == 0
 
+    def test_dismissed_void_that_is_sent_again_closes_nothing(
+        self, sync: SyncService, review: ReviewService, ledger: Ledger
+    ) -> None:
+        sale = element("OUTBOUND", item_id("main", "NEW"), 1)
+        void = void_of(sale)
+        for one in (void, sale):
+            sync.sync([one], CLERK)
+        review.dismiss(UUID(void["localId"]), "it was sold", CLERK, BOSS)
+        sync.sync([void], CLERK)
+        assert opened(ledger) == [(local_id_of(sale), "UNKNOWN_ITEM")]
+
     def test_refused_void_of_a_clerk_who_waits_closes_nothing(
         self, sync: SyncService, ledger: Ledger, tea: UUID
     ) -> None:

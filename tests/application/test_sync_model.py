@@ -326,6 +326,7 @@ def test_any_history_ends_as_the_model_says(backend: str, request: pytest.Fixtur
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(600)
 @pytest.mark.parametrize("backend", BACKENDS)
 def test_very_many_histories_end_as_the_model_says(
     backend: str, request: pytest.FixtureRequest
