@@ -55,8 +55,8 @@ def served(
         batches = [workload.batches(size, rounds, mix, client=n) for n in range(clients)]
         warm_up = [[workload.batch(min(size, 100))] for _ in range(clients)]
         key = workload.key()
-        uvloop.run(_send([url] * clients, warm_up, key))
-        return uvloop.run(_send([url] * clients, batches, key))
+        uvloop.run(send([url] * clients, warm_up, key))
+        return uvloop.run(send([url] * clients, batches, key))
 
 
 def answered(database: Database, clients: int, rounds: int, *, by_empty_server: bool) -> Served:
@@ -67,7 +67,7 @@ def answered(database: Database, clients: int, rounds: int, *, by_empty_server: 
         serving(workload.database_url, command) as url,
     ):
         empty: list[Batch] = [[]] * rounds
-        return uvloop.run(_send([url] * clients, [empty] * clients, workload.key()))
+        return uvloop.run(send([url] * clients, [empty] * clients, workload.key()))
 
 
 def contention(database: Database, processes: int, rounds: int, *, hot: bool) -> float:
@@ -88,13 +88,13 @@ def contention(database: Database, processes: int, rounds: int, *, hot: bool) ->
             ]
             for n in range(processes)
         ]
-        found = uvloop.run(_send(urls, batches, workload.key()))
+        found = uvloop.run(send(urls, batches, workload.key()))
         levels = workload.ledger.recorder.select_items(ItemFilter(), after=None, limit=1_000)
         assert sum(level.on_hand for level in levels) == processes * rounds * 100 * QUANTITY
         return found.rate
 
 
-async def _send(urls: Sequence[str], batches: Sequence[Sequence[Batch]], key: str) -> Served:
+async def send(urls: Sequence[str], batches: Sequence[Sequence[Batch]], key: str) -> Served:
     """Sends the batches of each client to its server, all clients at once.
 
     Bodies are encoded before the measurement, because clients and servers share the CPU.

@@ -1,6 +1,6 @@
 """Workload: a ledger with items and events, and batches of transactions for it."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -53,6 +53,22 @@ EVEN = Mix()
 """All items in turn, without duplicates."""
 
 
+def new_batch(items: Sequence[UUID], size: int, first: int = 0) -> Batch:
+    """`size` new transactions on these items in turn, from index `first` on."""
+    return [
+        {
+            "localId": str(uuid4()),
+            "type": "INBOUND",
+            "itemId": str(items[(first + n) % len(items)]),
+            "quantity": QUANTITY,
+            "occurredAt": OCCURRED_AT.isoformat(),
+            "device": DEVICE,
+            "reference": REFERENCE,
+        }
+        for n in range(size)
+    ]
+
+
 @dataclass(frozen=True)
 class Workload:
     """A ledger with items, and the batches to send to it."""
@@ -70,19 +86,7 @@ class Workload:
 
     def batch(self, size: int, first: int = 0, items: list[UUID] | None = None) -> Batch:
         """`size` new transactions on these items in turn (default: all), from index `first` on."""
-        targets = self.items if items is None else items
-        return [
-            {
-                "localId": str(uuid4()),
-                "type": "INBOUND",
-                "itemId": str(targets[(first + n) % len(targets)]),
-                "quantity": QUANTITY,
-                "occurredAt": OCCURRED_AT.isoformat(),
-                "device": DEVICE,
-                "reference": REFERENCE,
-            }
-            for n in range(size)
-        ]
+        return new_batch(self.items if items is None else items, size, first)
 
     def register(self, items: int) -> None:
         """Registers items until the ledger has that number."""

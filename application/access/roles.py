@@ -10,6 +10,8 @@ from domain.transaction import TransactionType
 class Permission(Enum):
     """A permission that a route or a transaction type requires."""
 
+    __hash__ = object.__hash__  # Without a call in Python, as often as a permission is checked.
+
     SYNC = auto()
     """Send batches."""
     RECORD = auto()
@@ -42,6 +44,8 @@ class Permission(Enum):
 
 class Role(StrEnum):
     """The role of a caller, in the order of power."""
+
+    __hash__ = str.__hash__
 
     ADMIN = "admin"
     MANAGER = "manager"

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import MISSING, fields
 from datetime import datetime
 from functools import cache
+from operator import attrgetter
 from typing import Any, cast, get_type_hints
 from uuid import UUID
 
@@ -26,8 +27,6 @@ from domain.labels import kept_form
 _COLUMNS = ("originator_id", "originator_version")
 """Fields with a column of their own. They are not part of the state."""
 
-
-_LEFT_OUT_IF_ZERO = ("scale", "floor")
 
 _LABELS = ("location", "sku", "code")
 
@@ -68,8 +67,8 @@ class Recording(msgspec.Struct):
 
 
 class EventMapper(Mapper[UUID]):
-    """Maps events to stored events and back. Omits fields that are None, and a scale and a floor of
-    0. Restores all types.
+    """Maps events to stored events and back. Omits fields that have their default. Restores all
+    types.
 
     Upcasting follows the library: an event class with `class_version` N has static methods
     `upcast_v1_v2` … that convert an old state to the next version.
@@ -100,16 +99,13 @@ class EventMapper(Mapper[UUID]):
             raise _unreadable(stored_event, error) from error
 
     def to_stored_event(self, domain_event: DomainEventProtocol[UUID]) -> StoredEvent:
-        event_class = type(domain_event)
-        state = {name: value for name, value in vars(domain_event).items() if value is not None}
-        item_id = state.pop("originator_id")
-        version = state.pop("originator_version")
-        for name in _LEFT_OUT_IF_ZERO:
-            if not state.get(name, True):
-                del state[name]
-        if (class_version := _class_version(event_class)) > 1:
-            state["class_version"] = class_version
-        return StoredEvent(item_id, version, get_topic(event_class), self.transcoder.encode(state))
+        event_class = cast("type[LedgerEvent]", type(domain_event))
+        return StoredEvent(
+            domain_event.originator_id,
+            domain_event.originator_version,
+            get_topic(event_class),
+            self.transcoder.encode(_state_of(event_class)(domain_event)),
+        )
 
     def to_domain_event(self, stored_event: StoredEvent) -> DomainEventProtocol[UUID]:
         try:
@@ -124,6 +120,20 @@ class EventMapper(Mapper[UUID]):
         values["originator_id"] = stored_event.originator_id
         values["originator_version"] = stored_event.originator_version
         return cast("DomainEventProtocol[UUID]", event_class.of(values))
+
+
+@cache
+def _state_of(event_class: type[LedgerEvent]) -> Callable[[object], msgspec.Struct]:
+    """Function from an event to its state: a struct, encoded without a dictionary."""
+    fields = sorted(_stored_fields(event_class), key=len)  # Those without a default come first.
+    values_of = attrgetter(*(name for name, *_ in fields))
+    version = _class_version(event_class)
+    if version == 1:
+        state_type = msgspec.defstruct(event_class.__name__, fields, omit_defaults=True)
+        return lambda event: state_type(*values_of(event))
+    versioned = [*fields, ("class_version", int, 1)]
+    versioned_type = msgspec.defstruct(event_class.__name__, versioned, omit_defaults=True)
+    return lambda event: versioned_type(*values_of(event), version)
 
 
 @cache

@@ -1,7 +1,7 @@
 """The parsed batch: its well-formed transactions, and the rejections of the other elements."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from operator import itemgetter
 from typing import Final, NamedTuple
@@ -9,12 +9,8 @@ from uuid import UUID
 
 from application.parsing.fields import FieldWarning, readable
 from application.parsing.items import ParsedItem, parse_item
-from application.parsing.transactions import (
-    TRANSACTION,
-    read_age,
-    read_element,
-    read_plain_elements,
-)
+from application.parsing.plain import PlainElement, plain_elements, read_plain
+from application.parsing.transactions import TRANSACTION, read_age, read_element
 from application.parsing.values import read_instant, read_text, read_uuid
 from domain.device_clock import CLOCK_TRUST, FirstArrival, goods_time
 from domain.errors import Rejection
@@ -99,19 +95,20 @@ def parse_batch(
             correction.
         items: the items to register before the transactions, as decoded from JSON.
     """
-    batch = _parse_elements(elements, arrival)
+    try:
+        batch = parse_plain(plain_elements(elements), arrival)
+    except (ValueError, Rejection):
+        batch = _parse_one_by_one(elements, arrival)
     return batch._replace(items=[parse_item(item) for item in items]) if items else batch
 
 
-def _parse_elements(elements: Sequence[object], arrival: Arrival | None) -> Batch:
-    """Reads all elements in one call. Reads them one by one only if one of them has an unusual
-    spelling or is malformed."""
-    try:
-        transactions = dict(enumerate(read_plain_elements(elements)))
-    except (ValueError, Rejection):
-        return _parse_one_by_one(elements, arrival)
-    _correct_times(transactions, {}, arrival)
-    return Batch(elements, transactions, [], {}, {})
+def parse_plain(elements: list[PlainElement], arrival: Arrival | None) -> Batch:
+    """Parses a batch whose elements all have their usual spelling. Raises ValueError, Invalid: one
+    of them has not."""
+    transactions, ages, has_groups = read_plain(elements)
+    _correct_times(transactions, ages, arrival)
+    groups = _groups(transactions, []) if has_groups else NO_GROUPS
+    return Batch(elements, transactions, [], {}, {}, groups=groups)
 
 
 def batch_of(transactions: Sequence[Transaction]) -> Batch:
@@ -182,7 +179,7 @@ def moved_at(transaction: Transaction, moment: datetime | None) -> Transaction:
     device_time = transaction.device_time
     if device_time is None:
         device_time = NOTHING_SENT if sent is None else sent.isoformat()
-    return replace(transaction, occurred_at=moment, device_time=device_time)
+    return transaction._replace(occurred_at=moment, device_time=device_time)
 
 
 def _corrected_moments(

@@ -6,29 +6,22 @@ can't be read: the element gets a warning.
 
 import json
 import re
-from collections.abc import Sequence
 from datetime import datetime, timedelta
-from decimal import Decimal
-from typing import Annotated, Any, Final, NamedTuple, TypeVar
+from typing import Annotated, Any, Final, NamedTuple
 from uuid import UUID
 
 from pydantic import (
-    AfterValidator,
     AliasChoices,
     AliasGenerator,
     BaseModel,
     BeforeValidator,
     ConfigDict,
-    FailFast,
     Field,
-    TypeAdapter,
-    ValidationError,
     WithJsonSchema,
 )
 from pydantic.alias_generators import to_camel
 
 from application.parsing.descriptions import (
-    INFORMATION,
     MAX_METADATA_BYTES,
     MAX_METADATA_PAIRS,
     MAX_UNIT_LENGTH,
@@ -114,25 +107,26 @@ class EnteredElement(BaseModel):
     per: Annotated[SentNumber, Field(description="Base units in one of this unit.")]
 
 
-class _PlainMovement(BaseModel):
-    """The fields that most transactions have, each in its usual spelling."""
+# Only the description of the API uses it. `read_element` and plain.py read elements.
+class MovementElement(BaseModel):
+    """A transaction as a client writes it, without the id of its item."""
 
-    model_config = WIRE_CONFIG | ConfigDict(
-        strict=True,
-        extra="forbid",
-        # The schema must allow the fields that only `read_element` accepts.
-        json_schema_extra=lambda schema: schema.pop("additionalProperties", None),
-    )
+    model_config = WIRE_CONFIG
 
     local_id: Annotated[
         UUID,
-        Field(
-            strict=False,
-            description="The idempotency key: made by the client, the same for every retry.",
-        ),
+        Field(description="The idempotency key: made by the client, the same for every retry."),
     ]
-    type: Annotated[TransactionType, Field(strict=False)]
-    quantity: int
+    type: TransactionType
+    quantity: Annotated[
+        Any,
+        WithJsonSchema(SENT_NUMBER),
+        Field(
+            description="With at most as many decimal places as the item's `scale`. INBOUND, "
+            "OUTBOUND: more than 0. ADJUST: a signed difference other than 0. COUNT: what was "
+            "counted, 0 or more. VOID: left out.",
+        ),
+    ] = None
     occurred_at: Annotated[Instant | None, Field(description="By the client's clock.")] = None
     reason: Annotated[
         str | None,
@@ -144,34 +138,6 @@ class _PlainMovement(BaseModel):
     note: Annotated[str | None, Field(json_schema_extra={"maxLength": MAX_NOTE_LENGTH})] = None
     reference: Annotated[str | None, Field(json_schema_extra={"maxLength": MAX_TEXT_LENGTH})] = None
     device: Annotated[str | None, Field(json_schema_extra={"maxLength": MAX_TEXT_LENGTH})] = None
-
-
-class _PlainTransaction(_PlainMovement):
-    item_id: Annotated[UUID, Field(strict=False)]
-
-
-class _DescribedTransaction(_PlainTransaction):
-    """The same, with decimals, and with descriptive fields that fewer transactions have."""
-
-    quantity: Annotated[int | Decimal, BeforeValidator(read_quantity)]  # type: ignore[assignment]
-    scanned: Annotated[str | None, AfterValidator(read_scanned)] = None
-    metadata: Annotated[dict[str, str] | None, BeforeValidator(read_metadata)] = None
-    unit_cost: Annotated[dict[str, str] | None, BeforeValidator(read_unit_cost)] = None
-    entered: Annotated[dict[str, str] | None, BeforeValidator(read_entered)] = None
-
-
-class MovementElement(_PlainMovement):
-    """A transaction as a client writes it, without the id of its item."""
-
-    quantity: Annotated[
-        Any,
-        WithJsonSchema(SENT_NUMBER),
-        Field(
-            description="With at most as many decimal places as the item's `scale`. INBOUND, "
-            "OUTBOUND: more than 0. ADJUST: a signed difference other than 0. COUNT: what was "
-            "counted, 0 or more. VOID: left out.",
-        ),
-    ] = None
     voids: Annotated[
         UUID | None,
         Field(
@@ -258,30 +224,9 @@ class ReadElement(NamedTuple):
     warnings: list[FieldWarning]
 
 
-_PLAIN: Final = TypeAdapter(Annotated[list[_PlainTransaction], FailFast()]).validator
-_DESCRIBED: Final = TypeAdapter(Annotated[list[_DescribedTransaction], FailFast()]).validator
 TRANSACTION: Final = FieldNames("a transaction", TransactionElement.model_fields)
 
 _TYPES: Final = frozenset(kind.value for kind in TransactionType)
-
-Value = TypeVar("Value")
-
-
-def read_plain_elements(elements: Sequence[object]) -> list[Transaction]:
-    """Reads all elements in one call, at a fraction of the cost of one by one. Raises ValueError,
-    Invalid: one of them is not in its usual spelling."""
-    try:
-        return [Transaction(**parsed.__dict__) for parsed in _PLAIN.validate_python(elements)]
-    except ValidationError:
-        return [_described(parsed) for parsed in _DESCRIBED.validate_python(elements)]
-
-
-def _described(parsed: _DescribedTransaction) -> Transaction:
-    values = parsed.__dict__
-    if values["unit_cost"] is not None:
-        require_cost_of_goods_in(parsed.type)
-    info = information(**{name: values.pop(name) for name in INFORMATION})
-    return Transaction(**values, info=info)
 
 
 def read_element(element: object) -> ReadElement:

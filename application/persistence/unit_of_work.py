@@ -13,6 +13,15 @@ from application.tables.table import RowT, Table, Write
 from domain.actor import Actor
 
 
+class LevelKey(NamedTuple):
+    """What tells whether an item is still as it was after an earlier commit."""
+
+    item_id: UUID
+    version: int
+    on_hand: int
+    active: bool
+
+
 class LevelState(NamedTuple):
     """An item's state, from its row in the stock list."""
 
@@ -47,6 +56,10 @@ class UnitOfWork(Protocol):
 
         Call it before any read of these items.
         """
+        ...
+
+    def locked(self) -> Iterable[LevelKey]:
+        """The items that `lock` has locked, from their rows in the stock list."""
         ...
 
     def lock_unregistered(self) -> bool:

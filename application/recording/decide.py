@@ -1,7 +1,6 @@
 """The decider: decides a batch, element by element, group by group, or all or nothing."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
 from operator import attrgetter
 from typing import Final, NamedTuple
 from uuid import UUID
@@ -239,7 +238,7 @@ class Decider:
         if own_id not in self._refused:
             return transaction, None
         first, arrival = self._refused[own_id]
-        same = replace(transaction, occurred_at=first.occurred_at, device_time=first.device_time)
+        same = transaction._replace(occurred_at=first.occurred_at, device_time=first.device_time)
         return same, arrival
 
     def _warnings(self, batch: Batch, principal: Principal) -> Iterator[tuple[int, FieldWarning]]:

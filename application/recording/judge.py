@@ -2,7 +2,6 @@
 
 from collections.abc import Iterable, Mapping
 from copy import copy
-from dataclasses import replace
 from datetime import datetime
 from typing import Literal, NamedTuple
 from uuid import UUID
@@ -170,9 +169,9 @@ class Judge:
             raise Conflict(item.id)
         device = principal.device_for(transaction.device)
         if transaction.device not in {None, device}:
-            transaction = replace(transaction, device=None)  # The caller may not name another one.
+            transaction = transaction._replace(device=None)  # The caller may not name another one.
         if transaction.override and problem_of_override(transaction, principal):
-            transaction = replace(transaction, override=False)
+            transaction = transaction._replace(override=False)
         original, own_rank = None, None
         if transaction.links.original is not None:
             original = self._original(transaction, transaction.links.original, item, principal)

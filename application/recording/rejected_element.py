@@ -1,7 +1,6 @@
 """A rejected transaction as JSON: written when it is rejected, read when it is judged again."""
 
 import json
-from dataclasses import replace
 from typing import Any, Final
 
 from pydantic.alias_generators import to_camel
@@ -52,7 +51,7 @@ def at_moment_of(row: RejectedTransaction, transaction: Transaction) -> Transact
         first = rejected_transaction(row)
     except Rejection:
         return transaction
-    return replace(transaction, occurred_at=first.occurred_at, device_time=first.device_time)
+    return transaction._replace(occurred_at=first.occurred_at, device_time=first.device_time)
 
 
 def rejected_transaction(row: RejectedTransaction) -> Transaction:

@@ -88,7 +88,7 @@ def _with_own_id(
         new = local_id or uuid5(transaction.local_id, str(row.rejection_id))
         if new == transaction.local_id:
             raise Invalid("localId", "is recorded with other content: give a new one")
-        return replace(transaction, local_id=new)
+        return transaction._replace(local_id=new)
     if local_id is not None:
         raise Invalid("localId", f"can only be changed after the rejection {LocalIdReused.code}")
     return transaction
@@ -97,7 +97,7 @@ def _with_own_id(
 def _overridden(transaction: Transaction, reason: str) -> Transaction:
     """Lets the transaction end below the floor. The reason becomes the beginning of its note."""
     texts = [label("reason", reason), *([transaction.note] if transaction.note else [])]
-    return replace(transaction, override=True, note="\n".join(texts)[:MAX_NOTE_LENGTH])
+    return transaction._replace(override=True, note="\n".join(texts)[:MAX_NOTE_LENGTH])
 
 
 def _adjustment(correction: Correction, item_id: UUID) -> Transaction:

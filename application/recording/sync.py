@@ -16,6 +16,7 @@ from application.ledger.ledger import Ledger
 from application.ledger.retry import retry_on_conflict
 from application.parsing.batch import Batch, batch_of, parse_batch
 from application.parsing.items import ParsedItem, Registration
+from application.persistence.errors import StoreUnavailable
 from application.persistence.unit_of_work import UnitOfWork
 from application.recording.decide import Decider, Decision
 from application.recording.group_commit import GroupCommit, Overloaded
@@ -167,7 +168,11 @@ class SyncService:
         return self._record([request])[0]
 
     def _record(self, requests: Sequence[Request]) -> list[SyncResult]:
-        return retry_on_conflict(lambda conflicting: self._attempt(requests, conflicting))
+        try:
+            return retry_on_conflict(lambda conflicting: self._attempt(requests, conflicting))
+        except StoreUnavailable:  # It may come back as another one, restored from a backup.
+            self._ledger.items.clear()
+            raise
 
     def _attempt(
         self,
@@ -204,6 +209,7 @@ class SyncService:
             results = self._save(unit_of_work, requests, decisions, judge)
             again.save(requests, decisions)
             before_commit(results)
+        ledger.items.put(known.items.values())
         if again.has_more:
             self.follow_up()
         if judge.events:

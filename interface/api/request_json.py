@@ -17,9 +17,11 @@ from fastapi import Depends, Request
 from starlette.concurrency import run_in_threadpool
 
 from application.access.principal import Principal
-from application.parsing.batch import Arrival, Batch, parse_batch
+from application.parsing.batch import Arrival, Batch, parse_batch, parse_plain
 from application.parsing.fields import ElementFields, FieldNames, FieldWarning
+from application.parsing.plain import PlainElement
 from application.parsing.values import read_instant
+from domain.errors import Rejection
 from interface.api.problems import RequestProblem, malformed_body
 from interface.composition import Services
 
@@ -33,6 +35,18 @@ wait. For a smaller body, the switch to a thread costs more than the decoding.""
 BATCH: Final = FieldNames("a batch", ("transactions", "items", "after", "limit", "sent_at"))
 
 Read = TypeVar("Read")
+
+
+class _PlainBody(msgspec.Struct, rename="camel", forbid_unknown_fields=True):
+    """A body in its usual spelling, without items."""
+
+    transactions: list[PlainElement]
+    sent_at: str | None = None
+    after: str | None = None
+    limit: int | None = None
+
+
+_PLAIN_BODY: Final = msgspec.json.Decoder(_PlainBody)
 
 
 class SentBatch(NamedTuple):
@@ -83,6 +97,24 @@ def _decode_json(body: bytes) -> Any:
 
 
 def _parse_body(request: Request, body: bytes) -> SentBatch:
+    try:
+        return _parse_plain_body(request, body)
+    except (ValueError, RecursionError, Rejection):
+        return _parse_any_body(request, body)
+
+
+def _parse_plain_body(request: Request, body: bytes) -> SentBatch:
+    """Parses a body in its usual spelling. Raises ValueError, RecursionError, Rejection: it is
+    not."""
+    sent = _PLAIN_BODY.decode(body)
+    services: Services = request.app.state.services
+    _require_size(sent.transactions, (), services.settings.max_batch)
+    sent_at = None if sent.sent_at is None else read_instant(sent.sent_at)
+    batch = parse_plain(sent.transactions, arrival(request, sent_at))
+    return SentBatch(batch, [], sent.after, sent.limit)
+
+
+def _parse_any_body(request: Request, body: bytes) -> SentBatch:
     services: Services = request.app.state.services
     envelope = _decode_json(body)
     if not isinstance(envelope, dict):

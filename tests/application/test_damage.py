@@ -32,6 +32,8 @@ POSTGRES = {
 
 
 def damage(ledger: Ledger, how: str, where: str) -> None:
+    """Damages events, as the next start of the server finds them: nothing is in memory."""
+    ledger.items.clear()
     if "sqlite" in type(ledger.recorder).__module__:
         execute(ledger, f"UPDATE stored_events SET state = CAST({DAMAGES[how]} AS BLOB) {where}")
         return

@@ -1,13 +1,19 @@
 """Parsing: a batch gives the same transactions as its elements one by one."""
 
-from typing import Any
+import json
+from datetime import timedelta
+from typing import Any, Final
 from uuid import uuid4
 
+import msgspec
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from application.parsing.batch import parse_batch
+from application.parsing.batch import Arrival, parse_batch, parse_plain
+from application.parsing.plain import PlainElement
+from domain.errors import Rejection
+from tests.support.builders import DAY, void_of
 
 pytestmark = pytest.mark.pure
 
@@ -32,6 +38,11 @@ WELL_FORMED: st.SearchStrategy[dict[str, Any]] = st.fixed_dictionaries(
         "metadata": st.sampled_from([{}, {"till": "3"}, {"till": 3}]),
         "unitCost": st.just({"amount": "1.50", "currency": "eur"}),
         "entered": st.just({"quantity": 0.1 + 0.2, "unit": "carton", "per": 12}),
+        "age": st.sampled_from([0, 7.5, 60]),
+        "override": st.booleans(),
+        "corrects": IDS,
+        "returns": IDS,
+        "group": IDS,
     },
 )
 SPELT_OTHERWISE = WELL_FORMED.map(
@@ -71,8 +82,44 @@ def test_elements_are_read_together_as_each_alone(elements: list[Any]) -> None:
         ]
 
 
-@given(st.lists(WELL_FORMED, max_size=6))
+VOIDS = IDS.map(lambda voided: void_of({"localId": voided, "itemId": voided}))
+
+
+@given(st.lists(st.one_of(WELL_FORMED, VOIDS), max_size=6))
 def test_the_fast_way_reads_what_the_slow_one_does(elements: list[Any]) -> None:
     """The element that is not an object sends the whole batch to the slow parser."""
-    slow = parse_batch([*elements, "no element"])
-    assert parse_batch(elements).transactions == slow.transactions
+    arrival = Arrival(DAY, DAY + timedelta(hours=1), "scanner-7")
+    slow = parse_batch([*elements, "no element"], arrival)
+    fast = parse_batch(elements, arrival)
+    assert (fast.transactions, fast.warnings) == (slow.transactions, slow.warnings)
+    assert (fast.groups, fast.malformed) == (slow.groups, slow.malformed[:-1])
+
+
+PLAIN_TEXT: Final = (
+    '{"localId":"6f1c2f0e-8c43-4a57-9d0b-5a8d2f9a3b01","type":"INBOUND",'
+    '"itemId":"25611397-d162-5417-9427-6c759c4ceb9c","quantity":%s,"note":%s,"occurredAt":%s}'
+)
+
+
+QUANTITIES: Final = (
+    *("5", "5.0", "5e0", "0.1", "1.10", "-0", "5E-1", "0", "true", "null", '"5"', "1e400"),
+    *("1.0000000000000001", "9007199254740993", "9007199254740993.0", "18446744073709551617"),
+)
+NOTES: Final = (r'"\ud83d\ude00"', r'"\ud800"', r'"\u0000"', '"\u00e9"', "null", '""', "7")
+TIMES: Final = (
+    *('"2026-01-08T09:14:03.1234567+09:00"', '"2026-01-08"', '"20260108T091403Z"', "7", "null"),
+    *('"2026-01-08T24:00:00Z"', '""', '"2026-01-08T09:14:60Z"', '"2026-01-08 09:14:03 Z"'),
+)
+
+
+@given(st.tuples(*map(st.sampled_from, (QUANTITIES, NOTES, TIMES))))
+def test_text_is_read_as_its_values_are(values: tuple[str, str, str]) -> None:
+    """What the fast way accepts of a text, it reads as the slow one reads the decoded values."""
+    text = f"[{PLAIN_TEXT % values}]"
+    try:
+        fast = parse_plain(msgspec.json.decode(text, type=list[PlainElement]), None)
+    except (ValueError, Rejection):
+        return
+    slow = parse_batch([*json.loads(text), "no element"])
+    assert (fast.transactions, fast.warnings) == (slow.transactions, slow.warnings)
+    assert not slow.malformed[:-1]

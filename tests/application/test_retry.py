@@ -66,6 +66,7 @@ def races(ledger: Ledger, monkeypatch: pytest.MonkeyPatch) -> Callable[..., None
             with monkeypatch.context() as undisturbed:
                 undisturbed.setattr(ledger.recorder, "unit_of_work", begin)
                 rival()
+            ledger.items.clear()  # A rival in another process has its own cache.
             with begin() as inner:
                 yield StaleReads(inner, remembered)  # type: ignore[arg-type,misc]
 

@@ -96,7 +96,11 @@ class SyncMachine(RuleBasedStateMachine):
             self._register(sku, item.copy())
 
     def _open(self) -> None:
-        self.ledger = Ledger(environment(self.url, lock_timeout=30))
+        self.other = Ledger(environment(self.url, lock_timeout=30))
+        self._use(Ledger(environment(self.url, lock_timeout=30)))
+
+    def _use(self, ledger: Ledger) -> None:
+        self.ledger = ledger
         recorder = self.ledger.recorder
         self.sync = SyncService(self.ledger, self.clock)
         self.items = ItemService(self.ledger, self.clock, follow_up=self.sync.follow_up)
@@ -229,9 +233,20 @@ class SyncMachine(RuleBasedStateMachine):
         self._register(LATE, ModelItem())
 
     @rule()
+    def go_on_in_another_process(self) -> None:
+        """It has its own cache of items."""
+        used = self.ledger
+        self._use(self.other)
+        self.other = used
+
+    @rule()
     def restart(self) -> None:
-        self.ledger.close()
+        self._close()
         self._open()
+
+    def _close(self) -> None:
+        self.ledger.close()
+        self.other.close()
 
     @rule(projection=st.sampled_from(PROJECTIONS))
     def rebuild(self, projection: Any) -> None:
@@ -266,7 +281,7 @@ class SyncMachine(RuleBasedStateMachine):
 
     def teardown(self) -> None:
         if hasattr(self, "ledger"):
-            self.ledger.close()
+            self._close()
         self.closing.close()
 
     def _send(self, batch: list[Element]) -> None:

@@ -4,7 +4,8 @@ from application.tables.rejected import RejectionStatus
 
 # A fixed lock order, so that two units of work can't deadlock.
 LOCK = """
-SELECT item_id FROM stock_levels WHERE item_id = ANY(%b) ORDER BY item_id FOR NO KEY UPDATE
+SELECT item_id, version, on_hand, active
+FROM stock_levels WHERE item_id = ANY(%b) ORDER BY item_id FOR NO KEY UPDATE
 """
 
 # The lock order of a unit of work, so that the two can't deadlock.

@@ -19,7 +19,7 @@ from application.persistence.postgres.positions import (
 )
 from application.persistence.postgres.tables import postgres_table
 from application.persistence.tree_reader import EventRow
-from application.persistence.unit_of_work import Latest, LevelState
+from application.persistence.unit_of_work import Latest, LevelKey, LevelState
 from application.tables.rejected import REJECTED, RejectedTransaction
 from application.tables.table import RowT, Table, Write
 from domain.actor import Actor
@@ -44,14 +44,18 @@ class PostgresUnitOfWork:
         self._connection = connection
         self._appended = appended
         self._wanted: set[UUID] = set()
-        self._locked: Iterable[tuple[UUID]] = ()
+        self._locked: Iterable[LevelKey] = ()
 
     def lock(self, item_ids: Sequence[UUID]) -> None:
         self._wanted = set(item_ids)
-        self._locked = self._execute(sql.LOCK, [list(item_ids)])
+        self._locked = starmap(LevelKey, self._execute(sql.LOCK, [list(item_ids)]))
+
+    def locked(self) -> list[LevelKey]:
+        self._locked = list(self._locked)
+        return self._locked
 
     def lock_unregistered(self) -> bool:
-        unregistered = self._wanted - {item_id for (item_id,) in self._locked}
+        unregistered = self._wanted - {level.item_id for level in self.locked()}
         self._wanted, self._locked = set(), ()
         if not unregistered:
             return False
