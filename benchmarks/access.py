@@ -13,6 +13,7 @@ from starlette.types import Receive, Scope, Send
 from benchmarks.databases import Database
 from benchmarks.workload import new_workload
 from interface.api.middleware.authentication import AuthenticationMiddleware
+from interface.api.middleware.rate_limit import RateLimit
 from interface.composition import compose
 from interface.settings import Settings
 
@@ -52,7 +53,10 @@ async def _middleware(app: FastAPI, key: str, rounds: int) -> float:
         pass
 
     middleware = AuthenticationMiddleware(
-        empty_app, required=True, rate_limit="1000000/second", failure_limit="1/second"
+        empty_app,
+        required=True,
+        requests=RateLimit("1000000/second", "too many requests"),
+        failure_limit="1/second",
     )
     scope: Scope = {
         "type": "http",

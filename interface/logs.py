@@ -3,9 +3,10 @@
 import logging
 from typing import Any, Literal
 
-# Thread and process are in no log line. Looking them up costs time at each request (logging HOWTO,
-# "Optimization").
+# Thread, process and place of the call are in no log line. Looking them up costs time at each
+# request (logging HOWTO, "Optimization").
 logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False
+logging._srcfile = None  # noqa: SLF001 -- as that page says
 
 
 def log_config(format: Literal["text", "json"]) -> dict[str, Any]:

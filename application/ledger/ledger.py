@@ -15,7 +15,7 @@ from eventsourcing.persistence import (
     StoredEvent,
     Transcoder,
 )
-from eventsourcing.utils import Environment, EnvType
+from eventsourcing.utils import Environment, EnvType, get_topic
 
 from application.ledger.event_mapper import EventBase, EventMapper, JSONTranscoder
 from application.ledger.item_cache import ItemCache
@@ -266,8 +266,10 @@ class Ledger(Application[UUID]):
         recorded = [
             Recorded(position, event) for position, event in zip(positions, events, strict=True)
         ]
+        topics = {get_topic(type(event)) for event in events}
         for projection in PROJECTIONS:
-            unit_of_work.write(projection.table, projection.project(recorded))
+            if not topics.isdisjoint(projection.topics):
+                unit_of_work.write(projection.table, projection.project(recorded))
         return recorded
 
     def to_recorded(self, notification: Notification) -> Recorded[LedgerEvent]:

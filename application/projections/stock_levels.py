@@ -3,7 +3,7 @@
 from collections import defaultdict
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Any, ClassVar, NamedTuple, cast
+from typing import Any, ClassVar, Final, NamedTuple, cast
 from uuid import UUID
 
 from application.projections.projection import Recorded
@@ -70,6 +70,8 @@ class StockLevels:
     needs_last_movements_only: ClassVar = True
 
     def project(self, recorded: Sequence[Recorded[LedgerEvent]]) -> list[Write]:
+        if recorded and all(isinstance(one.event, MovementRecorded) for one in recorded):
+            return [_moved(cast("Sequence[Recorded[MovementRecorded]]", recorded))]
         registered: dict[UUID, StockLevel] = {}
         described: defaultdict[UUID, dict[str, Any]] = defaultdict(dict)
         last: dict[UUID, Recorded[StockItemEvent]] = {}
@@ -86,6 +88,21 @@ class StockLevels:
             registered[item_id] = level._replace(**latest, **described.pop(item_id, {}))
         inserts = [Insert(list(registered.values()))] if registered else []
         return [*inserts, *_updates(last, described)]
+
+
+def _moved(recorded: Sequence[Recorded[MovementRecorded]]) -> Update:
+    """The write for movements alone, as most commits are: a row of each item's last one."""
+    last = {
+        event.originator_id: (
+            event.on_hand,
+            event.originator_version,
+            event.timestamp,
+            position,
+            event.originator_id,
+        )
+        for position, event in recorded
+    }
+    return Update(_LATEST, list(last.values()))
 
 
 def _registered(position: int, event: ItemRegistered) -> StockLevel:
@@ -112,15 +129,14 @@ def _search_text(event: ItemRegistered | ItemDetailsChanged) -> str:
     return folded(f"{event.sku}\n{event.name}")
 
 
+_LATEST: Final = ("on_hand", "version", "updated_at", "position")
+"""The columns that every event changes."""
+
+
 def _latest(last: Recorded[StockItemEvent]) -> dict[str, Any]:
-    """Columns that every event changes."""
     position, event = last
-    return {
-        "on_hand": event.on_hand,
-        "version": event.originator_version,
-        "updated_at": event.timestamp,
-        "position": position,
-    }
+    values = (event.on_hand, event.originator_version, event.timestamp, position)
+    return dict(zip(_LATEST, values, strict=True))
 
 
 def _description(event: StockItemEvent) -> dict[str, Any]:

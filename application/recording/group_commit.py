@@ -4,9 +4,11 @@ They share the cost of a commit, above all the write to the disk. There is no ti
 running, a request is committed at once, alone.
 """
 
+import asyncio
 from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
 from threading import Lock
 from typing import Final, Generic, NamedTuple, Protocol, TypeVar
 
@@ -35,7 +37,15 @@ Result = TypeVar("Result")
 
 class _Waiting(NamedTuple, Generic[Request, Result]):
     request: Request
-    result: Future[Result]
+    result: Future[Result] | asyncio.Future[Result]
+    loop: asyncio.AbstractEventLoop | None
+    """The event loop of an asyncio future."""
+
+    def starts(self) -> bool:
+        """Whether the request is still wanted."""
+        if isinstance(self.result, Future):
+            return self.result.set_running_or_notify_cancel()
+        return not self.result.cancelled()
 
 
 class GroupCommit(Generic[Request, Result]):
@@ -66,16 +76,27 @@ class GroupCommit(Generic[Request, Result]):
         Raises:
             Overloaded: the queue is full.
         """
-        waiting: _Waiting[Request, Result] = _Waiting(request, Future())
+        result: Future[Result] = Future()
+        self._queue(_Waiting(request, result, None))
+        return result
+
+    def submit_async(self, request: Request) -> asyncio.Future[Result]:
+        """As `submit`, for a coroutine. All results of a group wake its event loop once."""
+        loop = asyncio.get_running_loop()
+        result: asyncio.Future[Result] = loop.create_future()
+        self._queue(_Waiting(request, result, loop))
+        return result
+
+    def _queue(self, waiting: _Waiting[Request, Result]) -> None:
+        weight = waiting.request.weight
         with self._lock:
-            if self._waiting and self._weight + request.weight > self._max_waiting:
+            if self._waiting and self._weight + weight > self._max_waiting:
                 raise Overloaded
             self._waiting.append(waiting)
-            self._weight += request.weight
+            self._weight += weight
             if not self._is_committing:
                 self._is_committing = True
                 self._thread.submit(self._commit_all)
-        return waiting.result
 
     def _commit_all(self) -> None:
         """Commits groups until the queue is empty."""
@@ -89,7 +110,7 @@ class GroupCommit(Generic[Request, Result]):
             while self._waiting and weight < MAX_GROUP_WEIGHT:
                 waiting = self._waiting.popleft()
                 self._weight -= waiting.request.weight
-                if waiting.result.set_running_or_notify_cancel():
+                if waiting.starts():
                     group.append(waiting)
                     weight += waiting.request.weight
             self._is_committing = bool(group)
@@ -102,11 +123,38 @@ class GroupCommit(Generic[Request, Result]):
             results = self._commit([waiting.request for waiting in group])
         except Exception as error:  # noqa: BLE001 -- passed on to the waiting callers
             if len(group) == 1 or isinstance(error, StoreUnavailable):
-                for waiting in group:
-                    waiting.result.set_exception(error)
+                _deliver(group, [error] * len(group))
             else:
                 for waiting in group:
                     self._commit_group([waiting])
         else:
-            for waiting, result in zip(group, results, strict=True):
-                waiting.result.set_result(result)
+            _deliver(group, results)
+
+
+def _deliver(
+    group: Sequence[_Waiting[Request, Result]], outcomes: Sequence[Result | Exception]
+) -> None:
+    """Sets the results of a group: those of an event loop all at once, in its thread."""
+    by_loop: dict[
+        asyncio.AbstractEventLoop | None, list[tuple[_Waiting[Request, Result], Result | Exception]]
+    ] = {}
+    for waiting, outcome in zip(group, outcomes, strict=True):
+        by_loop.setdefault(waiting.loop, []).append((waiting, outcome))
+    for loop, pairs in by_loop.items():
+        if loop is None:
+            _set_results(pairs)
+        else:
+            with suppress(RuntimeError):  # The loop is closed: nobody waits any more.
+                loop.call_soon_threadsafe(_set_results, pairs)
+
+
+def _set_results(
+    pairs: Sequence[tuple[_Waiting[Request, Result], Result | Exception]],
+) -> None:
+    for waiting, outcome in pairs:
+        if waiting.result.cancelled():
+            continue
+        if isinstance(outcome, Exception):
+            waiting.result.set_exception(outcome)
+        else:
+            waiting.result.set_result(outcome)

@@ -87,6 +87,13 @@ class SyncService:
         request = Request(batch, principal, is_answered=is_answered or not is_kept, is_kept=is_kept)
         return self._group_commit.submit(request)
 
+    async def record(
+        self, batch: Batch, principal: Principal, *, is_answered: bool = False
+    ) -> SyncResult:
+        """As `submit`, for coroutines: returns the outcome of each element."""
+        request = Request(batch, principal, is_answered=is_answered)
+        return await self._group_commit.submit_async(request)
+
     def preview(self, batch: Batch, principal: Principal) -> SyncResult:
         """Decides a batch as `submit` does for one that is not kept, and records nothing.
 

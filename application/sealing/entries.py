@@ -1,19 +1,30 @@
 """Stored events as entries of the log."""
 
-from uuid import UUID
+from functools import lru_cache
+from typing import Final
 
 from application.persistence.tree_reader import EventRow
 from proof.entry import encode_entry
 from proof.merkle import leaf_hash
 
+CACHED_IDS: Final = 20_000
+"""Ids in memory as text: the same items have events again and again."""
+
 
 def entry_of(row: EventRow) -> bytes:
     """Returns the entry of a stored event. A damaged event has an entry, too: another one."""
-    stream_id = row.stream_id
-    readable = str(UUID(bytes=stream_id)) if len(stream_id) == 16 else stream_id.hex()  # noqa: PLR2004
-    return encode_entry(row.position, readable, row.version, row.topic, row.state)
+    return encode_entry(row.position, _readable(row.stream_id), row.version, row.topic, row.state)
 
 
 def leaf_of(row: EventRow) -> bytes:
     """Returns the hash of an event's leaf."""
     return leaf_hash(entry_of(row))
+
+
+@lru_cache(CACHED_IDS)
+def _readable(stream_id: bytes) -> str:
+    """Returns an id as text: a UUID, unless it is damaged."""
+    text = stream_id.hex()
+    if len(stream_id) != 16:  # noqa: PLR2004
+        return text
+    return "-".join((text[:8], text[8:12], text[12:16], text[16:20], text[20:]))

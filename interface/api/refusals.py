@@ -14,13 +14,18 @@ from interface.composition import Services
 _SAFE_METHODS: Final = frozenset({"GET", "HEAD", "OPTIONS"})
 
 
+REFUSALS: Final = (Forbidden, ItemElsewhere)
+"""The errors of a missing permission."""
+
+
 def install(app: FastAPI) -> None:
     """Registers the handler that records refused writes."""
-    for refusal in (Forbidden, ItemElsewhere):
-        app.add_exception_handler(refusal, _answer_refusal)
+    for refusal in REFUSALS:
+        app.add_exception_handler(refusal, answer_refusal)
 
 
-def _answer_refusal(request: Request, error: Exception) -> Response:
+def answer_refusal(request: Request, error: Exception) -> Response:
+    """Returns the answer to a refusal, and records that of a write. Writes to the database."""
     if request.method not in _SAFE_METHODS:
         services: Services = request.app.state.services
         detail = f"{request.method} {masked(request.url.path)[:200]}: {error}"

@@ -75,20 +75,21 @@ class DirectRoute(StrictRoute):
         if scope["query_string"]:
             self._normalised(scope["query_string"])
         request = Request(scope, receive, send)
-        for need in self._needs:
+        for need in self.needs:
             await need(request)
         response: Response = await self.endpoint(request)
         await response(scope, receive, send)
 
     @cached_property
-    def _needs(self) -> list[Needs]:
+    def needs(self) -> list[Needs]:
+        """The declared permissions."""
         declared = [dependency.call for dependency in self.dependant.dependencies]
-        needs = [call for call in declared if isinstance(call, Needs)]
-        if not needs or needs != declared:
+        found = [call for call in declared if isinstance(call, Needs)]
+        if not found or found != declared:
             raise TypeError(
                 f"{self.path}: a direct route must declare permissions, and nothing else"
             )
-        return needs
+        return found
 
 
 def strict_router(**declared: Any) -> APIRouter:

@@ -10,8 +10,9 @@ from functools import cache
 from itertools import chain
 from typing import Any, Final
 
-ROWS_PER_STATEMENT: Final = (250, 50, 10, 1)
-"""Rows per statement. There are few sizes, so their statements stay prepared. The widest table has
+ROWS_PER_STATEMENT: Final = tuple(2**n for n in range(8, -1, -1))
+"""Rows per statement, the most first. There are few sizes, so their statements stay prepared, and a
+few of them are enough for any number of rows. The widest table has
 22 columns, and a statement takes up to 32,766 values."""
 
 

@@ -340,16 +340,18 @@ def _latest(item_id: UUID, row: Sequence[Any]) -> Latest:
 
 def _event_row(row: Sequence[Any]) -> EventRow:
     position, stream_id, version, topic, state, local_id, is_typed = row
-    decoded = bytes.fromhex
     return EventRow(
         position,
-        decoded(stream_id),
+        _cached_bytes(stream_id),
         version,
-        decoded(topic),
-        decoded(state),
-        None if local_id is None else decoded(local_id),
+        _cached_bytes(topic),
+        bytes.fromhex(state),
+        None if local_id is None else bytes.fromhex(local_id),
         bool(is_typed),
     )
+
+
+_cached_bytes = lru_cache(CACHED_IDS)(bytes.fromhex)
 
 
 def _ids(ids: Sequence[UUID]) -> tuple[bytes, str]:

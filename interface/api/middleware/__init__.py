@@ -1,33 +1,50 @@
 """The middleware stack: the layers that each request passes before its endpoint."""
 
+from collections.abc import Sequence
 from typing import Final
 
 from fastapi import FastAPI
 from starlette.middleware.cors import CORSMiddleware
+from starlette.types import Receive, Scope, Send
 
 from interface.api.middleware.authentication import AuthenticationMiddleware
 from interface.api.middleware.conditional import ConditionalGetMiddleware
+from interface.api.middleware.fast_path import FastPath
 from interface.api.middleware.lenient import LenientMiddleware
+from interface.api.middleware.rate_limit import RateLimit
 from interface.api.middleware.request_body import BodyMiddleware
 from interface.api.middleware.request_log import RequestLogMiddleware
-from interface.api.middleware.response_compression import ResponseCompressionMiddleware
+from interface.api.middleware.response_compression import compressed
 from interface.api.middleware.same_origin import LoopbackMiddleware, SameOriginMiddleware
-from interface.api.middleware.security_headers import SecurityHeadersMiddleware
+from interface.api.middleware.security_headers import SecurityHeaders, SecurityHeadersMiddleware
 from interface.api.middleware.upgrading import UpgradingMiddleware
+from interface.api.route_classes import DirectRoute
 from interface.settings import Settings
-
-GZIP_FROM_BYTES: Final = 1_000
-"""Bytes. Smaller answers are sent uncompressed."""
-
-GZIP_LEVEL: Final = 4
-"""Compression level of gzip. JSON lists shrink to an eighth. The highest level takes four times as
-long and saves a twentieth more."""
 
 PREFLIGHT_TTL_SECONDS: Final = 600
 
 
-def install(app: FastAPI, settings: Settings) -> None:
-    """Wraps the app in all layers. The last one added is the outermost."""
+class LayeredAPI(FastAPI):
+    """An API with a fast path before its layers."""
+
+    fast_path: FastPath | None = None
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if self.fast_path is None or scope["type"] != "http":
+            await super().__call__(scope, receive, send)
+        else:
+            scope["app"] = self
+            await self.fast_path(scope, receive, send)
+
+
+def install(app: LayeredAPI, settings: Settings, direct: Sequence[DirectRoute]) -> None:
+    """Wraps the app in all layers. The last one added is the outermost.
+
+    `direct`: the routes that the fast path serves. Without authentication, other guards stand
+    before them, and there is no fast path.
+    """
+    requests = RateLimit(settings.rate_limit, "too many requests")
+    headers = SecurityHeaders(settings.hsts)
     app.add_middleware(ConditionalGetMiddleware)
     app.add_middleware(
         BodyMiddleware,
@@ -38,7 +55,7 @@ def install(app: FastAPI, settings: Settings) -> None:
     app.add_middleware(
         AuthenticationMiddleware,
         required=settings.auth,
-        rate_limit=settings.rate_limit,
+        requests=requests,
         failure_limit=settings.failed_auth_limit,
     )
     if not settings.auth:
@@ -46,9 +63,7 @@ def install(app: FastAPI, settings: Settings) -> None:
         app.add_middleware(LoopbackMiddleware)
     app.add_middleware(UpgradingMiddleware)
     app.add_middleware(RequestLogMiddleware)
-    app.add_middleware(
-        ResponseCompressionMiddleware, minimum_size=GZIP_FROM_BYTES, compresslevel=GZIP_LEVEL
-    )
+    app.add_middleware(compressed)
     app.add_middleware(LenientMiddleware)
     if settings.cors_origins:
         app.add_middleware(
@@ -77,4 +92,12 @@ def install(app: FastAPI, settings: Settings) -> None:
             ],
             max_age=PREFLIGHT_TTL_SECONDS,
         )
-    app.add_middleware(SecurityHeadersMiddleware, hsts_seconds=settings.hsts)
+    app.add_middleware(SecurityHeadersMiddleware, headers=headers)
+    if settings.auth:
+        app.fast_path = FastPath(
+            super(LayeredAPI, app).__call__,
+            routes=direct,
+            requests=requests,
+            security=headers,
+            body_timeout=settings.body_timeout,
+        )

@@ -43,16 +43,16 @@ class AuthenticationMiddleware:
     Args:
         app: the next layer.
         required: whether callers must authenticate. Otherwise each of them is ANONYMOUS.
-        rate_limit: requests of one caller, such as "600/minute".
-        failure_limit: failed authentications of one network, in the same form.
+        requests: the limit of the requests of one caller.
+        failure_limit: failed authentications of one network, such as "60/minute".
     """
 
     def __init__(
-        self, app: ASGIApp, *, required: bool, rate_limit: str, failure_limit: str
+        self, app: ASGIApp, *, required: bool, requests: RateLimit, failure_limit: str
     ) -> None:
         self._app = app
         self._required = required
-        self._requests = RateLimit(rate_limit, "too many requests")
+        self._requests = requests
         self._failures = RateLimit(
             failure_limit, "too many failed authentications from this network"
         )
@@ -130,6 +130,11 @@ def _credential(scope: Scope) -> str:
                 "missing", "a credential is required: send the header Authorization: Bearer …"
             )
         return secret
+    return bearer_credential(header)
+
+
+def bearer_credential(header: str) -> str:
+    """Reads the bearer token of an Authorization header. Raises Unauthenticated: malformed."""
     scheme, _, credential = header.partition(" ")
     if scheme.lower() != "bearer" or not credential or len(credential) > MAX_CREDENTIAL_LENGTH:
         raise Unauthenticated("malformed", "the header must be Authorization: Bearer …")

@@ -150,20 +150,25 @@ def _require_json(headers: Headers) -> None:
 
     A web page can send other types, such as text/plain, to another origin without a CORS preflight.
     """
-    media_type = _media_type(headers)
-    if not _JSON.fullmatch(media_type):
-        raise _unsupported(media_type, "application/json")
+    content_type = headers.get("Content-Type", "")
+    if not is_json(content_type):
+        raise _unsupported(_media_type(content_type), "application/json")
+
+
+def is_json(content_type: str) -> bool:
+    """Whether a Content-Type header names JSON."""
+    return _JSON.fullmatch(_media_type(content_type)) is not None
 
 
 def _require_csv(headers: Headers) -> None:
     """Raises RequestProblem: the body has another media type."""
-    media_type = _media_type(headers)
+    media_type = _media_type(headers.get("Content-Type", ""))
     if media_type not in _CSV_TYPES:
         raise _unsupported(media_type, "text/csv")
 
 
-def _media_type(headers: Headers) -> str:
-    return headers.get("Content-Type", "").partition(";")[0].strip().lower()
+def _media_type(content_type: str) -> str:
+    return content_type.partition(";")[0].strip().lower()
 
 
 def _unsupported(media_type: str, wanted: str) -> RequestProblem:

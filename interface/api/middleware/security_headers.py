@@ -34,17 +34,15 @@ IMMUTABLE: Final = b"public, max-age=31536000, immutable"
 RawHeaders = list[tuple[bytes, bytes]]
 
 
-class SecurityHeadersMiddleware:
-    """Sets the security headers on every answer.
+class SecurityHeaders:
+    """The security headers of each answer.
 
     Args:
-        app: the next layer.
         hsts_seconds: how long browsers may use only TLS for this host (RFC 6797). 0 omits the
             header. It is sent only over TLS.
     """
 
-    def __init__(self, app: ASGIApp, *, hsts_seconds: int = 0) -> None:
-        self._app = app
+    def __init__(self, hsts_seconds: int) -> None:
         self._headers = _encoded(HEADERS)
         self._of_pages = {
             path: _encoded({**HEADERS, **headers}) for path, headers in PAGE_HEADERS.items()
@@ -52,15 +50,8 @@ class SecurityHeadersMiddleware:
         over_tls = {"Strict-Transport-Security": f"max-age={hsts_seconds}"} if hsts_seconds else {}
         self._over_tls = _encoded(over_tls)
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        async def send_with_headers(message: Message) -> None:
-            if message["type"] == "http.response.start":
-                message["headers"] = self._merged(scope, message["headers"])
-            await send(message)
-
-        await self._app(scope, receive, send_with_headers)
-
-    def _merged(self, scope: Scope, given: RawHeaders) -> RawHeaders:
+    def merged(self, scope: Scope, given: RawHeaders) -> RawHeaders:
+        """Returns the headers of an answer together with these."""
         path = scope["path"]
         page = next((page for page in self._of_pages if path.startswith(page)), None)
         ours = self._headers if page is None else self._of_pages[page]
@@ -70,6 +61,22 @@ class SecurityHeadersMiddleware:
             cached = IMMUTABLE if page == web.ASSETS else REVALIDATED
             ours = ours | {b"cache-control": cached}
         return [*(pair for pair in given if pair[0] not in ours), *ours.items()]
+
+
+class SecurityHeadersMiddleware:
+    """Sets the security headers on every answer."""
+
+    def __init__(self, app: ASGIApp, *, headers: SecurityHeaders) -> None:
+        self._app = app
+        self._headers = headers
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        async def send_with_headers(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                message["headers"] = self._headers.merged(scope, message["headers"])
+            await send(message)
+
+        await self._app(scope, receive, send_with_headers)
 
 
 def _encoded(headers: Mapping[str, str]) -> dict[bytes, bytes]:

@@ -1,6 +1,5 @@
 """Movements: recording one online, and the journal."""
 
-import asyncio
 from collections.abc import Sequence
 from dataclasses import replace
 from http import HTTPStatus
@@ -84,7 +83,7 @@ async def record_movement(
         raise Invalid("transaction", "must be an object")
     fields = {name: value for name, value in body.items() if name not in {"itemId", "item_id"}}
     batch = parse_batch([{**fields, "itemId": str(item_id)}], arrival(request))
-    result = await asyncio.wrap_future(sync.submit(batch, caller, is_answered=True))
+    result = await sync.record(batch, caller, is_answered=True)
     if result.failed:
         raise result.failed[0].rejection
     return synced_answer(result)

@@ -1,6 +1,5 @@
 """/sync/transactions: batches of transactions from devices."""
 
-import asyncio
 from http import HTTPStatus
 
 from fastapi import APIRouter, Request, Response
@@ -46,7 +45,7 @@ async def record_transactions(request: Request) -> Response:
     services: Services = request.app.state.services
     caller: Principal = request.state.principal
     sent = await read_batch(request)
-    result = await asyncio.wrap_future(services.sync.submit(sent.batch, caller))
+    result = await services.sync.record(sent.batch, caller)
     request.state.outcome = f"{len(result.synced)} synced, {len(result.failed)} failed"
     if refused := refusals(result.rejections):
         await run_in_threadpool(services.audit.record_refusals, origin_of(request), refused)

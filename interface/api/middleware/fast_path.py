@@ -1,0 +1,173 @@
+"""The fast path: one layer in place of the whole stack, for the usual requests that record.
+
+A small batch costs less than the layers around it. So this layer stands before them, and does what
+they do for a request that is usual in every respect: a bearer credential in memory, a small JSON
+body in one piece, a permission for the route. It passes every other request on to the stack before
+it has had any effect, so the stack stays the definition of what is right.
+"""
+
+import asyncio
+import time
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from typing import Final
+
+from fastapi import Request
+from starlette.concurrency import run_in_threadpool
+from starlette.responses import Response
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from application.access.errors import Unauthenticated
+from application.access.principal import Principal
+from application.maintenance.upgrade import BackgroundUpgrade
+from interface.api.middleware.authentication import bearer_credential
+from interface.api.middleware.rate_limit import RateLimit
+from interface.api.middleware.request_body import is_json
+from interface.api.middleware.request_log import log_request, request_id_of
+from interface.api.middleware.response_compression import GZIP_FROM_BYTES, compressed
+from interface.api.middleware.security_headers import SecurityHeaders
+from interface.api.problems import RequestProblem, answer_to
+from interface.api.refusals import REFUSALS, answer_refusal
+from interface.api.route_classes import DirectRoute
+from interface.composition import Services
+
+MAX_BODY_BYTES: Final = 16_384
+"""Bytes. For a larger body, the layers are a small part of the cost."""
+
+_ASK_FOR_MORE: Final = (b"content-encoding", b"transfer-encoding", b"origin")
+"""Headers of requests that need the stack."""
+
+Headers = Mapping[bytes, bytes]
+
+
+class FastPath:
+    """The layer.
+
+    Args:
+        stack: all other layers, and the routes.
+        routes: the routes that it serves, all of POST.
+        requests: the limit of the requests of one caller, shared with the stack.
+        security: the security headers.
+        body_timeout: seconds for a body to arrive.
+    """
+
+    def __init__(
+        self,
+        stack: ASGIApp,
+        *,
+        routes: Sequence[DirectRoute],
+        requests: RateLimit,
+        security: SecurityHeaders,
+        body_timeout: int,
+    ) -> None:
+        self._stack = stack
+        self._routes = {route.path: route for route in routes}
+        self._requests = requests
+        self._security = security
+        self._body_timeout = body_timeout
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        started = time.perf_counter()
+        route = self._routes.get(scope["path"])
+        if route is None or not _is_usual(scope):
+            await self._stack(scope, receive, send)
+            return
+        # As Starlette: of a repeated header, the first one counts.
+        headers = dict(reversed(scope["headers"]))
+        caller = _usual_caller(scope, headers, route)
+        message = None if caller is None else await self._first_message(receive)
+        receive = _again(message, receive)
+        if caller is None or message is None or not self._takes(message, caller):
+            await self._stack(scope, receive, send)
+            return
+        state = scope.setdefault("state", {})
+        state |= {
+            "started": started,
+            "principal": caller,
+            "request_id": request_id_of(headers.get(b"x-request-id", b"").decode("latin-1")),
+        }
+        await self._serve(route, Request(scope, receive, send), send)
+
+    async def _first_message(self, receive: Receive) -> Message | None:
+        with suppress(TimeoutError):
+            async with asyncio.timeout(self._body_timeout):
+                return await receive()
+        return None
+
+    def _takes(self, message: Message, caller: Principal) -> bool:
+        """Whether the body is whole, and the caller has a token left, which it takes. If there is
+        none, the stack finds none either."""
+        if message["type"] != "http.request" or message.get("more_body"):
+            return False
+        try:
+            self._requests.spend(caller.limit_key)
+        except RequestProblem:
+            return False
+        return True
+
+    async def _serve(self, route: DirectRoute, request: Request, send: Send) -> None:
+        scope = request.scope
+        status = 0
+        added = [(b"x-request-id", request.state.request_id.encode())]
+        limits = self._requests.headers(request.state.principal.limit_key)
+        added += [(name.lower().encode(), value.encode()) for name, value in limits.items()]
+
+        async def send_with_headers(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+                given = [*message["headers"], *added]
+                message["headers"] = self._security.merged(scope, given)
+            await send(message)
+
+        try:
+            response = await _response(route, request)
+            is_small = len(response.body) < GZIP_FROM_BYTES
+            answer: ASGIApp = response if is_small else compressed(response)
+            await answer(scope, request.receive, send_with_headers)
+        finally:
+            log_request(scope, status, time.perf_counter() - request.state.started)
+
+
+def _is_usual(scope: Scope) -> bool:
+    upgrade: BackgroundUpgrade = scope["app"].state.upgrade
+    return scope["method"] == "POST" and not scope["query_string"] and upgrade.waits_for is None
+
+
+def _usual_caller(scope: Scope, headers: Headers, route: DirectRoute) -> Principal | None:
+    """Returns the caller of a usual request; None if the request is not one."""
+    length = headers.get(b"content-length", b"")
+    is_small = length.isdigit() and 0 < int(length) <= MAX_BODY_BYTES
+    if not is_small or any(name in headers for name in _ASK_FOR_MORE):
+        return None
+    if not is_json(headers.get(b"content-type", b"").decode("latin-1")):
+        return None
+    try:
+        credential = bearer_credential(headers.get(b"authorization", b"").decode("latin-1"))
+    except Unauthenticated:
+        return None
+    services: Services = scope["app"].state.services
+    caller = services.authenticator.remembered(credential)
+    may = caller is not None and all(caller.may(need.permission) for need in route.needs)
+    return caller if may else None
+
+
+def _again(message: Message | None, receive: Receive) -> Receive:
+    """Returns a `receive` that gives a message once more."""
+    pending = [] if message is None else [message]
+
+    async def receive_again() -> Message:
+        return pending.pop() if pending else await receive()
+
+    return receive_again
+
+
+async def _response(route: DirectRoute, request: Request) -> Response:
+    """Returns the answer of the route; that of a problem if it fails."""
+    try:
+        response: Response = await route.endpoint(request)
+    except REFUSALS as refusal:
+        return await run_in_threadpool(answer_refusal, request, refusal)
+    except Exception as error:  # noqa: BLE001 -- no outer layer answers errors
+        return answer_to(error)
+    return response
