@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
+from itertools import chain
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, NamedTuple, Protocol
@@ -16,7 +17,7 @@ from application.persistence.postgres.tables import postgres_table
 from application.persistence.sqlite.bulk import in_bulk
 from application.persistence.sqlite.datastore import WRITER_CACHE_KIB
 from application.persistence.sqlite.file import LedgerFile
-from application.persistence.sqlite.statements import insert_events
+from application.persistence.sqlite.statements import EVENT_COLUMNS, insert_events
 from application.persistence.sqlite.tables import sqlite_table
 from application.tables.table import Table, Write
 from harness import postgres
@@ -73,11 +74,12 @@ class SQLite:
         connection.close()
 
     def statements(self, commit: Commit) -> list[Statement]:
-        events = [
+        events = (
             (position, e.originator_id.bytes, e.originator_version, e.topic, e.state, key.bytes)  # type: ignore[union-attr]
             for position, e, key in commit.events
-        ]
-        statements: list[Statement] = [*in_bulk(events, insert_events)]
+        )
+        flat = [*chain.from_iterable(events)]
+        statements: list[Statement] = [*in_bulk(flat, EVENT_COLUMNS, insert_events)]
         for table, write in commit.writes:
             statements += sqlite_table(table).statements(write)
         return statements

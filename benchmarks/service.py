@@ -1,11 +1,11 @@
 """The sync service in this process, without HTTP."""
 
-import gc
 import time
 from concurrent.futures import ThreadPoolExecutor
 
 from benchmarks.databases import Database
 from benchmarks.workload import CALLER, EVEN, Batch, Mix, new_workload
+from interface.garbage_collection import collect_rarely
 
 
 def rate(database: Database, size: int, clients: int, rounds: int, mix: Mix = EVEN) -> float:
@@ -18,7 +18,7 @@ def rate(database: Database, size: int, clients: int, rounds: int, mix: Mix = EV
             for batch in own:
                 assert not workload.sync.sync(batch, CALLER).failed
 
-        gc.freeze()  # As in the server: objects that exist now are never collected.
+        collect_rarely()  # As the server.
         started = time.perf_counter()
         with ThreadPoolExecutor(clients) as pool:
             for future in [pool.submit(send, own) for own in batches]:

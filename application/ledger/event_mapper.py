@@ -8,7 +8,7 @@ from dataclasses import MISSING, fields
 from datetime import datetime
 from functools import cache
 from operator import attrgetter
-from typing import Any, cast, get_type_hints
+from typing import Any, NotRequired, TypedDict, cast, get_type_hints
 from uuid import UUID
 
 import msgspec
@@ -110,7 +110,7 @@ class EventMapper(Mapper[UUID]):
     def to_domain_event(self, stored_event: StoredEvent) -> DomainEventProtocol[UUID]:
         try:
             event_class: type[LedgerEvent] = resolve_topic(stored_event.topic)
-            values = msgspec.structs.asdict(_state_reader(event_class)(stored_event.state))
+            values = _state_reader(event_class)(stored_event.state)
         except (msgspec.MsgspecError, AttributeError, TypeError, TopicError) as error:
             raise _unreadable(stored_event, error) from error
         # Older events may have their labels in another Unicode form.
@@ -137,8 +137,9 @@ def _state_of(event_class: type[LedgerEvent]) -> Callable[[object], msgspec.Stru
 
 
 @cache
-def _state_reader(event_class: type[LedgerEvent]) -> Callable[[bytes], msgspec.Struct]:
-    """Decoder of states stored by any version of the class."""
+def _state_reader(event_class: type[LedgerEvent]) -> Callable[[bytes], dict[str, Any]]:
+    """Decoder of states stored by any version of the class. What was left out has the default of
+    the class, which needs no place in the event."""
     state_type = _state_type(event_class)
     if _class_version(event_class) == 1:
         return msgspec.json.Decoder(state_type).decode
@@ -159,9 +160,13 @@ def _class_version(event_class: type) -> int:
     return version
 
 
-def _state_type(event_class: type[LedgerEvent]) -> type[msgspec.Struct]:
-    """A msgspec struct with the stored fields of an event, decoded in one pass."""
-    return msgspec.defstruct(event_class.__name__, _stored_fields(event_class), kw_only=True)
+def _state_type(event_class: type[LedgerEvent]) -> Any:
+    """A typed dictionary with the stored fields of an event, decoded in one pass."""
+    types = {
+        name: hint if not default else NotRequired[hint]
+        for name, hint, *default in _stored_fields(event_class)
+    }
+    return TypedDict(event_class.__name__, types)  # type: ignore[operator]
 
 
 def _stored_fields(event_class: type[LedgerEvent]) -> Iterator[tuple[Any, ...]]:

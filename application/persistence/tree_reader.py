@@ -3,7 +3,9 @@
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from datetime import datetime
+from functools import lru_cache
 from typing import NamedTuple
+from uuid import UUID
 
 from application.tables.tree import Declaration, StoredCheckpoint, TreeTile
 
@@ -21,6 +23,16 @@ class EventRow(NamedTuple):
     """The value of its column: 16 bytes."""
     is_typed: bool = True
     """Whether each value has the type of its column. SQLite can store any other."""
+
+    @property
+    def stream(self) -> UUID:
+        """The id of the item or code. Raises ValueError: it has not 16 bytes."""
+        return _uuid(self.stream_id)
+
+
+@lru_cache(65_536)
+def _uuid(stored: bytes) -> UUID:
+    return UUID(bytes=stored)
 
 
 class TreeReader(ABC):

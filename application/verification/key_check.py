@@ -22,9 +22,7 @@ class KeyCheck:
     def check(self, recorded: Sequence[Recorded[LedgerEvent]], rows: Sequence[EventRow]) -> None:
         """Checks that a look-up by each unique key finds its event, and no other."""
         versions = [
-            (row.position, (UUID(bytes=row.stream_id), row.version))
-            for row in rows
-            if is_well_formed(row)
+            (row.position, (row.stream, row.version)) for row in rows if is_well_formed(row)
         ]
         self._compare_index("item and version", versions, self._recorder.select_positions_at)
         local_ids = [

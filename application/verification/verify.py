@@ -301,9 +301,7 @@ class _Verification:
             )
             return None
         try:
-            stored = StoredEvent(
-                UUID(bytes=row.stream_id), row.version, row.topic.decode(), row.state
-            )
+            stored = StoredEvent(row.stream, row.version, row.topic.decode(), row.state)
             event = cast("LedgerEvent", self._ledger.mapper.to_domain_event(stored))
             require_storable(event)
         except Exception as error:  # noqa: BLE001 -- damaged bytes may cause any

@@ -1,13 +1,11 @@
 """The FastAPI application."""
 
-import gc
 import signal
 import threading
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, closing, contextmanager
 from importlib.metadata import version
 from types import FrameType
-from typing import Final
 
 from anyio import CapacityLimiter
 from fastapi import FastAPI
@@ -37,11 +35,8 @@ from interface.api.routes import (
 )
 from interface.api.streaming import StreamSlots
 from interface.composition import compose
+from interface.garbage_collection import collect_rarely
 from interface.settings import Settings
-
-OBJECTS_PER_COLLECTION: Final = 50_000
-"""New objects between two runs of the garbage collector. With Python's 700, a batch of 1,000 starts
-a dozen runs, which find nothing: 4 % of its time."""
 
 _ROUTES = (
     status,
@@ -83,8 +78,7 @@ def create_app(settings: Settings | None = None) -> middleware.LayeredAPI:
                 services.sealer.start()
             # Startup objects live until the end, so the garbage collector need not scan them.
             # Its scans doubled the latency of the slowest request in a hundred.
-            gc.freeze()
-            gc.set_threshold(OBJECTS_PER_COLLECTION)
+            collect_rarely()
             yield
 
     app = middleware.LayeredAPI(

@@ -21,6 +21,7 @@ from interface.cli.seal import seal
 from interface.cli.serve import serve
 from interface.cli.upgrade import upgrade
 from interface.cli.verify import verify
+from interface.garbage_collection import collect_rarely
 
 app = typer.Typer(
     name="stockledger",
@@ -65,4 +66,4 @@ def _options(
         typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version."),
     ] = False,
 ) -> None:
-    pass
+    collect_rarely()

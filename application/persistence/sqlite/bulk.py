@@ -5,9 +5,8 @@ then waits up to 5 ms to get the lock back. With one such thread, a thousand row
 bulk statement waits once.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from functools import cache
-from itertools import chain
 from typing import Any, Final
 
 ROWS_PER_STATEMENT: Final = tuple(2**n for n in range(8, -1, -1))
@@ -17,17 +16,20 @@ few of them are enough for any number of rows. The widest table has
 
 
 def in_bulk(
-    rows: Sequence[Sequence[Any]], statement: Callable[[int], str]
+    flat: list[Any], columns: int, statement: Callable[[int], str]
 ) -> Iterator[tuple[str, list[Any]]]:
     """Bulk statements that write all rows, with their values.
 
-    `statement` returns the SQL for a number of rows.
+    Args:
+        flat: the values of all rows, one row after the other.
+        columns: values per row.
+        statement: returns the SQL for a number of rows.
     """
     start = 0
     for size in ROWS_PER_STATEMENT:
-        while len(rows) - start >= size:
-            yield statement(size), [*chain.from_iterable(rows[start : start + size])]
-            start += size
+        while len(flat) - start >= size * columns:
+            yield statement(size), flat[start : start + size * columns]
+            start += size * columns
 
 
 @cache

@@ -142,6 +142,9 @@ SELECT EXISTS (
 HEAD = "SELECT coalesce(max(rowid), 0) FROM stored_events"
 
 
+EVENT_COLUMNS: Final = 6
+
+
 def insert_events(number: int) -> str:
     """INSERT statement for `number` events."""
-    return f"INSERT INTO stored_events {values(number, 6)}"
+    return f"INSERT INTO stored_events {values(number, EVENT_COLUMNS)}"

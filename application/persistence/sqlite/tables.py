@@ -8,6 +8,7 @@ import json
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from functools import cache, lru_cache
+from itertools import chain
 from operator import attrgetter
 from typing import Any
 from uuid import UUID
@@ -57,14 +58,15 @@ class SQLiteTable(SQLTable[RowT]):
     def insert(self, rows: Rows, ending: str = "") -> Iterator[Statement]:
         names = tuple(self.table.columns)
         head = f"INSERT INTO {self.table.name} ({self.columns})"
+        width = len(names)
         return in_bulk(
-            self._encoded(names, rows), lambda size: f"{head} {values(size, len(names))}{ending}"
+            self._flat(names, rows), width, lambda size: f"{head} {values(size, width)}{ending}"
         )
 
     def update(self, columns: tuple[str, ...], values: Rows) -> Iterator[Statement]:
+        names = (*columns, self.table.key)
         return in_bulk(
-            self._encoded((*columns, self.table.key), values),
-            lambda size: self._updates(size, columns),
+            self._flat(names, values), len(names), lambda size: self._updates(size, columns)
         )
 
     def keys_of_each(self, where: str, columns: tuple[str, ...], order: str) -> str:
@@ -90,8 +92,9 @@ class SQLiteTable(SQLTable[RowT]):
             f"WHERE {self.table.name}.{self.table.key} = new.column{len(columns) + 1}"
         )
 
-    def _encoded(self, columns: tuple[str, ...], rows: Rows) -> Rows:
-        return list(zip(*self.encode(columns, rows), strict=True))
+    def _flat(self, columns: tuple[str, ...], rows: Rows) -> list[Any]:
+        """Encodes all values, one row after the other."""
+        return [*chain.from_iterable(zip(*self.encode(columns, rows), strict=True))]
 
 
 def sqlite_table(table: Table[RowT]) -> SQLiteTable[RowT]:

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from functools import lru_cache
+from itertools import chain
 from typing import Any, Final, cast
 from uuid import UUID
 
@@ -298,7 +299,8 @@ class SQLiteUnitOfWork:
             for position, event, local_id in zip(positions, events, local_ids, strict=True)
         ]
         try:
-            self._execute_all(in_bulk(rows, sql.insert_events))
+            flat = [*chain.from_iterable(rows)]
+            self._execute_all(in_bulk(flat, sql.EVENT_COLUMNS, sql.insert_events))
         except apsw.ConstraintError as error:
             raise unique_violation(
                 self._conflicting_items(rows, positions[0] - 1), error
