@@ -4,8 +4,8 @@ import gc
 from typing import Final
 
 NEW_OBJECTS_PER_RUN: Final = 50_000
-"""New objects between two runs. Python's default is 700. A pass over many events then spends a third
-of its time in runs, each of which looks at all living objects."""
+"""New objects between two runs. With Python's default of 700, a third of a pass over many events is
+runs, and each of them looks at all living objects."""
 
 
 def collect_rarely() -> None:

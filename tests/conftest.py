@@ -13,6 +13,7 @@ from application.persistence import environment
 from application.recording.sync import SyncService
 from harness import browser, postgres
 from interface.api.app import create_app
+from interface.garbage_collection import collect_rarely
 from interface.settings import Settings
 from tests.support.builders import Clock
 
@@ -33,6 +34,10 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         left_out = [item for item in items if item.get_closest_marker("browser")]
         items[:] = [item for item in items if not item.get_closest_marker("browser")]
         config.hook.pytest_deselected(items=left_out)
+
+
+def pytest_collection_finish() -> None:
+    collect_rarely()  # As the server and the commands.
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
