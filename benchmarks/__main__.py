@@ -7,10 +7,23 @@ the ratios within one run: shares of the baseline, which is the bare driver.
 import argparse
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 from application.recording.sync import MAX_WAITING_TRANSACTIONS
-from benchmarks import access, baseline, growth, http, proof, readers, service, streams
+from benchmarks import (
+    access,
+    baseline,
+    disk,
+    growth,
+    http,
+    neighbours,
+    paired,
+    proof,
+    readers,
+    service,
+    streams,
+)
 from benchmarks.databases import Database, databases
 from benchmarks.report import Curves, Result, show, write_chart, write_json
 from benchmarks.workload import Mix
@@ -25,6 +38,12 @@ def main() -> None:
     )
     parser.add_argument("--only", choices=MEASUREMENTS, help="measure only this table")
     parser.add_argument(
+        "--against",
+        type=Path,
+        metavar="FOLDER",
+        help="compare only the server of another checkout, with its own .venv, with this one",
+    )
+    parser.add_argument(
         "--into",
         type=Path,
         default=Path(),
@@ -34,7 +53,10 @@ def main() -> None:
     options.into.mkdir(parents=True, exist_ok=True)
     results = []
     with databases() as measured:
-        for name, measure in MEASUREMENTS.items():
+        measurements = MEASUREMENTS
+        if options.against is not None:
+            measurements = {"paired": partial(paired_servers, other=options.against)}
+        for name, measure in measurements.items():
             if options.only in {None, name}:
                 results.append(measure(measured, quick=options.quick))
                 show(results[-1])
@@ -44,8 +66,8 @@ def main() -> None:
 
 def rates(measured: list[Database], *, quick: bool) -> Result:
     """Service, HTTP and baseline, by database, batch size and number of clients."""
-    columns = ("database", "batch", "clients", "service/s", "HTTP/s", "baseline/s",
-               "of baseline", "of service")  # fmt: skip
+    columns = ("database", "batch", "clients", "service/s", "HTTP/s", "baseline/s", "sqlite3/s",
+               "of baseline", "of sqlite3", "of service")  # fmt: skip
     rows = []
     for size in (1, 100, 1_000, 10_000):
         rounds = max(1, (4_000 if quick else 48_000) // max(size, 16))
@@ -53,11 +75,13 @@ def rates(measured: list[Database], *, quick: bool) -> Result:
             for clients in (n for n in (1, 8, 32) if n * size < MAX_WAITING_TRANSACTIONS):
                 rounds_per_client = max(1, rounds // clients)
                 of_baseline = baseline.rate(database, size, rounds)
+                of_standard = baseline.rate(database, size, rounds, is_standard=True)
                 of_service = service.rate(database, size, clients, rounds_per_client)
                 of_http = http.served(database, size, clients, rounds_per_client).rate
-                shares = (of_service / of_baseline, of_http / of_service)
+                rates_found = (of_service, of_http, of_baseline, of_standard)
+                shares = [base and of_service / base for base in (of_baseline, of_standard)]
                 rows.append(
-                    (database.name, size, clients, of_service, of_http, of_baseline, *shares)
+                    (database.name, size, clients, *rates_found, *shares, of_http / of_service)
                 )
     with_8_clients = Curves(
         "batch", ("service/s", "HTTP/s", "baseline/s"), "database", {"clients": 8}
@@ -253,6 +277,38 @@ def with_readers(measured: list[Database], *, quick: bool) -> Result:
                   rows)  # fmt: skip
 
 
+def beside_neighbours(measured: list[Database], *, quick: bool) -> Result:
+    """Latency of single transactions over HTTP. `times`: p99 against that without neighbours."""
+    rows: list[tuple[object, ...]] = []
+    for database in measured:
+        found = list(neighbours.latencies(database, seconds=3 if quick else 15))
+        alone = found[0].latency.p99
+        rows += [(database.name, *one[:1], *one.latency, one.latency.p99 / alone) for one in found]
+    columns = ("database", "neighbours", "p50 ms", "p99 ms", "times")
+    return Result("Single transactions of four clients beside neighbours", columns, rows)
+
+
+def bytes_on_disk(measured: list[Database], *, quick: bool) -> Result:
+    """What a transaction costs on disk, in batches of 1,000."""
+    rows = [
+        (database.name, *part)
+        for database in measured
+        for part in disk.parts(database, batches=20 if quick else 100)
+    ]
+    return Result("Bytes of a transaction", ("database", "where", "bytes"), rows)
+
+
+def paired_servers(measured: list[Database], other: Path, *, quick: bool) -> Result:
+    """This checkout against another one, by turns."""
+    rows = [
+        (database.name, *pair)
+        for database in measured
+        for pair in paired.pairs(database, other, turns=3 if quick else 9)
+    ]
+    columns = ("database", "load", "other/s", "this/s", "times")
+    return Result(f"Transactions a second over HTTP, against {other.name}", columns, rows)
+
+
 MEASUREMENTS = {
     "rates": rates,
     "mixes": mixes,
@@ -265,6 +321,8 @@ MEASUREMENTS = {
     "proof": sealing,
     "sealer": beside_a_sealer,
     "readers": with_readers,
+    "neighbours": beside_neighbours,
+    "bytes": bytes_on_disk,
     "authentication": authentication,
     "streams": live_streams,
 }

@@ -1,5 +1,6 @@
 """Databases to measure, with their default durability: a commit is on the disk."""
 
+import sqlite3
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from itertools import chain
@@ -16,13 +17,16 @@ from application.persistence.postgres.statements import INSERT_EVENTS
 from application.persistence.postgres.tables import postgres_table
 from application.persistence.sqlite.bulk import in_bulk
 from application.persistence.sqlite.datastore import WRITER_CACHE_KIB
-from application.persistence.sqlite.file import LedgerFile
+from application.persistence.sqlite.file import CACHED_STATEMENTS, CHECKPOINT_PAGES, LedgerFile
 from application.persistence.sqlite.statements import EVENT_COLUMNS, insert_events
 from application.persistence.sqlite.tables import sqlite_table
 from application.tables.table import Table, Write
 from harness import postgres
 
 Statement = tuple[str, Sequence[Any]]
+
+
+Run = Callable[[Sequence[Statement]], None]
 
 
 class Commit(NamedTuple):
@@ -40,10 +44,12 @@ class Database(Protocol):
         """The URL of an empty database."""
         ...
 
-    def bare_driver(
-        self, url: str
-    ) -> AbstractContextManager[Callable[[Sequence[Statement]], None]]:
+    def bare_driver(self, url: str) -> AbstractContextManager[Run]:
         """A function that runs statements in one commit, with the driver alone."""
+        ...
+
+    def standard_driver(self, url: str) -> AbstractContextManager[Run] | None:
+        """The same with the driver of the standard library; None if there is none."""
         ...
 
     def statements(self, commit: Commit) -> list[Statement]:
@@ -60,9 +66,27 @@ class SQLite:
             yield f"sqlite:///{Path(folder) / 'ledger.db'}"
 
     @contextmanager
-    def bare_driver(self, url: str) -> Iterator[Callable[[Sequence[Statement]], None]]:
+    def bare_driver(self, url: str) -> Iterator[Run]:
         file = LedgerFile(urlsplit(url).path[1:])
         connection = file.connect(busy_timeout_seconds=30, cache_kib=WRITER_CACHE_KIB)
+
+        def run(statements: Sequence[Statement]) -> None:
+            connection.execute("BEGIN IMMEDIATE")
+            for statement, parameters in statements:
+                connection.execute(statement, parameters)
+            connection.execute("COMMIT")
+
+        yield run
+        connection.close()
+
+    @contextmanager
+    def standard_driver(self, url: str) -> Iterator[Run]:
+        connection = sqlite3.connect(
+            urlsplit(url).path[1:], isolation_level=None, cached_statements=CACHED_STATEMENTS
+        )
+        connection.execute("PRAGMA synchronous = full")
+        connection.execute(f"PRAGMA cache_size = -{WRITER_CACHE_KIB}")
+        connection.execute(f"PRAGMA wal_autocheckpoint = {CHECKPOINT_PAGES}")
 
         def run(statements: Sequence[Statement]) -> None:
             connection.execute("BEGIN IMMEDIATE")
@@ -94,8 +118,11 @@ class PostgreSQL:
     def new(self) -> AbstractContextManager[str]:
         return self._server.database()
 
+    def standard_driver(self, url: str) -> None:
+        """There is none."""
+
     @contextmanager
-    def bare_driver(self, url: str) -> Iterator[Callable[[Sequence[Statement]], None]]:
+    def bare_driver(self, url: str) -> Iterator[Run]:
         with psycopg.connect(url, autocommit=True, prepare_threshold=None) as connection:
 
             def run(statements: Sequence[Statement]) -> None:

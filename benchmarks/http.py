@@ -11,7 +11,7 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, Self
 
 import httpx2
 import uvloop
@@ -111,25 +111,47 @@ async def send(urls: Sequence[str], batches: Sequence[Sequence[Batch]], key: str
 
 async def _sender(url: str, bodies: Sequence[bytes], key: str) -> list[float]:
     """Sends the requests one after the other. Returns the seconds that each took."""
-    host, port = url.removeprefix("http://").split(":")
-    reader, writer = await asyncio.open_connection(host, int(port), limit=2**24)
     seconds = []
-    for body in bodies:
-        started = time.perf_counter()
+    async with Connection(url, key) as connection:
+        for body in bodies:
+            started = time.perf_counter()
+            content = await connection.request("POST", "/sync/transactions", body)
+            assert b'"failed":[]' in content
+            seconds.append(time.perf_counter() - started)
+    return seconds
+
+
+class Connection:
+    """A persistent connection that costs the client next to nothing."""
+
+    def __init__(self, url: str, key: str) -> None:
+        self._host, port = url.removeprefix("http://").split(":")
+        self._port = int(port)
+        self._key = key
+
+    async def __aenter__(self) -> Self:
+        self._reader, self._writer = await asyncio.open_connection(
+            self._host, self._port, limit=2**24
+        )
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        self._writer.close()
+
+    async def request(self, method: str, path: str, body: bytes = b"") -> bytes:
+        """Sends a request, and returns the content of the answer. Raises AssertionError: its status
+        is not 200."""
         head = (
-            f"POST /sync/transactions HTTP/1.1\r\nHost: {host}\r\nAuthorization: Bearer {key}\r\n"
-            "Content-Type: application/json\r\n"
+            f"{method} {path} HTTP/1.1\r\nHost: {self._host}\r\n"
+            f"Authorization: Bearer {self._key}\r\nContent-Type: application/json\r\n"
             f"Content-Length: {len(body)}\r\n\r\n"
         )
-        writer.write(head.encode() + body)
-        response_head = (await reader.readuntil(b"\r\n\r\n")).lower()
+        self._writer.write(head.encode() + body)
+        response_head = (await self._reader.readuntil(b"\r\n\r\n")).lower()
         length = int(response_head.partition(b"content-length:")[2].split(b"\r\n")[0])
-        content = await reader.readexactly(length)
+        content = await self._reader.readexactly(length)
         assert response_head.startswith(b"http/1.1 200"), content
-        assert b'"failed":[]' in content
-        seconds.append(time.perf_counter() - started)
-    writer.close()
-    return seconds
+        return content
 
 
 @contextmanager

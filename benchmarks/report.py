@@ -99,6 +99,8 @@ def _draw(result: Result, panel: Axes) -> None:
 
 
 def _formatted(column: str, value: Any) -> str:
+    if value is None:
+        return ""
     if isinstance(value, int):
         return f"{value:,}"
     if not isinstance(value, float):

@@ -5,7 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 from benchmarks.databases import Database
 from benchmarks.workload import CALLER, EVEN, Batch, Mix, new_workload
-from interface.garbage_collection import collect_rarely
+from interface import interpreter
 
 
 def rate(database: Database, size: int, clients: int, rounds: int, mix: Mix = EVEN) -> float:
@@ -18,7 +18,7 @@ def rate(database: Database, size: int, clients: int, rounds: int, mix: Mix = EV
             for batch in own:
                 assert not workload.sync.sync(batch, CALLER).failed
 
-        collect_rarely()  # As the server.
+        interpreter.tune()  # As the server.
         started = time.perf_counter()
         with ThreadPoolExecutor(clients) as pool:
             for future in [pool.submit(send, own) for own in batches]:

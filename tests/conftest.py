@@ -12,8 +12,8 @@ from application.ledger.ledger import Ledger
 from application.persistence import environment
 from application.recording.sync import SyncService
 from harness import browser, postgres
+from interface import interpreter
 from interface.api.app import create_app
-from interface.garbage_collection import collect_rarely
 from interface.settings import Settings
 from tests.support.builders import Clock
 
@@ -37,7 +37,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 
 def pytest_collection_finish() -> None:
-    collect_rarely()  # As the server and the commands.
+    interpreter.tune()  # As the server and the commands.
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

@@ -63,7 +63,8 @@ class GroupCommit(Generic[Request, Result]):
         self._max_waiting = max_waiting
         self._waiting: deque[_Waiting[Request, Result]] = deque()
         self._weight = 0
-        self._is_committing = False
+        self.is_committing = False
+        """Whether requests wait for a commit."""
         self._lock = Lock()
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="group-commit")
 
@@ -94,8 +95,8 @@ class GroupCommit(Generic[Request, Result]):
                 raise Overloaded
             self._waiting.append(waiting)
             self._weight += weight
-            if not self._is_committing:
-                self._is_committing = True
+            if not self.is_committing:
+                self.is_committing = True
                 self._thread.submit(self._commit_all)
 
     def _commit_all(self) -> None:
@@ -113,7 +114,7 @@ class GroupCommit(Generic[Request, Result]):
                 if waiting.starts():
                     group.append(waiting)
                     weight += waiting.request.weight
-            self._is_committing = bool(group)
+            self.is_committing = bool(group)
         return group
 
     def _commit_group(self, group: list[_Waiting[Request, Result]]) -> None:

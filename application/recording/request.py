@@ -36,7 +36,8 @@ class Request(NamedTuple):
     def weight(self) -> int:
         """The number of elements, items and codes that it adds to a commit."""
         codes = sum(one.number_of_codes for one in self.batch.items)
-        return len(self.batch.elements) + len(self.batch.items) + codes
+        elements = len(self.batch.transactions) + len(self.batch.malformed)
+        return elements + len(self.batch.items) + codes
 
     @property
     def arrivals(self) -> dict[int, FirstArrival]:

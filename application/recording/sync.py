@@ -5,6 +5,7 @@ in one commit, shared with other batches that arrived meanwhile. Every decision 
 first write, so nothing ever has to be undone.
 """
 
+import asyncio
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from concurrent.futures import Future
 from functools import partial
@@ -21,6 +22,7 @@ from application.persistence.unit_of_work import UnitOfWork
 from application.recording.decide import Decider, Decision
 from application.recording.group_commit import GroupCommit, Overloaded
 from application.recording.judge import Judge
+from application.recording.known_duplicates import LARGE_BATCH, Sifted, sift
 from application.recording.reconsider import MAX_ROWS_PER_COMMIT, Reconsideration
 from application.recording.registration import Registrar
 from application.recording.rejected_store import RejectedTransactionStore
@@ -91,8 +93,17 @@ class SyncService:
         self, batch: Batch, principal: Principal, *, is_answered: bool = False
     ) -> SyncResult:
         """As `submit`, for coroutines: returns the outcome of each element."""
-        request = Request(batch, principal, is_answered=is_answered)
-        return await self._group_commit.submit_async(request)
+        sifted = Sifted(batch, [])
+        if len(batch.transactions) >= LARGE_BATCH:
+            sifted = await asyncio.to_thread(sift, self._ledger, batch, principal)
+        request = Request(sifted.batch, principal, is_answered=is_answered)
+        result = await self._group_commit.submit_async(request)
+        return sifted.merged(result)
+
+    @property
+    def is_recording(self) -> bool:
+        """Whether batches wait for a commit."""
+        return self._group_commit.is_committing
 
     def preview(self, batch: Batch, principal: Principal) -> SyncResult:
         """Decides a batch as `submit` does for one that is not kept, and records nothing.

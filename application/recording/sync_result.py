@@ -87,7 +87,7 @@ def results_of(
     """
     return [
         SyncResult(
-            synced=[_synced(outcome, positions) for outcome in decision.outcomes],
+            synced=[synced_of(outcome, positions) for outcome in decision.outcomes],
             failed=of_request,
             items=decision.items,
             warnings=_merged(request.batch.warnings, decision.warnings),
@@ -121,7 +121,8 @@ def _merged(
     return both
 
 
-def _synced(outcome: Outcome, positions: Mapping[UUID, int]) -> Synced:
+def synced_of(outcome: Outcome, positions: Mapping[UUID, int]) -> Synced:
+    """Returns the answer to a recorded element. `positions`: by `local_id`."""
     event = outcome.event
     return Synced(
         index=outcome.place,

@@ -12,6 +12,7 @@ from fastapi import FastAPI
 
 from application.following.follower import Follower
 from application.maintenance.upgrade import BackgroundUpgrade
+from interface import interpreter
 from interface.api import middleware, openapi, problems, refusals
 from interface.api.read_slots import ReadSlots
 from interface.api.route_classes import DirectRoute
@@ -35,7 +36,6 @@ from interface.api.routes import (
 )
 from interface.api.streaming import StreamSlots
 from interface.composition import compose
-from interface.garbage_collection import collect_rarely
 from interface.settings import Settings
 
 _ROUTES = (
@@ -78,7 +78,7 @@ def create_app(settings: Settings | None = None) -> middleware.LayeredAPI:
                 services.sealer.start()
             # Startup objects live until the end, so the garbage collector need not scan them.
             # Its scans doubled the latency of the slowest request in a hundred.
-            collect_rarely()
+            interpreter.tune()
             yield
 
     app = middleware.LayeredAPI(
@@ -92,7 +92,9 @@ def create_app(settings: Settings | None = None) -> middleware.LayeredAPI:
         generate_unique_id_function=openapi.operation_id,
     )
     app.state.readiness = health.Readiness()
-    app.state.read_slots = ReadSlots(configured.read_timeout)
+    app.state.read_slots = ReadSlots(
+        configured.read_timeout, lambda: app.state.services.sync.is_recording
+    )
     app.state.stream_slots = StreamSlots(configured.max_streams)
     app.state.sign_ins = CapacityLimiter(session.MAX_SIGN_INS)
     # First, because routes match in order. Not by include_router: included routes are searched

@@ -1,7 +1,7 @@
 """Read slots: reads get few threads, few per caller, and a time limit.
 
 The other threads stay free for writers, health checks and authentication. These also keep most of
-the time of the interpreter's lock.
+the time of the interpreter's lock: while batches wait for a commit, a slot rests after each read.
 """
 
 import asyncio
@@ -25,6 +25,11 @@ MAX_CONCURRENT_READS_PER_CALLER: Final = 2
 MAX_WAITING_READS_PER_CALLER: Final = 50
 """Reads of one caller, running or waiting."""
 
+REST: Final = 4.0
+"""How long a slot rests while batches wait for a commit, as a multiple of the time of its read."""
+
+MAX_REST_SECONDS: Final = 0.25
+
 RETRY_AFTER_SECONDS: Final = 5
 
 P = ParamSpec("P")
@@ -42,10 +47,14 @@ class ReadSlots:
     """The queue for read slots.
 
     A read is cancelled after `timeout_seconds`, including its wait, or when its client disconnects.
+    `is_recording` tells whether batches wait for a commit.
     """
 
-    def __init__(self, timeout_seconds: float) -> None:
+    def __init__(
+        self, timeout_seconds: float, is_recording: Callable[[], bool] = lambda: False
+    ) -> None:
         self._timeout_seconds = timeout_seconds
+        self._is_recording = is_recording
         self._turns = asyncio.Semaphore(MAX_CONCURRENT_READS)
         self._callers: dict[str, _CallerReads] = {}
 
@@ -86,30 +95,38 @@ class ReadSlots:
             )
         caller.requests += 1
         try:
-            async with _acquired(caller.turns, deadline), _acquired(self._turns, deadline):
+            async with (
+                self._acquired(caller.turns, deadline),
+                self._acquired(self._turns, deadline),
+            ):
                 yield
         finally:
             caller.requests -= 1
             if not caller.requests:
                 self._callers.pop(key, None)
 
-
-@asynccontextmanager
-async def _acquired(turns: asyncio.Semaphore, deadline: float) -> AsyncIterator[None]:
-    try:
-        async with asyncio.timeout_at(deadline):
-            await turns.acquire()
-    except TimeoutError as error:
-        raise RequestProblem(
-            HTTPStatus.SERVICE_UNAVAILABLE,
-            "READ_TIMED_OUT",
-            "too many reads at once: send this again later",
-            retry_after=RETRY_AFTER_SECONDS,
-        ) from error
-    try:
-        yield
-    finally:
-        turns.release()
+    @asynccontextmanager
+    async def _acquired(self, turns: asyncio.Semaphore, deadline: float) -> AsyncIterator[None]:
+        loop = asyncio.get_running_loop()
+        try:
+            async with asyncio.timeout_at(deadline):
+                await turns.acquire()
+        except TimeoutError as error:
+            raise RequestProblem(
+                HTTPStatus.SERVICE_UNAVAILABLE,
+                "READ_TIMED_OUT",
+                "too many reads at once: send this again later",
+                retry_after=RETRY_AFTER_SECONDS,
+            ) from error
+        started = loop.time()
+        try:
+            yield
+        finally:
+            if self._is_recording():
+                rest = min(REST * (loop.time() - started), MAX_REST_SECONDS)
+                loop.call_later(rest, turns.release)
+            else:
+                turns.release()
 
 
 async def hung_up(request: Request) -> None:

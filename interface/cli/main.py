@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from interface import interpreter
 from interface.cli import checkpoint, items, keys
 from interface.cli.archive import archive
 from interface.cli.audit import audit
@@ -21,7 +22,6 @@ from interface.cli.seal import seal
 from interface.cli.serve import serve
 from interface.cli.upgrade import upgrade
 from interface.cli.verify import verify
-from interface.garbage_collection import collect_rarely
 
 app = typer.Typer(
     name="stockledger",
@@ -66,4 +66,4 @@ def _options(
         typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version."),
     ] = False,
 ) -> None:
-    collect_rarely()
+    interpreter.tune()

@@ -1,5 +1,6 @@
 """Model-based test: random batches and changes against the reference model."""
 
+import asyncio
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import replace
@@ -286,11 +287,17 @@ class SyncMachine(RuleBasedStateMachine):
 
     def _send(self, batch: list[Element]) -> None:
         expected = self.model.decide(batch)
-        result = self.sync.sync(batch, CLERK)
+        result = self._result(batch)
         assert _outcomes(result) == expected
         for synced in result.synced:
             self._check_answer(synced)
         self.sent.extend(one for one in batch if one not in self.sent)
+
+    def _result(self, batch: list[Element]) -> SyncResult:
+        """Every second batch goes the way of large ones, whose duplicates are found before."""
+        if len(self.sent) % 2:
+            return self.sync.sync(batch, CLERK)
+        return asyncio.run(self.sync.record(parse_batch(batch), CLERK))
 
     def _check_answer(self, synced: Synced) -> None:
         answer = self.model.recorded[str(synced.local_id)]
@@ -324,15 +331,17 @@ def run(backend: str, request: pytest.FixtureRequest, examples: int) -> None:
     machine = type(
         f"{backend}Machine", (SyncMachine,), {"new_database": staticmethod(new_database)}
     )
-    run_state_machine_as_test(
-        machine,
-        settings=settings(
-            max_examples=examples,
-            stateful_step_count=20,
-            deadline=None,
-            suppress_health_check=list(HealthCheck),
-        ),
-    )
+    with pytest.MonkeyPatch.context() as all_are_large:
+        all_are_large.setattr("application.recording.sync.LARGE_BATCH", 1)
+        run_state_machine_as_test(
+            machine,
+            settings=settings(
+                max_examples=examples,
+                stateful_step_count=20,
+                deadline=None,
+                suppress_health_check=list(HealthCheck),
+            ),
+        )
 
 
 @pytest.mark.parametrize("backend", BACKENDS)

@@ -1,5 +1,6 @@
 """Read slots: a limit on concurrent reads and a time limit, so that others are served."""
 
+import asyncio
 import threading
 import time
 from collections.abc import Iterator
@@ -13,7 +14,11 @@ import uvicorn
 from application.access.roles import Role
 from application.persistence.filters import ItemFilter
 from interface.api.app import create_app
-from interface.api.read_slots import MAX_CONCURRENT_READS, MAX_CONCURRENT_READS_PER_CALLER
+from interface.api.read_slots import (
+    MAX_CONCURRENT_READS,
+    MAX_CONCURRENT_READS_PER_CALLER,
+    ReadSlots,
+)
 from interface.settings import Settings
 from tests.support.access import new_key
 from tests.support.endless import endless
@@ -134,3 +139,20 @@ def test_batch_is_answered_where_its_changes_can_not_be_read(shop: Shop) -> None
         assert answer.json()["changesProblem"]["code"] == "READ_TIMED_OUT"
         for one in slow:
             one.result()
+
+
+@pytest.mark.parametrize("is_recording", [True, False])
+def test_slot_rests_after_a_read_while_batches_wait(is_recording: bool) -> None:
+    slots = ReadSlots(TIMEOUT_SECONDS, lambda: is_recording)
+
+    async def read() -> None:
+        deadline = asyncio.get_running_loop().time() + TIMEOUT_SECONDS
+        async with slots._turn_of("k1", deadline):
+            await asyncio.sleep(0.01)
+        rests = slots._turns._value < MAX_CONCURRENT_READS
+        assert rests == is_recording
+        while slots._turns._value < MAX_CONCURRENT_READS:
+            assert asyncio.get_running_loop().time() < deadline
+            await asyncio.sleep(0.01)
+
+    asyncio.run(read())

@@ -11,6 +11,7 @@ from application.access.roles import Permission
 from application.following.changes import ChangePage, ChangesUnavailable
 from application.following.follower import Follower, Subscription
 from application.persistence.errors import ReadCancelled
+from application.recording.known_duplicates import LARGE_BATCH
 from domain.errors import Rejection
 from interface.api.dependencies import needs, origin_of
 from interface.api.problems import RequestProblem, documented
@@ -50,7 +51,9 @@ async def record_transactions(request: Request) -> Response:
     if refused := refusals(result.rejections):
         await run_in_threadpool(services.audit.record_refusals, origin_of(request), refused)
     changes = None if sent.after is None else await _changes(request, caller, sent)
-    return sync_answer(result, changes, sent.warnings)
+    if len(result.synced) < LARGE_BATCH:
+        return sync_answer(result, changes, sent.warnings)
+    return await run_in_threadpool(sync_answer, result, changes, sent.warnings)
 
 
 async def _changes(request: Request, caller: Principal, sent: SentBatch) -> ChangePage | Rejection:
