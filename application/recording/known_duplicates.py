@@ -16,8 +16,8 @@ from application.recording.sync_result import Synced, SyncResult, synced_of
 from domain.events import MovementRecorded
 from domain.transaction import Transaction
 
-LARGE_BATCH: Final = 500
-"""Transactions. In a smaller batch, the look-up costs more than the wait."""
+LARGE_BATCH: Final = 2_000
+"""Transactions. A smaller batch keeps writers waiting for a shorter time than the look-up takes."""
 
 
 IDS_PER_LOOK_UP: Final = 500
