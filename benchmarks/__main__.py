@@ -27,6 +27,7 @@ from benchmarks import (
 from benchmarks.databases import Database, databases
 from benchmarks.report import Curves, Result, show, write_chart, write_json
 from benchmarks.workload import Mix
+from interface import interpreter
 
 
 def main() -> None:
@@ -51,6 +52,7 @@ def main() -> None:
     )
     options = parser.parse_args()
     options.into.mkdir(parents=True, exist_ok=True)
+    interpreter.tune()  # As the commands and the server.
     results = []
     with databases() as measured:
         measurements = MEASUREMENTS

@@ -31,9 +31,9 @@ class Load(NamedTuple):
 
 
 LOADS = (
-    Load("batches of 1,000, one client", 1_000, 1, 10),
-    Load("single transactions, 32 clients", 1, 32, 30),
-    Load("one client, one at a time", 1, 1, 200),
+    Load("batches of 1,000, one client", 1_000, 1, 20),
+    Load("single transactions, 32 clients", 1, 32, 120),
+    Load("one client, one at a time", 1, 1, 500),
 )
 
 
@@ -60,12 +60,14 @@ class _Server(NamedTuple):
         return uvloop.run(send([self.url] * load.clients, batches, self.key)).rate
 
 
-def pairs(database: Database, other: Path, turns: int) -> Iterator[Pair]:
+def pairs(
+    database: Database, other: Path, turns: int, loads: Sequence[Load] = LOADS
+) -> Iterator[Pair]:
     """Measures all loads. `other`: the folder of a checkout with its own .venv."""
     with ExitStack() as servers:
         this = servers.enter_context(_server(database, STOCKLEDGER[0]))
         that = servers.enter_context(_server(database, str(other / ".venv/bin/stockledger")))
-        for load in LOADS:
+        for load in loads:
             for server in (this, that):
                 server.rate(load._replace(requests=2))  # Warm-up.
             found = [(that.rate(load), this.rate(load)) for _ in range(turns)]

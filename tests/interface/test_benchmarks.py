@@ -27,6 +27,9 @@ CHECKOUT = Path(sys.executable).parents[2]
 """This one: the other one of a pair may be any."""
 
 
+FEW = [load._replace(requests=3) for load in paired.LOADS]
+
+
 def has_no_standard_driver(database: Database) -> bool:
     return database.standard_driver("") is None
 
@@ -44,7 +47,7 @@ MEASUREMENTS: dict[str, Callable[[Database], float]] = {
     "readers": lambda database: readers.batch_ms(database, 1, 2),
     "neighbours": lambda database: [*neighbours.latencies(database, 0.5)][-1].latency.p99,
     "bytes": lambda database: min(part.bytes for part in disk.parts(database, 3)),
-    "pairs": lambda database: min(pair.ratio for pair in paired.pairs(database, CHECKOUT, 1)),
+    "pairs": lambda database: min(pair.ratio for pair in paired.pairs(database, CHECKOUT, 1, FEW)),
     "streams": lambda database: streams.delivered(database, 1, 1).rate,
     "authentication": lambda database: access.costs(database, 2).looked_up,
     "a long stream": lambda database: next(growth.by_stream(database, [20]))[1].long,
