@@ -3,12 +3,14 @@
 import sqlite3
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
+from functools import partial
 from itertools import chain
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, NamedTuple, Protocol
 from urllib.parse import urlsplit
 
+import apsw
 import psycopg
 from eventsourcing.persistence import StoredEvent
 
@@ -69,14 +71,7 @@ class SQLite:
     def bare_driver(self, url: str) -> Iterator[Run]:
         file = LedgerFile(urlsplit(url).path[1:])
         connection = file.connect(busy_timeout_seconds=30, cache_kib=WRITER_CACHE_KIB)
-
-        def run(statements: Sequence[Statement]) -> None:
-            connection.execute("BEGIN IMMEDIATE")
-            for statement, parameters in statements:
-                connection.execute(statement, parameters)
-            connection.execute("COMMIT")
-
-        yield run
+        yield partial(_commit, connection)
         connection.close()
 
     @contextmanager
@@ -87,14 +82,7 @@ class SQLite:
         connection.execute("PRAGMA synchronous = full")
         connection.execute(f"PRAGMA cache_size = -{WRITER_CACHE_KIB}")
         connection.execute(f"PRAGMA wal_autocheckpoint = {CHECKPOINT_PAGES}")
-
-        def run(statements: Sequence[Statement]) -> None:
-            connection.execute("BEGIN IMMEDIATE")
-            for statement, parameters in statements:
-                connection.execute(statement, parameters)
-            connection.execute("COMMIT")
-
-        yield run
+        yield partial(_commit, connection)
         connection.close()
 
     def statements(self, commit: Commit) -> list[Statement]:
@@ -107,6 +95,15 @@ class SQLite:
         for table, write in commit.writes:
             statements += sqlite_table(table).statements(write)
         return statements
+
+
+def _commit(
+    connection: apsw.Connection | sqlite3.Connection, statements: Sequence[Statement]
+) -> None:
+    connection.execute("BEGIN IMMEDIATE")
+    for statement, parameters in statements:
+        connection.execute(statement, parameters)
+    connection.execute("COMMIT")
 
 
 class PostgreSQL:

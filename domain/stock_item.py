@@ -290,15 +290,8 @@ class StockItem(Aggregate, created_event_name="ItemRegistered"):
             by,
             recorded_at,
             {
+                **_as_sent(transaction, device),
                 "counted_at": self._counted_at(transaction, moment),
-                "local_id": transaction.local_id,
-                "occurred_at": transaction.occurred_at,
-                "device_time": transaction.device_time,
-                "device": transaction.device or device,
-                "reason": transaction.reason,
-                "note": transaction.note,
-                "reference": transaction.reference,
-                "info": transaction.info,
                 "covered_at": covered_at,
                 **facts,
             },
@@ -320,20 +313,11 @@ class StockItem(Aggregate, created_event_name="ItemRegistered"):
         quantity = self._steps(transaction)
         change = sign * quantity
         self._require_room(change, transaction)
-        values = {
-            field: quantity,
-            "local_id": transaction.local_id,
-            "occurred_at": transaction.occurred_at,
-            "device_time": transaction.device_time,
-            "device": transaction.device or device,
-            "reason": transaction.reason,
-            "note": transaction.note,
-            "reference": transaction.reference,
-            "info": transaction.info,
-        }
+        facts = _as_sent(transaction, device)
+        facts[field] = quantity
         if transaction.override:
-            values["override"] = True
-        return self._trigger(event_class, self.on_hand + change, by, recorded_at, values)
+            facts["override"] = True
+        return self._trigger(event_class, self.on_hand + change, by, recorded_at, facts)
 
     def _place(
         self,
@@ -463,6 +447,20 @@ def item_has_moved() -> Invalid:
 def floor_number(floor: int, scale: int) -> int | float | None:
     """Returns a floor, given in steps, as a number for JSON; None for none."""
     return None if floor == events.NO_FLOOR else to_number(floor, scale)
+
+
+def _as_sent(transaction: Transaction, device: str | None) -> dict[str, Any]:
+    """Returns the fields of an event that the transaction brings along."""
+    return {
+        "local_id": transaction.local_id,
+        "occurred_at": transaction.occurred_at,
+        "device_time": transaction.device_time,
+        "device": transaction.device or device,
+        "reason": transaction.reason,
+        "note": transaction.note,
+        "reference": transaction.reference,
+        "info": transaction.info,
+    }
 
 
 def at_place_of(transaction: Transaction, original: events.MovementRecorded) -> Transaction:

@@ -32,8 +32,6 @@ class Sifted(NamedTuple):
 
     def merged(self, result: SyncResult) -> SyncResult:
         """Returns the result of the whole batch."""
-        if not self.duplicates:
-            return result
         both = sorted([*self.duplicates, *result.synced], key=lambda one: one.index)
         return result._replace(synced=both)
 

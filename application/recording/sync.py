@@ -98,7 +98,9 @@ class SyncService:
             sifted = await asyncio.to_thread(sift, self._ledger, batch, principal)
         request = Request(sifted.batch, principal, is_answered=is_answered)
         result = await self._group_commit.submit_async(request)
-        return sifted.merged(result)
+        if not sifted.duplicates:
+            return result
+        return await asyncio.to_thread(sifted.merged, result)
 
     @property
     def is_recording(self) -> bool:
