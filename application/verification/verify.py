@@ -1,37 +1,23 @@
 """Verification of a whole ledger, in one pass over its events. Servers may keep writing."""
 
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
-from typing import Any, Final, NamedTuple, cast
-from uuid import UUID
+from typing import Any, Final, NamedTuple
 
-import msgspec
-from eventsourcing.persistence import StoredEvent
-
-from application.ledger.ledger import Ledger, local_id
+from application.ledger.ledger import Ledger
 from application.persistence.tree_reader import EventRow
 from application.projections.projection import Recorded
 from application.sealing.identity import read_identity, trusted_verifiers
 from application.tables.access import API_KEYS
 from application.verification.author_check import AuthorCheck
+from application.verification.event_check import EventCheck
 from application.verification.event_reader import EventReader
 from application.verification.findings import Findings, Kind
-from application.verification.key_check import KeyCheck, is_well_formed
+from application.verification.key_check import KeyCheck
 from application.verification.read_model_check import ReadModelCheck
-from application.verification.rules import (
-    CodeState,
-    ItemState,
-    State,
-    UnknownState,
-    problems_of,
-    require_storable,
-    void_problems,
-)
 from application.verification.state_file import FORMAT, StateFile
 from application.verification.tree_check import Claim, Scrubbed, TreeCheck
-from domain.barcode import BarcodeEvent
-from domain.events import LedgerEvent, MovementRecorded, StockItemEvent
 from proof.note import Verifier
 from proof.tiles import TILE_WIDTH, Edge
 
@@ -45,8 +31,6 @@ CATCH_UP_PAUSE_SECONDS: Final = 0.05
 
 Progress = Callable[[str, int, int], None]
 """Progress callback: the current step, the position reached, and that of its end."""
-
-_STATE = msgspec.msgpack.Decoder(ItemState | CodeState | UnknownState)
 
 
 class Options(NamedTuple):
@@ -131,7 +115,8 @@ class _Verification:
         self._events = EventReader(self._recorder, findings)
         self._keys = KeyCheck(self._recorder, findings)
         self._read_models = ReadModelCheck(self._recorder, state, findings)
-        self._authors = AuthorCheck(self._api_keys(), findings)
+        authors = AuthorCheck(self._api_keys(), findings)
+        self._event_check = EventCheck(ledger, state, findings, authors)
 
     def run(self, now: Callable[[], datetime]) -> Verified:
         is_complete = self._first_size == 0
@@ -230,9 +215,11 @@ class _Verification:
 
     def _check_chunk(self, rows: Sequence[EventRow]) -> None:
         with self._state.commit():
-            recorded = self._check_events(rows)
+            for row in rows:
+                self._tree.add(row)
+            recorded = self._event_check.check(rows)
             self._keys.check(recorded, rows)
-            self._check_voids(recorded)
+            self._event_check.check_voids(recorded)
             position = rows[-1].position
             with self._findings.unreadable(
                 "the values of events", position=rows[0].position, upto=position
@@ -257,96 +244,6 @@ class _Verification:
             }
         )
 
-    def _check_events(self, rows: Sequence[EventRow]) -> list[Recorded[LedgerEvent]]:
-        """Checks each event by itself, and against the state of its item or code. Returns those
-        that can be read."""
-        ids = {row.stream_id for row in rows}
-        states: dict[bytes, State] = {
-            one: _STATE.decode(value) for one, value in self._state.streams(ids).items()
-        }
-        recorded: list[Recorded[LedgerEvent]] = []
-        for row in rows:
-            self._tree.add(row)
-            event = self._decoded(row)
-            if event is None:
-                if isinstance(row.version, int):
-                    states[row.stream_id] = UnknownState(row.version)
-                continue
-            before = states.get(row.stream_id)
-            states[row.stream_id] = self._check_rules(before, event, row)
-            self._authors.check(row.position, event)
-            recorded.append(Recorded(row.position, event))
-        self._state.save_streams(
-            (one, msgspec.msgpack.encode(state)) for one, state in states.items()
-        )
-        return recorded
-
-    def _check_rules(self, before: State | None, event: LedgerEvent, row: EventRow) -> State:
-        """Returns the state after the event."""
-        try:
-            problems = problems_of(before, event, row.state)
-        except Exception as error:  # noqa: BLE001 -- damaged values may cause any
-            problems = [f"its values can't be judged: {error}"]
-        for problem in problems:
-            self._findings.add(
-                Kind.RULE_BROKEN, problem, position=row.position, subject=str(event.originator_id)
-            )
-        return _state_after(event)
-
-    def _decoded(self, row: EventRow) -> LedgerEvent | None:
-        """Decodes an event, and checks its columns."""
-        if not is_well_formed(row):
-            self._findings.add(
-                Kind.MALFORMED_ROW, "a column has another type", position=row.position
-            )
-            return None
-        try:
-            stored = StoredEvent(row.stream, row.version, row.topic.decode(), row.state)
-            event = cast("LedgerEvent", self._ledger.mapper.to_domain_event(stored))
-            require_storable(event)
-        except Exception as error:  # noqa: BLE001 -- damaged bytes may cause any
-            self._findings.add(Kind.UNREADABLE_EVENT, str(error), position=row.position)
-            return None
-        wanted = local_id(event)
-        if row.local_id != (wanted and wanted.bytes):
-            self._findings.add(
-                Kind.LOCAL_ID_DIFFERS,
-                "the column local_id is not that of the event",
-                position=row.position,
-                expected=wanted,
-                found=row.local_id,
-            )
-        return event
-
-    def _check_voids(self, recorded: Sequence[Recorded[LedgerEvent]]) -> None:
-        voids = [
-            (position, event)
-            for position, event in recorded
-            if isinstance(event, MovementRecorded) and event.voids is not None
-        ]
-        if not voids:
-            return
-        wanted = [event.voids for _, event in voids if event.voids is not None]
-        with self._findings.unreadable("the index of localId", position=voids[0][0]):
-            originals = self._ledger.recorded_under(wanted)
-            self._compare_voids(voids, originals)
-
-    def _compare_voids(
-        self,
-        voids: Sequence[tuple[int, MovementRecorded]],
-        originals: Mapping[UUID, Recorded[MovementRecorded]],
-    ) -> None:
-        for position, event in voids:
-            original = originals.get(cast("UUID", event.voids))
-            earlier = original.event if original and original.position < position else None
-            for problem in void_problems(event, earlier):
-                self._findings.add(
-                    Kind.RULE_BROKEN,
-                    problem,
-                    position=position,
-                    subject=str(event.originator_id),
-                )
-
     def _scrub(self) -> None:
         """Reads a part of the tiles again that an earlier verification has read."""
         tiles = self._first_size // TILE_WIDTH
@@ -366,7 +263,7 @@ class _Verification:
     def _check_again(self, scrubbed: Scrubbed) -> None:
         """Checks what belongs to events that an earlier verification has read: columns, unique keys
         and rows of read models."""
-        decoded = [(row.position, self._decoded(row)) for row in scrubbed.rows]
+        decoded = [(row.position, self._event_check.decoded(row)) for row in scrubbed.rows]
         recorded = [Recorded(position, event) for position, event in decoded if event is not None]
         self._keys.check(recorded, scrubbed.rows)
         with self._findings.unreadable(
@@ -385,9 +282,3 @@ class _Verification:
             self._findings.add(Kind.STORAGE_DAMAGED, problem)
         self._progress("storage", 1, 1)
         return found.skipped
-
-
-def _state_after(event: LedgerEvent) -> State:
-    if isinstance(event, BarcodeEvent):
-        return CodeState.after(event)
-    return ItemState.after(cast("StockItemEvent", event))
