@@ -4,7 +4,6 @@ SQLite has no arrays of blobs. A look-up therefore takes all ids as one blob, an
 they start as a JSON array.
 """
 
-import json
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
@@ -134,7 +133,7 @@ class SQLiteUnitOfWork:
         """Same contract as `VerificationReader.select_positions_at`."""
         ids = b"".join([item_id.bytes for item_id, _ in versions])
         places = [[16 * n + 1, version] for n, (_, version) in enumerate(versions)]
-        return self._rows(sql.POSITIONS_AT, [ids, json.dumps(places)])
+        return self._rows(sql.POSITIONS_AT, [ids, msgspec.json.encode(places).decode()])
 
     def last_event(self) -> StoredEvent | None:
         return next(iter(self._stored_events(sql.LAST_EVENT, [])), None)
@@ -359,4 +358,4 @@ _cached_bytes = lru_cache(CACHED_IDS)(bytes.fromhex)
 def _ids(ids: Sequence[UUID]) -> tuple[bytes, str]:
     """Encodes ids as one blob, and as a JSON array their places in it, counted from 1."""
     places = range(1, 16 * len(ids), 16)
-    return b"".join([uuid.bytes for uuid in ids]), json.dumps([*places])
+    return b"".join([uuid.bytes for uuid in ids]), msgspec.json.encode([*places]).decode()
