@@ -1,6 +1,5 @@
 """Duplicates of a large batch are found before its commit. The answer is the same."""
 
-import asyncio
 from dataclasses import replace
 from typing import Any
 from uuid import UUID
@@ -18,6 +17,7 @@ from application.recording.sync import SyncService
 from application.recording.sync_result import Synced, SyncResult
 from tests.support.access import caller
 from tests.support.builders import CLERK, DAY, element, register, void_of
+from tests.support.coroutines import run
 
 DEVICE = caller(Role.DEVICE, "main")
 
@@ -33,7 +33,7 @@ def _all_batches_are_large(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def record(sync: SyncService, batch: list[Any], who: Principal = CLERK) -> SyncResult:
-    return asyncio.run(sync.record(parse_batch(batch), who))
+    return run(sync.record(parse_batch(batch), who))
 
 
 def shown(result: SyncResult) -> tuple[Any, ...]:

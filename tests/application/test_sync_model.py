@@ -1,6 +1,5 @@
 """Model-based test: random batches and changes against the reference model."""
 
-import asyncio
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import replace
@@ -40,6 +39,7 @@ from domain.quantities import MAX_QUANTITY, from_steps
 from domain.stock_item import item_id
 from tests.conftest import BACKENDS
 from tests.support.builders import CLERK, Clock, element, registration, void_of
+from tests.support.coroutines import run as in_a_loop
 from tests.support.ledger_checks import EVERYTHING, assert_read_models_equal_replay
 from tests.support.make_ledger import load_ledger
 from tests.support.schemas import upgrade
@@ -297,7 +297,7 @@ class SyncMachine(RuleBasedStateMachine):
         """Every second batch goes the way of large ones, whose duplicates are found before."""
         if len(self.sent) % 2:
             return self.sync.sync(batch, CLERK)
-        return asyncio.run(self.sync.record(parse_batch(batch), CLERK))
+        return in_a_loop(self.sync.record(parse_batch(batch), CLERK))
 
     def _check_answer(self, synced: Synced) -> None:
         answer = self.model.recorded[str(synced.local_id)]

@@ -1,6 +1,5 @@
 """The fast path answers as the stack behind it, and takes only the usual requests."""
 
-import asyncio
 import gzip
 import json
 import logging
@@ -20,6 +19,7 @@ from interface.api.middleware import LayeredAPI
 from interface.settings import Settings
 from tests.support.access import new_key
 from tests.support.builders import element
+from tests.support.coroutines import run
 from tests.support.server import JSON_TYPE
 
 TEA, ELSEWHERE, UNKNOWN = (
@@ -240,7 +240,7 @@ def test_body_in_pieces_is_left_to_the_stack(apps: Sequence[LayeredAPI]) -> None
     async def send(message: Message) -> None:
         sent.append(message)
 
-    asyncio.run(fast(scope, receive, send))
+    run(fast(scope, receive, send))
     assert (sent[0]["status"], stack) == (200, ["/sync/transactions"])
 
 

@@ -21,6 +21,7 @@ from interface.api.read_slots import (
 )
 from interface.settings import Settings
 from tests.support.access import new_key
+from tests.support.coroutines import run
 from tests.support.endless import endless
 from tests.support.server import TIMEOUT_SECONDS, free_port
 
@@ -155,4 +156,4 @@ def test_slot_rests_after_a_read_while_batches_wait(is_recording: bool) -> None:
             assert asyncio.get_running_loop().time() < deadline
             await asyncio.sleep(0.01)
 
-    asyncio.run(read())
+    run(read())

@@ -1,6 +1,5 @@
 """Round trips of cursors, bookmarks and other texts that clients send back."""
 
-import asyncio
 import gzip
 from contextlib import suppress
 from datetime import UTC, datetime
@@ -28,6 +27,7 @@ from interface.api.schemas.paging import (
     to_milliseconds,
 )
 from tests.support.access import DEVICE
+from tests.support.coroutines import run
 
 pytestmark = pytest.mark.pure
 
@@ -103,7 +103,7 @@ def received(body: bytes, cuts: list[int], headers: dict[str, str]) -> bytes:
     }
     door = BodyMiddleware(endpoint, max_bytes=100_000, max_batch=1_000, timeout_seconds=9)
     unused: Any = None
-    asyncio.run(door(scope, receive, unused))
+    run(door(scope, receive, unused))
     return got
 
 
