@@ -14,7 +14,7 @@ from application.ledger.ledger import Ledger
 from application.persistence import environment
 from tests.support.builders import element
 from tests.support.ledger_checks import assert_read_models_equal_replay
-from tests.support.server import TIMEOUT_SECONDS, on_hand, post, post_batch
+from tests.support.server import TIMEOUT_SECONDS, on_hand, post
 
 Batch = list[dict[str, Any]]
 Answer = dict[str, Any]
@@ -81,7 +81,7 @@ class Load:
         batch is recorded as a whole or not at all."""
         statuses = []
         for n, (batch, _) in enumerate(self.sent):
-            again = post_batch(self.urls[0], batch)
+            again = self._send_until_answered(self.urls[0], batch)
             assert again["failed"] == []
             (status,) = {synced["status"] for synced in again["synced"]}
             statuses.append(status)
@@ -91,7 +91,7 @@ class Load:
     def assert_recorded_once(self) -> None:
         """Sends every batch again, and checks that each is recorded once, with the same answer."""
         for batch, answer in self.sent:
-            again = post_batch(self.urls[0], batch)
+            again = self._send_until_answered(self.urls[0], batch)
             assert again["failed"] == answer["failed"] == []
             assert again["synced"] == [
                 synced | {"status": "duplicate"} for synced in answer["synced"]
