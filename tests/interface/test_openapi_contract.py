@@ -48,6 +48,7 @@ def headers_for(role: Role | None, server: Server) -> dict[str, str]:
     return {"Authorization": f"Bearer {made.json()['key']}"}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("database_url", "role"),
     [("sqlite", None), ("sqlite", Role.DEVICE), ("sqlite", Role.MANAGER), ("postgres", Role.ADMIN)],
