@@ -5,7 +5,7 @@ from threading import Lock
 from typing import Final
 from uuid import UUID
 
-from application.persistence.unit_of_work import LevelKey
+from application.persistence.unit_of_work import LockedLevel
 from domain.stock_item import StockItem
 
 MAX_CACHED_ITEMS: Final = 20_000
@@ -25,7 +25,7 @@ class ItemCache:
         self._items: dict[UUID, StockItem] = {}
         self._lock = Lock()
 
-    def take(self, levels: Iterable[LevelKey]) -> dict[UUID, StockItem]:
+    def take(self, levels: Iterable[LockedLevel]) -> dict[UUID, StockItem]:
         """Removes the items that are still as these rows say, and returns them by id."""
         with self._lock:
             found = [(level, self._items.pop(level.item_id, None)) for level in levels]

@@ -18,9 +18,6 @@ MAX_UNIT_LENGTH: Final = 64
 REASON_CODE: Final = r"[a-z0-9._-]{1,64}"
 """The form of a reason. Unknown codes are recorded."""
 
-INFORMATION: Final = tuple(Information.__annotations__)
-"""Names of the fields of `Information`."""
-
 _REASON_CODE: Final = re.compile(REASON_CODE)
 _CURRENCY: Final = re.compile(r"[A-Z]{3}")
 

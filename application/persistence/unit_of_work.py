@@ -13,8 +13,8 @@ from application.tables.table import RowT, Table, Write
 from domain.actor import Actor
 
 
-class LevelKey(NamedTuple):
-    """What tells whether an item is still as it was after an earlier commit."""
+class LockedLevel(NamedTuple):
+    """What the stock list says of a locked item: whether it is as an earlier commit left it."""
 
     item_id: UUID
     version: int
@@ -58,7 +58,7 @@ class UnitOfWork(Protocol):
         """
         ...
 
-    def locked(self) -> Iterable[LevelKey]:
+    def locked(self) -> Iterable[LockedLevel]:
         """The items that `lock` has locked, from their rows in the stock list."""
         ...
 

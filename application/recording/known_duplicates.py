@@ -24,7 +24,7 @@ IDS_PER_LOOK_UP: Final = 500
 """`local_id`s in one look-up. Other threads wait while its answer is decoded."""
 
 
-class Sifted(NamedTuple):
+class Deduplicated(NamedTuple):
     """A batch without the duplicates that were found."""
 
     batch: Batch
@@ -36,7 +36,7 @@ class Sifted(NamedTuple):
         return result._replace(synced=both)
 
 
-def sift(ledger: Ledger, batch: Batch, principal: Principal) -> Sifted:
+def deduplicate(ledger: Ledger, batch: Batch, principal: Principal) -> Deduplicated:
     """Takes out the duplicates whose answer depends on nothing else. Raises StoreUnavailable."""
     plain = {place: one for place, one in batch.transactions.items() if _is_plain(one)}
     local_ids = list({one.local_id for one in plain.values()})
@@ -44,7 +44,7 @@ def sift(ledger: Ledger, batch: Batch, principal: Principal) -> Sifted:
     for start in range(0, len(local_ids), IDS_PER_LOOK_UP):
         recorded |= ledger.recorded_under(local_ids[start : start + IDS_PER_LOOK_UP])
     if not recorded:
-        return Sifted(batch, [])
+        return Deduplicated(batch, [])
     rejected = {row.local_id for row in ledger.recorder.select_rejected_of(local_ids, None)}
     duplicates = []
     left = dict(batch.transactions)
@@ -57,7 +57,7 @@ def sift(ledger: Ledger, batch: Batch, principal: Principal) -> Sifted:
             outcome = Outcome(place, "duplicate", event)
             duplicates.append(synced_of(outcome, {event.local_id: position}))
             del left[place]
-    return Sifted(batch._replace(transactions=left), duplicates)
+    return Deduplicated(batch._replace(transactions=left), duplicates)
 
 
 def _is_plain(transaction: Transaction) -> bool:

@@ -22,7 +22,7 @@ from application.persistence.unit_of_work import UnitOfWork
 from application.recording.decide import Decider, Decision
 from application.recording.group_commit import GroupCommit, Overloaded
 from application.recording.judge import Judge
-from application.recording.known_duplicates import LARGE_BATCH, Sifted, sift
+from application.recording.known_duplicates import LARGE_BATCH, Deduplicated, deduplicate
 from application.recording.reconsider import MAX_ROWS_PER_COMMIT, Reconsideration
 from application.recording.registration import Registrar
 from application.recording.rejected_store import RejectedTransactionStore
@@ -93,14 +93,14 @@ class SyncService:
         self, batch: Batch, principal: Principal, *, is_answered: bool = False
     ) -> SyncResult:
         """As `submit`, for coroutines: returns the outcome of each element."""
-        sifted = Sifted(batch, [])
+        deduplicated = Deduplicated(batch, [])
         if len(batch.transactions) >= LARGE_BATCH:
-            sifted = await asyncio.to_thread(sift, self._ledger, batch, principal)
-        request = Request(sifted.batch, principal, is_answered=is_answered)
+            deduplicated = await asyncio.to_thread(deduplicate, self._ledger, batch, principal)
+        request = Request(deduplicated.batch, principal, is_answered=is_answered)
         result = await self._group_commit.submit_async(request)
-        if not sifted.duplicates:
+        if not deduplicated.duplicates:
             return result
-        return await asyncio.to_thread(sifted.merged, result)
+        return await asyncio.to_thread(deduplicated.merged, result)
 
     @property
     def is_recording(self) -> bool:

@@ -11,7 +11,7 @@ from application.ledger.ledger import Ledger
 from application.parsing.batch import parse_batch
 from application.persistence import environment
 from application.persistence.errors import StoreUnavailable
-from application.persistence.unit_of_work import LevelKey
+from application.persistence.unit_of_work import LockedLevel
 from application.recording.sync import SyncService
 from domain.item_details import ItemDetails
 from domain.stock_item import StockItem
@@ -29,8 +29,8 @@ def item(sku: str) -> StockItem:
     return StockItem.register("main", sku, details, by=CLERK.actor, recorded_at=Clock().now)
 
 
-def row(of: StockItem) -> LevelKey:
-    return LevelKey(of.id, of.version, of.on_hand, of.active)
+def row(of: StockItem) -> LockedLevel:
+    return LockedLevel(of.id, of.version, of.on_hand, of.active)
 
 
 class TestCache:
@@ -122,4 +122,4 @@ def test_lost_database_empties_the_cache(
             sync.sync([element("OUTBOUND", tea, 5)], CLERK)
     level = ledger.recorder.select_item(tea)
     assert level is not None
-    assert ledger.items.take([LevelKey(tea, level.version, level.on_hand, level.active)]) == {}
+    assert ledger.items.take([LockedLevel(tea, level.version, level.on_hand, level.active)]) == {}

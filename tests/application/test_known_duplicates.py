@@ -12,7 +12,7 @@ from application.access.roles import Role
 from application.items import ItemService
 from application.ledger.ledger import Ledger
 from application.parsing.batch import parse_batch
-from application.recording.known_duplicates import sift
+from application.recording.known_duplicates import deduplicate
 from application.recording.sync import SyncService
 from application.recording.sync_result import Synced, SyncResult
 from tests.support.access import caller
@@ -50,7 +50,7 @@ def _with(synced: Synced, **changes: Any) -> Synced:
 def test_repeated_batch_waits_for_no_commit(sync: SyncService, ledger: Ledger, tea: UUID) -> None:
     batch = [element("INBOUND", tea, 5), element("OUTBOUND", tea, 3), element("COUNT", tea, 2)]
     first = record(sync, batch)
-    assert sift(ledger, parse_batch(batch), CLERK).batch.transactions == {}
+    assert deduplicate(ledger, parse_batch(batch), CLERK).batch.transactions == {}
     again = record(sync, batch)
     assert [one.status for one in again.synced] == ["duplicate"] * 3
     assert again.synced == [_with(one, status="duplicate") for one in first.synced]
@@ -84,17 +84,17 @@ def test_answer_is_that_of_the_commit(
     left = parse_batch(batch)
     for who in (CLERK, DEVICE):
         whole = own_clock.preview(left, who)
-        sifted = sift(ledger, left, who)
-        part = own_clock.preview(sifted.batch, who)
-        assert shown(sifted.merged(part)) == shown(whole)
-    assert len(sift(ledger, left, CLERK).duplicates) == 3
+        deduplicated = deduplicate(ledger, left, who)
+        part = own_clock.preview(deduplicated.batch, who)
+        assert shown(deduplicated.merged(part)) == shown(whole)
+    assert len(deduplicate(ledger, left, CLERK).duplicates) == 3
 
 
 def test_batch_without_duplicates_is_left_whole(
     sync: SyncService, ledger: Ledger, tea: UUID
 ) -> None:
     batch = parse_batch([element("INBOUND", tea, 5)])
-    assert sift(ledger, batch, CLERK) == (batch, [])
+    assert deduplicate(ledger, batch, CLERK) == (batch, [])
 
 
 def test_rejected_transaction_is_left_to_the_commit(
@@ -105,7 +105,7 @@ def test_rejected_transaction_is_left_to_the_commit(
     sync.sync([delivery], CLERK)
     stranger = caller(Role.DEVICE, "elsewhere", key_id="k2")
     sync.sync([{"localId": delivery["localId"], "type": "INBOUND"}], stranger)
-    assert sift(ledger, parse_batch([delivery]), CLERK).duplicates == []
+    assert deduplicate(ledger, parse_batch([delivery]), CLERK).duplicates == []
 
 
 def test_reader_of_another_location_learns_nothing(
@@ -114,5 +114,5 @@ def test_reader_of_another_location_learns_nothing(
     delivery = element("INBOUND", tea, 5)
     sync.sync([delivery], CLERK)
     stranger = replace(DEVICE, locations=frozenset({"elsewhere"}))
-    assert sift(ledger, parse_batch([delivery]), stranger).duplicates == []
+    assert deduplicate(ledger, parse_batch([delivery]), stranger).duplicates == []
     assert record(sync, [delivery], stranger).synced == []

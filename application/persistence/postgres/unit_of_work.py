@@ -19,7 +19,7 @@ from application.persistence.postgres.positions import (
 )
 from application.persistence.postgres.tables import postgres_table
 from application.persistence.tree_reader import EventRow
-from application.persistence.unit_of_work import Latest, LevelKey, LevelState
+from application.persistence.unit_of_work import Latest, LevelState, LockedLevel
 from application.tables.rejected import REJECTED, RejectedTransaction
 from application.tables.table import RowT, Table, Write
 from domain.actor import Actor
@@ -44,13 +44,13 @@ class PostgresUnitOfWork:
         self._connection = connection
         self._appended = appended
         self._wanted: set[UUID] = set()
-        self._locked: Iterable[LevelKey] = ()
+        self._locked: Iterable[LockedLevel] = ()
 
     def lock(self, item_ids: Sequence[UUID]) -> None:
         self._wanted = set(item_ids)
-        self._locked = starmap(LevelKey, self._execute(sql.LOCK, [list(item_ids)]))
+        self._locked = starmap(LockedLevel, self._execute(sql.LOCK, [list(item_ids)]))
 
-    def locked(self) -> list[LevelKey]:
+    def locked(self) -> list[LockedLevel]:
         self._locked = list(self._locked)
         return self._locked
 

@@ -51,7 +51,7 @@ OPEN_MALFORMED = f"""
 malformed AND status = '{RejectionStatus.OPEN}' AND local_id IN ({_IDS})
 """
 
-LEVEL_KEYS = """
+LOCKED_LEVELS = """
 SELECT json_group_array(json_array(key, version, on_hand, active))
 FROM json_each(?2) AS place JOIN stock_levels ON item_id = substr(?1, place.value, 16)
 """

@@ -23,7 +23,7 @@ from application.persistence.sqlite.bulk import in_bulk
 from application.persistence.sqlite.schema import GUARDS
 from application.persistence.sqlite.tables import sqlite_table
 from application.persistence.tree_reader import EventRow
-from application.persistence.unit_of_work import Latest, LevelKey, LevelState
+from application.persistence.unit_of_work import Latest, LevelState, LockedLevel
 from application.tables.rejected import REJECTED, RejectedTransaction
 from application.tables.table import RowT, Table, Write
 from domain.actor import Actor
@@ -46,12 +46,14 @@ class SQLiteUnitOfWork:
         """Takes note of the items: the database is locked."""
         self._wanted = item_ids
 
-    def locked(self) -> list[LevelKey]:
+    def locked(self) -> list[LockedLevel]:
         ids = self._wanted
-        ((text,),) = self._rows(sql.LEVEL_KEYS, _ids(ids))
+        if not ids:
+            return []
+        ((text,),) = self._rows(sql.LOCKED_LEVELS, _ids(ids))
         rows: list[list[int]] = msgspec.json.decode(text)
         return [
-            LevelKey(ids[place], version, on_hand, bool(active))
+            LockedLevel(ids[place], version, on_hand, bool(active))
             for place, version, on_hand, active in rows
         ]
 

@@ -66,32 +66,7 @@ def install(app: LayeredAPI, settings: Settings, direct: Sequence[DirectRoute]) 
     app.add_middleware(compressed)
     app.add_middleware(LenientMiddleware)
     if settings.cors_origins:
-        app.add_middleware(
-            CORSMiddleware,
-            allow_origins=settings.cors_origins,
-            allow_methods=["GET", "HEAD", "POST", "PATCH"],
-            allow_headers=[
-                "Authorization",
-                "Cache-Control",
-                "Content-Encoding",
-                "Content-Type",
-                "If-None-Match",
-                "Last-Event-ID",
-                "traceparent",
-                "tracestate",
-                "X-Request-Id",
-                "X-Requested-With",
-            ],
-            expose_headers=[
-                "ETag",
-                "Location",
-                "RateLimit",
-                "RateLimit-Policy",
-                "Retry-After",
-                "X-Request-Id",
-            ],
-            max_age=PREFLIGHT_TTL_SECONDS,
-        )
+        _allow_origins(app, settings.cors_origins)
     app.add_middleware(SecurityHeadersMiddleware, headers=headers)
     if settings.auth:
         app.fast_path = FastPath(
@@ -101,3 +76,33 @@ def install(app: LayeredAPI, settings: Settings, direct: Sequence[DirectRoute]) 
             security=headers,
             body_timeout=settings.body_timeout,
         )
+
+
+def _allow_origins(app: FastAPI, origins: Sequence[str]) -> None:
+    """Lets pages of these origins use the API (CORS)."""
+    app.add_middleware(
+        CORSMiddleware,
+        allow_origins=origins,
+        allow_methods=["GET", "HEAD", "POST", "PATCH"],
+        allow_headers=[
+            "Authorization",
+            "Cache-Control",
+            "Content-Encoding",
+            "Content-Type",
+            "If-None-Match",
+            "Last-Event-ID",
+            "traceparent",
+            "tracestate",
+            "X-Request-Id",
+            "X-Requested-With",
+        ],
+        expose_headers=[
+            "ETag",
+            "Location",
+            "RateLimit",
+            "RateLimit-Policy",
+            "Retry-After",
+            "X-Request-Id",
+        ],
+        max_age=PREFLIGHT_TTL_SECONDS,
+    )

@@ -76,8 +76,8 @@ class FastPath:
         headers = dict(reversed(scope["headers"]))
         caller = _usual_caller(scope, headers, route)
         message = None if caller is None else await self._first_message(receive)
-        receive = _again(message, receive)
-        if caller is None or message is None or not self._takes(message, caller):
+        receive = _replayed(message, receive)
+        if caller is None or message is None or not self._is_admitted(message, caller):
             await self._stack(scope, receive, send)
             return
         state = scope.setdefault("state", {})
@@ -94,7 +94,7 @@ class FastPath:
                 return await receive()
         return None
 
-    def _takes(self, message: Message, caller: Principal) -> bool:
+    def _is_admitted(self, message: Message, caller: Principal) -> bool:
         """Whether the body is whole, and the caller has a token left, which it takes. If there is
         none, the stack finds none either."""
         if message["type"] != "http.request" or message.get("more_body"):
@@ -152,14 +152,14 @@ def _usual_caller(scope: Scope, headers: Headers, route: DirectRoute) -> Princip
     return caller if may else None
 
 
-def _again(message: Message | None, receive: Receive) -> Receive:
+def _replayed(message: Message | None, receive: Receive) -> Receive:
     """Returns a `receive` that gives a message once more."""
     pending = [] if message is None else [message]
 
-    async def receive_again() -> Message:
+    async def receive_replayed() -> Message:
         return pending.pop() if pending else await receive()
 
-    return receive_again
+    return receive_replayed
 
 
 async def _response(route: DirectRoute, request: Request) -> Response:
