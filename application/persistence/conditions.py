@@ -60,10 +60,9 @@ def item_conditions(wanted: ItemFilter) -> list[Condition]:
 
 
 def movement_conditions(wanted: MovementFilter, movements: SQLTable[Any]) -> list[Condition]:
-    """Conditions on the journal."""
+    """Conditions on the journal, but for the item and the locations."""
     conditions = equal_or_between(
         movements,
-        ("item_id", "=", wanted.item_id),
         ("type", "=", wanted.type),
         ("actor", "=", wanted.actor),
         ("device", "=", wanted.device),

@@ -26,11 +26,29 @@ SELECT position, scale, recorded_at FROM (
 ) AS found WHERE former IS NULL OR former <> scale ORDER BY position
 """
 
-BUCKETS: Final = """
-SELECT {bucket} AS bucket, min(on_hand), max(on_hand), count(*),
-       sum(CASE WHEN type = 'COUNT' THEN 1 ELSE 0 END), min(position), max(position)
-FROM movements WHERE {where} GROUP BY 1 ORDER BY 1
+# The unique index of the events has an item's movements in order. An index of the journal would
+# cost each transaction one more page, because the items of a batch lie far apart in it.
+_OF_ITEM: Final = """
+(SELECT {position} AS place, originator_version AS event_version
+ FROM stored_events WHERE originator_id = ?) AS event CROSS JOIN movements
+WHERE position = place AND {where}
 """
+
+ITEM_JOURNAL: Final = f"SELECT {{columns}} FROM {_OF_ITEM} ORDER BY event_version DESC LIMIT ?"  # noqa: S608
+
+BEFORE_POSITION: Final = """
+event_version < coalesce(
+    (SELECT originator_version FROM stored_events WHERE {position} = ? AND originator_id = ?),
+    (SELECT max(originator_version) + 1 FROM stored_events
+     WHERE originator_id = ? AND {position} < ?))
+"""
+"""Of an item's events. The position may be that of another event."""
+
+BUCKETS: Final = f"""
+SELECT {{bucket}} AS bucket, min(on_hand), max(on_hand), count(*),
+       sum(CASE WHEN type = 'COUNT' THEN 1 ELSE 0 END), min(position), max(position)
+FROM {_OF_ITEM} GROUP BY 1 ORDER BY 1
+"""  # noqa: S608
 
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
@@ -71,16 +89,32 @@ class HistoryQueries(TableQueries):
             for position, scale, recorded_at in rows
         ]
 
+    def select_movements(
+        self, wanted: MovementFilter, *, before: int | None, limit: int
+    ) -> list[Movement]:
+        movements = self.sql_table(Movements.table)
+        conditions = movement_conditions(wanted, movements)
+        if wanted.item_id is not None:
+            if wanted.locations is not None:
+                conditions.append(movements.among("location", sorted(wanted.locations)))
+            return self._select_of_item(wanted.item_id, conditions, before, limit)
+        if before is not None:
+            conditions.append(("position < ?", [before]))
+        return self._select_at(movements, wanted.locations, conditions, NEWEST_FIRST, limit)
+
     def select_buckets(
         self, wanted: MovementFilter, positions: range, width: timedelta
     ) -> list[Bucket]:
         movements = self.sql_table(Movements.table)
         within = ("position >= ? AND position < ?", [positions.start, positions.stop])
         where, parameters = where_clause([*movement_conditions(wanted, movements), within])
-        statement = BUCKETS.format(bucket=movements.bucket("recorded_at"), where=where)
+        statement = BUCKETS.format(
+            bucket=movements.bucket("recorded_at"), position=self.position_column, where=where
+        )
         start = ((wanted.recorded_from or _EPOCH) - _EPOCH) // _MICROSECOND
+        key = movements.encode_value("item_id", wanted.item_id)
         with self.reading() as run:
-            rows = run(statement, [start, width // _MICROSECOND, *parameters])
+            rows = run(statement, [start, width // _MICROSECOND, key, *parameters])
         return [Bucket(*map(int, row)) for row in rows]
 
     def select_movements_at(self, positions: Sequence[int]) -> list[Movement]:
@@ -88,9 +122,25 @@ class HistoryQueries(TableQueries):
 
     def select_changes_of(self, item_id: UUID, *, before: int | None, limit: int) -> list[Change]:
         earlier: list[Condition] = [] if before is None else [("position < ?", [before])]
-        found: list[Any] = []
-        for changes in _CHANGES:
+        found: list[Any] = self._select_of_item(item_id, [], before, limit)
+        for changes in (ItemChanges.table, CodeChanges.table):
             table: SQLTable[Any] = self.sql_table(changes)
             item: Condition = ("item_id = ?", [table.encode_value("item_id", item_id)])
             found += self._select(table, [item, *earlier], NEWEST_FIRST.sql, limit)
         return sorted(found, key=attrgetter("position"), reverse=True)[:limit]
+
+    def _select_of_item(
+        self, item_id: UUID, conditions: Sequence[Condition], before: int | None, limit: int
+    ) -> list[Movement]:
+        """Returns movements of an item, newest first; `before` is a position."""
+        movements = self.sql_table(Movements.table)
+        key = movements.encode_value("item_id", item_id)
+        if before is not None:
+            earlier = BEFORE_POSITION.format(position=self.position_column)
+            conditions = [*conditions, (earlier, [before, key, key, before])]
+        where, parameters = where_clause(conditions)
+        statement = ITEM_JOURNAL.format(
+            columns=movements.columns, position=self.position_column, where=where
+        )
+        with self.reading() as run:
+            return [movements.decode(row) for row in run(statement, [key, *parameters, limit])]

@@ -13,18 +13,17 @@ from application.persistence.conditions import (
     Condition,
     equal_or_between,
     item_conditions,
-    movement_conditions,
     ranges_after,
     rejected_conditions,
     where_clause,
 )
-from application.persistence.filters import AuditFilter, ItemFilter, MovementFilter, RejectedFilter
+from application.persistence.filters import AuditFilter, ItemFilter, RejectedFilter
 from application.persistence.maintenance import Differences
-from application.persistence.table_queries import IDS_PER_QUERY, NEWEST_FIRST, Order, Run
+from application.persistence.table_queries import IDS_PER_QUERY, Order, Run
 from application.persistence.verification_queries import VerificationQueries
 from application.projections.codes import Code, Codes
 from application.projections.item_changes import ItemChange, ItemChanges
-from application.projections.movements import Movement, Movements
+from application.projections.movements import Movements
 from application.projections.stock_levels import StockLevel, StockLevels
 from application.tables.access import API_KEYS, AUDIT_LOG, SESSIONS, ApiKey, AuditEntry, Session
 from application.tables.rejected import REJECTED, RejectedTransaction, RejectionStatus
@@ -121,15 +120,6 @@ class ReadModelQueries(VerificationQueries):
                 codes, [codes.among("item_id", values)], "code", len(chunk) * MAX_CODES_PER_ITEM
             )
         return found
-
-    def select_movements(
-        self, wanted: MovementFilter, *, before: int | None, limit: int
-    ) -> list[Movement]:
-        movements = self.sql_table(Movements.table)
-        conditions = movement_conditions(wanted, movements)
-        if before is not None:
-            conditions.append(("position < ?", [before]))
-        return self._select_at(movements, wanted.locations, conditions, NEWEST_FIRST, limit)
 
     def select_recorded_among(self, local_ids: Sequence[UUID]) -> set[UUID]:
         movements = self.sql_table(Movements.table)

@@ -34,7 +34,7 @@ from application.tables.rejected import REJECTED
 from application.tables.table import Upsert
 from application.tables.tree import TREE_TABLES
 
-VERSION: Final = 8
+VERSION: Final = 9
 """Schema number of this code. A changed table needs the next number, a step in each adapter, and a
 fixture (tests/support/make_ledger.py)."""
 

@@ -56,6 +56,9 @@ NEWEST_FIRST: Final = Order(("position",), descending=True)
 class TableQueries(LedgerRecorder):
     """Base of the queries: selects rows that meet conditions, in an order, at some locations."""
 
+    position_column: str
+    """The name of the column of positions in the events table."""
+
     @abstractmethod
     def sql_table(self, table: Table[RowT]) -> SQLTable[RowT]:
         """The SQL statements of a table."""

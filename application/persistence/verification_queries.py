@@ -11,9 +11,6 @@ from application.tables.table import Table
 class VerificationQueries(TreeQueries):
     """Implements the shared part of `VerificationReader`."""
 
-    position_column: str
-    """The name of the column of positions in the events table."""
-
     def encode_rows(
         self, table: Table[Any], rows: Iterable[tuple[Any, ...]]
     ) -> list[tuple[Any, ...]]:

@@ -76,10 +76,7 @@ class Movements:
         Movement,
         key="position",
         indexes=(
-            *(
-                (column, "position")
-                for column in ("item_id", "location", "type", "actor", "device")
-            ),
+            *((column, "position") for column in ("location", "type", "actor", "device")),
             ("location", "type", "position"),
         ),
         sparse_indexes=(("reference", "position"), ("refused_at", "position")),

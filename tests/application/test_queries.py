@@ -13,7 +13,7 @@ from application.items import ItemService
 from application.ledger.ledger import Ledger, replay
 from application.persistence.cancellation import Cancellation, cancelled_by
 from application.persistence.errors import ReadCancelled
-from application.persistence.filters import MovementFilter, RejectedFilter
+from application.persistence.filters import ItemFilter, MovementFilter, RejectedFilter
 from application.recording.sync import SyncService
 from domain.errors import UnknownVersion
 from domain.item_details import ItemDetails
@@ -93,6 +93,36 @@ def test_page_of_several_locations_is_that_of_all_without_the_others(
         RejectedFilter(locations=frozenset(places)), before=None, limit=limit
     )
     assert rejected == [row for row in all_rejected if row.location in places][:limit]
+
+
+@settings(
+    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(
+    number=st.integers(0, len(PLACES) - 1),
+    places=st.none() | st.sets(st.sampled_from([*PLACES, "nowhere"])),
+    limit=st.integers(1, 60),
+    before=st.none() | st.integers(0, 300),
+    type=st.sampled_from([None, "INBOUND", "ADJUST"]),
+)
+def test_page_of_an_item_is_that_of_all_without_the_others(
+    spread: Ledger, number: int, places: set[str] | None, limit: int, before: int | None, type: str
+) -> None:
+    reader = spread.recorder
+    levels = reader.select_items(ItemFilter(), after=None, limit=100)
+    item = levels[number].item_id
+    everything = reader.select_movements(MovementFilter(type=type), before=before, limit=10**6)
+    wanted = MovementFilter(
+        item_id=item, type=type, locations=None if places is None else frozenset(places)
+    )
+    assert (
+        reader.select_movements(wanted, before=before, limit=limit)
+        == [
+            row
+            for row in everything
+            if row.item_id == item and (places is None or row.location in places)
+        ][:limit]
+    )
 
 
 def _replaced_by(details: ItemDetails, _: ItemDetails) -> ItemDetails:

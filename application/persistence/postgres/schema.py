@@ -158,4 +158,5 @@ STEPS: Final = {
         )
         """,
     ),
+    9: (),  # The journal without its index by item.
 }

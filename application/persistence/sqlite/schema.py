@@ -162,4 +162,5 @@ STEPS: Final = {
         """,
         *GUARDS,
     ),
+    9: (),  # The journal without its index by item.
 }
