@@ -32,6 +32,11 @@ class Tile(NamedTuple):
     """The hash one level up."""
 
     @property
+    def end(self) -> int:
+        """The number of leaves up to its end."""
+        return (self.number + 1) << TILE_HEIGHT * (self.level + 1)
+
+    @property
     def data(self) -> bytes:
         """The tile's bytes, as C2SP has them."""
         return b"".join(self.hashes)
@@ -61,21 +66,38 @@ class Edge:
 
     def append(self, leaf: bytes) -> list[Tile]:
         """Appends the hash of a leaf. Returns the tiles that became full."""
-        full: list[Tile] = []
+        hashes = self._level(0)
+        hashes.append(leaf)
         self.size += 1
+        return [*self._take_full()] if len(hashes) == TILE_WIDTH else []
+
+    def extend(self, leaves: Sequence[bytes]) -> list[Tile]:
+        """Appends hashes of leaves. Returns the tiles that became full, in order."""
+        full: list[Tile] = []
+        start = 0
+        while start < len(leaves):
+            hashes = self._level(0)
+            part = leaves[start : start + TILE_WIDTH - len(hashes)]
+            hashes += part
+            self.size += len(part)
+            start += len(part)
+            full += self._take_full()
+        return full
+
+    def _take_full(self) -> Iterator[Tile]:
         level = 0
-        while True:
-            if level == len(self.levels):
-                self.levels.append([])
-            hashes = self.levels[level]
-            hashes.append(leaf)
-            if len(hashes) < TILE_WIDTH:
-                return full
-            leaf = perfect_root(hashes)
+        while len(hashes := self._level(level)) == TILE_WIDTH:
             number = (self.size >> TILE_HEIGHT * (level + 1)) - 1
-            full.append(Tile(level, number, tuple(hashes), leaf))
+            tile = Tile(level, number, tuple(hashes), perfect_root(hashes))
             hashes.clear()
             level += 1
+            self._level(level).append(tile.root)
+            yield tile
+
+    def _level(self, level: int) -> list[bytes]:
+        if level == len(self.levels):
+            self.levels.append([])
+        return self.levels[level]
 
     def root(self) -> bytes:
         """Returns the root of the tree."""

@@ -23,6 +23,7 @@ from application.persistence.schema import KEPT_TABLES, mark_as_outdated, outdat
 from application.projections import PROJECTIONS
 from application.projections.projection import Projection, Recorded
 from application.projections.stock_levels import StockLevel
+from application.sealing.entries import leaf_of_event
 from application.sealing.tree import GrowingTree, StoredTree
 from application.tables.access import API_KEYS, ApiKey
 from application.tables.properties import COPIED_PROPERTIES, PROPERTIES
@@ -32,9 +33,7 @@ from application.tables.tree import CHECKPOINTS, DECLARATIONS, StoredCheckpoint
 from domain.events import LedgerEvent, StockItemEvent
 from domain.quantities import MAX_SCALE, Quantity, from_steps
 from proof.checkpoint import Checkpoint
-from proof.entry import encode_entry
 from proof.errors import ProofError
-from proof.merkle import leaf_hash
 from proof.tiles import Edge
 
 EVENTS_PER_CHUNK: Final = 2_000
@@ -217,7 +216,7 @@ class _Copy:
             recorded = [self._target.to_recorded(notification) for notification in chunk]
             self._require_local_ids(recorded)
             for notification, (_, event) in zip(chunk, recorded, strict=True):
-                edge.append(_leaf(notification))
+                edge.append(leaf_of_event(notification.id, notification))
                 if isinstance(event, StockItemEvent):
                     on_hand[event.originator_id] = event.on_hand
                     scales[event.originator_id] = event.scale
@@ -296,13 +295,6 @@ def _stock_list(ledger: Ledger) -> Iterator[StockLevel]:
     while page := ledger.recorder.select_items(ItemFilter(), after=after, limit=ITEMS_PER_PAGE):
         yield from page
         after = (page[-1].location, page[-1].sku, page[-1].item_id)
-
-
-def _leaf(event: Notification) -> bytes:
-    stream_id, topic = str(event.originator_id), event.topic.encode()
-    return leaf_hash(
-        encode_entry(event.id, stream_id, event.originator_version, topic, event.state)
-    )
 
 
 def _require_root(checkpoint: StoredCheckpoint, tree: StoredTree) -> None:

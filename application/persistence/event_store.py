@@ -3,11 +3,13 @@
 from abc import abstractmethod
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
+from functools import cached_property
 from typing import Protocol
 from uuid import UUID
 
 from eventsourcing.persistence import ApplicationRecorder, Notification
 
+from application.persistence.recent_events import RecentEvents
 from application.persistence.unit_of_work import UnitOfWork
 
 
@@ -26,6 +28,11 @@ class Notices(Protocol):
 class EventStore(ApplicationRecorder):
     """The eventsourcing library's recorder, with units of work. Every method may raise
     StoreUnavailable."""
+
+    @cached_property
+    def recent_events(self) -> RecentEvents:
+        """The events that units of work of this recorder have committed last."""
+        return RecentEvents()
 
     @abstractmethod
     def unit_of_work(self) -> AbstractContextManager[UnitOfWork]:

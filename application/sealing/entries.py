@@ -1,7 +1,10 @@
 """Stored events as entries of the log."""
 
 from functools import lru_cache
-from typing import Final
+from typing import Final, cast
+from uuid import UUID
+
+from eventsourcing.persistence import StoredEvent
 
 from application.persistence.tree_reader import EventRow
 from proof.entry import encode_entry
@@ -19,6 +22,16 @@ def entry_of(row: EventRow) -> bytes:
 def leaf_of(row: EventRow) -> bytes:
     """Returns the hash of an event's leaf."""
     return leaf_hash(entry_of(row))
+
+
+def leaf_of_event(position: int, event: StoredEvent) -> bytes:
+    """Returns the same for an event that was not read from a row."""
+    stream_id = _readable(cast("UUID", event.originator_id).bytes)
+    return leaf_hash(
+        encode_entry(
+            position, stream_id, event.originator_version, event.topic.encode(), event.state
+        )
+    )
 
 
 @lru_cache(CACHED_IDS)

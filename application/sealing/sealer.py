@@ -100,13 +100,14 @@ class Sealer:
             _LOG.exception("the ledger can't be sealed now")
 
     def _seal(self, still_held: StillHeld) -> None:
-        tree = GrowingTree(self._recorder)
-        while not self._stopped.is_set():
-            still_held()
-            tree.grow()
-            self._sign_if_due(tree, still_held)
-            self.problem = None
-            self._stopped.wait(POLL_SECONDS)
+        with self._recorder.recent_events.kept():
+            tree = GrowingTree(self._recorder)
+            while not self._stopped.is_set():
+                still_held()
+                tree.grow()
+                self._sign_if_due(tree, still_held)
+                self.problem = None
+                self._stopped.wait(POLL_SECONDS)
 
     def _sign_if_due(self, tree: GrowingTree, still_held: StillHeld) -> None:
         if self._signer is None or time.monotonic() - self._signed_at < self._interval:

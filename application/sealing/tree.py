@@ -7,7 +7,7 @@ from cachetools import LRUCache
 
 from application.persistence.errors import StoreUnavailable
 from application.persistence.recorder import LedgerRecorder
-from application.sealing.entries import leaf_of
+from application.sealing.entries import leaf_of, leaf_of_event
 from application.tables.table import Insert
 from application.tables.tree import TREE_TILES, TreeTile, tile_id
 from proof.tiles import (
@@ -142,17 +142,25 @@ class GrowingTree:
 
     def _add_chunk(self, head: int) -> bool:
         """Adds some events. False: there are none up to the head."""
-        rows = self._recorder.select_rows_after(self.position, EVENTS_PER_CHUNK, upto=head)
+        positions, leaves = self._next_leaves(head)
+        before = self._edge.size
         tiles = [
-            TreeTile.of(tile, row.position)
-            for row in rows
-            for tile in self._edge.append(leaf_of(row))
+            TreeTile.of(tile, positions[tile.end - before - 1])
+            for tile in self._edge.extend(leaves)
         ]
         if tiles:
             self._store(tiles)
-        if rows:
-            self.position = rows[-1].position
-        return bool(rows)
+        if positions:
+            self.position = positions[-1]
+        return bool(positions)
+
+    def _next_leaves(self, head: int) -> tuple[Sequence[int], list[bytes]]:
+        """Returns the positions of some events, and the hashes of their leaves."""
+        recent = self._recorder.recent_events.take(self.position, head)
+        if recent is not None:
+            return recent.positions, [*map(leaf_of_event, recent.positions, recent.events)]
+        rows = self._recorder.select_rows_after(self.position, EVENTS_PER_CHUNK, upto=head)
+        return [row.position for row in rows], [*map(leaf_of, rows)]
 
     def _store(self, tiles: Sequence[TreeTile]) -> None:
         with self._recorder.unit_of_work() as unit_of_work:

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, cast
 from uuid import UUID
 
 from eventsourcing.persistence import ApplicationRecorder, Notification, StoredEvent
@@ -30,8 +30,9 @@ from application.persistence.postgres.positions import horizon
 from application.persistence.postgres.roles import grant_rights
 from application.persistence.postgres.storage_check import check_storage, unsafe_settings
 from application.persistence.postgres.tables import PostgresTable, postgres_table
-from application.persistence.postgres.unit_of_work import Key, PostgresUnitOfWork
+from application.persistence.postgres.unit_of_work import PostgresUnitOfWork
 from application.persistence.queries import ReadModelQueries
+from application.persistence.recent_events import Appended
 from application.persistence.table_queries import Run
 from application.persistence.tree_reader import EventRow
 from application.persistence.unit_of_work import UnitOfWork
@@ -103,14 +104,16 @@ class PostgresLedgerRecorder(PostgresApplicationRecorder, ReadModelQueries):
 
     @contextmanager
     def unit_of_work(self) -> Iterator[UnitOfWork]:
-        appended: list[Key] = []
+        appended: list[Appended] = []
         try:
             with self.datastore.unit_of_work(lambda: bool(appended)) as connection:
                 yield PostgresUnitOfWork(connection, appended)
         except Deadlock as error:
-            raise WriteConflict({key.item_id for key in appended}) from error
+            items = {cast("UUID", event.originator_id) for run in appended for event in run.events}
+            raise WriteConflict(items) from error
         except KeyTaken as error:
             raise unique_violation(self._conflicting_items(appended), error) from error
+        self.recent_events.add(appended)
 
     def select_events_after(
         self, position: int, limit: int, topics: Sequence[str] = ()
@@ -180,11 +183,16 @@ class PostgresLedgerRecorder(PostgresApplicationRecorder, ReadModelQueries):
         with self.datastore.get_connection() as connection:
             return horizon(connection)
 
-    def _conflicting_items(self, appended: Sequence[Key]) -> set[UUID]:
+    def _conflicting_items(self, appended: Sequence[Appended]) -> set[UUID]:
         """Items with a version or a `local_id` that another writer took."""
         if not appended:
             return set()
-        columns = [list(column) for column in zip(*appended, strict=True)]
+        keys = [
+            (event.originator_id, event.originator_version, local_id)
+            for run in appended
+            for event, local_id in zip(run.events, run.local_ids, strict=True)
+        ]
+        columns = [list(column) for column in zip(*keys, strict=True)]
         with self.datastore.get_connection() as connection:
             return {item_id for (item_id,) in execute(connection, sql.CONFLICTING, columns)}
 

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from itertools import starmap
-from typing import Any, Final, NamedTuple, cast
+from typing import Any, Final, cast
 from uuid import UUID
 
 from eventsourcing.persistence import Notification, StoredEvent
@@ -18,6 +18,7 @@ from application.persistence.postgres.positions import (
     TAKE_POSITIONS,
 )
 from application.persistence.postgres.tables import postgres_table
+from application.persistence.recent_events import Appended
 from application.persistence.tree_reader import EventRow
 from application.persistence.unit_of_work import Latest, LevelState, LockedLevel
 from application.tables.rejected import REJECTED, RejectedTransaction
@@ -28,19 +29,11 @@ MAX_POSITION: Final = 2**63 - 1
 """The highest possible position."""
 
 
-class Key(NamedTuple):
-    """Unique keys of an event: item with version, and `local_id`."""
-
-    item_id: UUID
-    version: int
-    local_id: UUID | None
-
-
 class PostgresUnitOfWork:
     """A `UnitOfWork` on a pipelined connection."""
 
-    def __init__(self, connection: Connection[Any], appended: list[Key]) -> None:
-        """`appended` collects the keys of appended events, to find conflicting items later."""
+    def __init__(self, connection: Connection[Any], appended: list[Appended]) -> None:
+        """`appended` collects the appended events, to find conflicting items later."""
         self._connection = connection
         self._appended = appended
         self._wanted: set[UUID] = set()
@@ -235,7 +228,7 @@ class PostgresUnitOfWork:
     ) -> None:
         item_ids = [cast("UUID", event.originator_id) for event in events]
         versions = [event.originator_version for event in events]
-        self._appended.extend(map(Key, item_ids, versions, local_ids))
+        self._appended.append(Appended(positions, events, local_ids))
         topics = [event.topic for event in events]
         states = [event.state for event in events]
         self._execute(

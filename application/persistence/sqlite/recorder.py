@@ -104,7 +104,9 @@ class SQLiteLedgerRecorder(ReadModelQueries):
     @contextmanager
     def unit_of_work(self) -> Iterator[UnitOfWork]:
         with self.datastore.transaction(commit=True) as cursor:
-            yield SQLiteUnitOfWork(cursor)
+            unit_of_work = SQLiteUnitOfWork(cursor)
+            yield unit_of_work
+        self.recent_events.add(unit_of_work.appended)
 
     def head(self) -> int:
         with self.datastore.transaction(commit=False) as cursor:

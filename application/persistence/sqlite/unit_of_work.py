@@ -17,6 +17,7 @@ import msgspec
 from eventsourcing.persistence import Notification, StoredEvent
 
 from application.persistence.errors import unique_violation
+from application.persistence.recent_events import Appended
 from application.persistence.sql_tables import Statement
 from application.persistence.sqlite import statements as sql
 from application.persistence.sqlite.bulk import in_bulk
@@ -40,6 +41,7 @@ class SQLiteUnitOfWork:
 
     def __init__(self, cursor: apsw.Cursor) -> None:
         self._cursor = cursor
+        self.appended: list[Appended] = []
         self._wanted: Sequence[UUID] = ()
 
     def lock(self, item_ids: Sequence[UUID]) -> None:
@@ -146,6 +148,7 @@ class SQLiteUnitOfWork:
         head = read_head(self._cursor)
         positions = range(head + 1, head + 1 + len(events))
         self._insert(positions, events, local_ids)
+        self.appended.append(Appended(positions, events, local_ids))
         return positions
 
     def import_events(
