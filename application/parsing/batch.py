@@ -9,7 +9,7 @@ from uuid import UUID
 
 from application.parsing.fields import FieldWarning, readable
 from application.parsing.items import ParsedItem, parse_item
-from application.parsing.plain import PlainElement, plain_elements, read_plain
+from application.parsing.plain import PlainElement, PlainRead, plain_elements, read_plain
 from application.parsing.transactions import TRANSACTION, read_age, read_element
 from application.parsing.values import read_instant, read_text, read_uuid
 from domain.device_clock import CLOCK_TRUST, FirstArrival, goods_time
@@ -105,7 +105,12 @@ def parse_batch(
 def parse_plain(elements: list[PlainElement], arrival: Arrival | None) -> Batch:
     """Parses a batch whose elements all have their usual spelling. Raises ValueError, Invalid: one
     of them has not."""
-    transactions, ages, has_groups = read_plain(elements)
+    return batch_of_plain(elements, read_plain(elements), arrival)
+
+
+def batch_of_plain(elements: list[PlainElement], read: PlainRead, arrival: Arrival | None) -> Batch:
+    """Makes a batch of what was read of its elements."""
+    transactions, ages, has_groups = read
     _correct_times(transactions, ages, arrival)
     groups = _groups(transactions, []) if has_groups else NO_GROUPS
     return Batch(elements, transactions, [], {}, {}, groups=groups)

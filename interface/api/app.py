@@ -99,14 +99,14 @@ def create_app(settings: Settings | None = None) -> middleware.LayeredAPI:
     app.state.sign_ins = CapacityLimiter(session.MAX_SIGN_INS)
     # First, because routes match in order. Not by include_router: included routes are searched
     # twice.
-    app.router.routes[:0] = sync.router.routes
+    direct = [*sync.router.routes, *movements.direct_router.routes]
+    app.router.routes[:0] = direct
     for module in _ROUTES:
         app.include_router(module.router)
     app.include_router(session.pages)
     problems.install(app)
     refusals.install(app)
-    direct = [route for route in sync.router.routes if isinstance(route, DirectRoute)]
-    middleware.install(app, configured, direct)
+    middleware.install(app, configured, [one for one in direct if isinstance(one, DirectRoute)])
     openapi.install(app)
     return app
 

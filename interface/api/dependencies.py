@@ -19,7 +19,6 @@ from application.following.follower import Follower
 from application.history import HistoryService
 from application.items import ItemService
 from application.reads import ReadService
-from application.recording.sync import SyncService
 from application.review import ReviewService
 from application.sealing.proofs import ProofService
 from application.status import StatusService
@@ -99,7 +98,6 @@ async def _recently_signed_in(request: Request, services: Provided) -> None:
 RECENTLY_SIGNED_IN: Final = Depends(_recently_signed_in)
 """For routes that a session may use only shortly after its sign-in."""
 
-CanRecord = Annotated[Principal, needs(Permission.RECORD)]
 CanRegister = Annotated[Principal, needs(Permission.REGISTER)]
 CanManageItems = Annotated[Principal, needs(Permission.MANAGE_ITEMS)]
 CanReview = Annotated[Principal, needs(Permission.REVIEW_REJECTIONS)]
@@ -107,7 +105,6 @@ CanReadAudit = Annotated[Principal, needs(Permission.READ_AUDIT)]
 CanRead = Annotated[Principal, needs(Permission.READ)]
 
 Configured = Annotated[Settings, _service(lambda services: services.settings)]
-Sync = Annotated[SyncService, _service(lambda services: services.sync)]
 Items = Annotated[ItemService, _service(lambda services: services.items)]
 Imports = Annotated[ImportService, _service(lambda services: services.imports)]
 Review = Annotated[ReviewService, _service(lambda services: services.review)]

@@ -17,9 +17,9 @@ from fastapi import Depends, Request
 from starlette.concurrency import run_in_threadpool
 
 from application.access.principal import Principal
-from application.parsing.batch import Arrival, Batch, parse_batch, parse_plain
+from application.parsing.batch import Arrival, Batch, batch_of_plain, parse_batch
 from application.parsing.fields import ElementFields, FieldNames, FieldWarning
-from application.parsing.plain import PlainElement
+from application.parsing.plain import PlainElement, read_plain
 from application.parsing.values import read_instant
 from domain.errors import Rejection
 from interface.api.problems import RequestProblem, malformed_body
@@ -60,7 +60,8 @@ class SentBatch(NamedTuple):
     limit: object
 
 
-async def _read_json(request: Request) -> Any:
+async def read_json(request: Request) -> Any:
+    """Returns the decoded body. Raises RequestProblem: it is not JSON."""
     return await _read_body(request, _decode_json)
 
 
@@ -80,7 +81,7 @@ def arrival(request: Request, sent_at: datetime | None = None) -> Arrival:
     return Arrival(services.clock() - elapsed, sent_at, principal.device)
 
 
-JSONBody = Annotated[Any, Depends(_read_json)]
+JSONBody = Annotated[Any, Depends(read_json)]
 """The decoded body. A body that is not JSON is answered with MALFORMED_BODY."""
 
 
@@ -110,7 +111,10 @@ def _parse_plain_body(request: Request, body: bytes) -> SentBatch:
     services: Services = request.app.state.services
     _require_size(sent.transactions, (), services.settings.max_batch)
     sent_at = None if sent.sent_at is None else read_instant(sent.sent_at)
-    batch = parse_plain(sent.transactions, arrival(request, sent_at))
+    read = read_plain(sent.transactions)
+    is_corrected = bool(read.ages) or sent_at is not None
+    came = arrival(request, sent_at) if is_corrected else None
+    batch = batch_of_plain(sent.transactions, read, came)
     return SentBatch(batch, [], sent.after, sent.limit)
 
 

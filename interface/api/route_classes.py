@@ -4,13 +4,15 @@ A misspelt parameter would give a plausible but wrong answer: the whole journal 
 snake_case is accepted as camelCase, as in bodies. Otherwise `as_of` would give today's stock.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from functools import cached_property
 from typing import Any, Final
 from urllib.parse import parse_qsl, urlencode
 
 from fastapi import APIRouter, Request, Response
 from fastapi.dependencies.models import Dependant
+from fastapi.dependencies.utils import request_params_to_args
+from fastapi.exceptions import RequestValidationError
 from fastapi.routing import APIRoute
 from pydantic import BaseModel
 from pydantic.alias_generators import to_camel
@@ -60,7 +62,8 @@ class StrictRoute(APIRoute):
 class DirectRoute(StrictRoute):
     """A fast route without dependency injection, for the most frequent requests.
 
-    It checks the declared permissions and calls the endpoint, a coroutine from request to response.
+    It checks the declared permissions and calls the endpoint, a coroutine from the request, and the
+    parameters of the path, to a response.
     FastAPI would resolve the dependencies of an endpoint again for each request, and open contexts
     to close them afterwards. That was half the cost of a small batch
     (docs/decisions/0014-fast-path.md). An endpoint of this route takes its
@@ -77,8 +80,15 @@ class DirectRoute(StrictRoute):
         request = Request(scope, receive, send)
         for need in self.needs:
             await need(request)
-        response: Response = await self.endpoint(request)
+        response: Response = await self.endpoint(request, **self.values(scope["path_params"]))
         await response(scope, receive, send)
+
+    def values(self, given: Mapping[str, str]) -> dict[str, Any]:
+        """Reads the parameters of the path. Raises RequestValidationError, as other routes do."""
+        values, errors = request_params_to_args(self.dependant.path_params, given)
+        if errors:
+            raise RequestValidationError(errors)
+        return values
 
     @cached_property
     def needs(self) -> list[Needs]:

@@ -9,10 +9,10 @@ from collections.abc import Callable, Iterator
 from functools import cache
 from typing import Any, Final
 
-ROWS_PER_STATEMENT: Final = tuple(2**n for n in range(8, -1, -1))
-"""Rows per statement, the most first. There are few sizes, so their statements stay prepared, and a
-few of them are enough for any number of rows. The widest table has
-22 columns, and a statement takes up to 32,766 values."""
+ROWS_PER_STATEMENT: Final = (256, 128, 64, *range(32, 0, -1))
+"""Rows per statement, the most first. One statement is enough for a small commit, and a few are for
+a large one. There are few sizes, so their statements stay prepared. The widest table has 22
+columns, and a statement takes up to 32,766 values."""
 
 
 def in_bulk(

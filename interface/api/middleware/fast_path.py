@@ -8,11 +8,12 @@ it has had any effect, so the stack stays the definition of what is right.
 
 import asyncio
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Coroutine, Mapping, Sequence
 from contextlib import suppress
-from typing import Final
+from typing import Any, Final, NamedTuple, cast
 
 from fastapi import Request
+from fastapi.exceptions import RequestValidationError
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -40,6 +41,24 @@ _ASK_FOR_MORE: Final = (b"content-encoding", b"transfer-encoding", b"origin")
 Headers = Mapping[bytes, bytes]
 
 
+class _Endpoint(NamedTuple):
+    """A route, and the parameters of its path."""
+
+    route: DirectRoute
+    values: Mapping[str, Any]
+
+
+class _WholeRequest(Request):
+    """A request whose body has arrived."""
+
+    def __init__(self, scope: Scope, receive: Receive, body: bytes) -> None:
+        super().__init__(scope, receive)
+        self._whole = body
+
+    async def body(self) -> bytes:
+        return self._whole
+
+
 class FastPath:
     """The layer.
 
@@ -61,56 +80,69 @@ class FastPath:
         body_timeout: int,
     ) -> None:
         self._stack = stack
-        self._routes = {route.path: route for route in routes}
+        self._routes = [(route.path_regex.match, route) for route in routes]
         self._requests = requests
         self._security = security
         self._body_timeout = body_timeout
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         started = time.perf_counter()
-        route = self._routes.get(scope["path"])
-        if route is None or not _is_usual(scope):
+        endpoint = self._endpoint(scope["path"])
+        if endpoint is None or not _is_usual(scope):
             await self._stack(scope, receive, send)
             return
         # As Starlette: of a repeated header, the first one counts.
         headers = dict(reversed(scope["headers"]))
-        caller = _usual_caller(scope, headers, route)
+        caller = _usual_caller(scope, headers, endpoint.route)
         message = None if caller is None else await self._first_message(receive)
-        receive = _replayed(message, receive)
-        if caller is None or message is None or not self._is_admitted(message, caller):
-            await self._stack(scope, receive, send)
+        limits = None if caller is None or message is None else self._admitted(message, caller)
+        if message is None or limits is None:
+            await self._stack(scope, _replayed(message, receive), send)
             return
         state = scope.setdefault("state", {})
         state |= {
             "started": started,
             "principal": caller,
+            "limits": limits,
             "request_id": request_id_of(headers.get(b"x-request-id", b"").decode("latin-1")),
         }
-        await self._serve(route, Request(scope, receive, send), send)
+        await self._serve(endpoint, _WholeRequest(scope, receive, message["body"]), send)
+
+    def _endpoint(self, path: str) -> _Endpoint | None:
+        """Returns what answers requests of that path; None if the stack must find it."""
+        for match, route in self._routes:
+            found = match(path)
+            if found is not None:
+                with suppress(RequestValidationError):
+                    return _Endpoint(route, route.values(found.groupdict()))
+        return None
 
     async def _first_message(self, receive: Receive) -> Message | None:
+        message = _message_at_once(receive)
+        if message is not None:
+            return message
         with suppress(TimeoutError):
             async with asyncio.timeout(self._body_timeout):
                 return await receive()
         return None
 
-    def _is_admitted(self, message: Message, caller: Principal) -> bool:
-        """Whether the body is whole, and the caller has a token left, which it takes. If there is
-        none, the stack finds none either."""
-        if message["type"] != "http.request" or message.get("more_body"):
-            return False
-        try:
-            self._requests.spend(caller.limit_key)
-        except RequestProblem:
-            return False
-        return True
+    def _admitted(self, message: Message, caller: Principal) -> Mapping[str, str] | None:
+        """Takes a token of the caller, and returns the header fields about its limit.
 
-    async def _serve(self, route: DirectRoute, request: Request, send: Send) -> None:
+        None if no token is left: the stack finds none either. None if the body is not whole.
+        """
+        if message["type"] != "http.request" or message.get("more_body"):
+            return None
+        with suppress(RequestProblem):
+            return self._requests.spend(caller.limit_key)
+        return None
+
+    async def _serve(self, endpoint: _Endpoint, request: Request, send: Send) -> None:
         scope = request.scope
         status = 0
         added = [(b"x-request-id", request.state.request_id.encode())]
-        limits = self._requests.headers(request.state.principal.limit_key)
-        added += [(name.lower().encode(), value.encode()) for name, value in limits.items()]
+        limits = request.state.limits.items()
+        added += [(name.lower().encode(), value.encode()) for name, value in limits]
 
         async def send_with_headers(message: Message) -> None:
             nonlocal status
@@ -121,7 +153,7 @@ class FastPath:
             await send(message)
 
         try:
-            response = await _response(route, request)
+            response = await _response(endpoint, request)
             is_small = len(response.body) < GZIP_FROM_BYTES
             answer: ASGIApp = response if is_small else compressed(response)
             await answer(scope, request.receive, send_with_headers)
@@ -152,6 +184,19 @@ def _usual_caller(scope: Scope, headers: Headers, route: DirectRoute) -> Princip
     return caller if may else None
 
 
+def _message_at_once(receive: Receive) -> Message | None:
+    """Returns the next message if it is there already. A timer would cost more than the rest of
+    the wait."""
+    waiting = cast("Coroutine[Any, Any, Message]", receive())
+    try:
+        waiting.send(None)
+    except StopIteration as arrived:
+        message: Message = arrived.value
+        return message
+    waiting.close()
+    return None
+
+
 def _replayed(message: Message | None, receive: Receive) -> Receive:
     """Returns a `receive` that gives a message once more."""
     pending = [] if message is None else [message]
@@ -162,10 +207,10 @@ def _replayed(message: Message | None, receive: Receive) -> Receive:
     return receive_replayed
 
 
-async def _response(route: DirectRoute, request: Request) -> Response:
+async def _response(endpoint: _Endpoint, request: Request) -> Response:
     """Returns the answer of the route; that of a problem if it fails."""
     try:
-        response: Response = await route.endpoint(request)
+        response: Response = await endpoint.route.endpoint(request, **endpoint.values)
     except REFUSALS as refusal:
         return await run_in_threadpool(answer_refusal, request, refusal)
     except Exception as error:  # noqa: BLE001 -- no outer layer answers errors

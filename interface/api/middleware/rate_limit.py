@@ -36,8 +36,9 @@ class RateLimit:
         self._full_at: TTLCache[str, float] = TTLCache(MAX_BUCKETS, ttl=self._period)
         self._policy = f'"requests";q={self._rate.amount};w={self._period}'
 
-    def spend(self, who: str) -> None:
-        """Takes one token. Raises RequestProblem: the bucket is empty."""
+    def spend(self, who: str) -> dict[str, str]:
+        """Takes one token, and returns the header fields. Raises RequestProblem: the bucket is
+        empty."""
         now = time.monotonic()
         full_at = max(now, self._full_at.get(who, now)) + self._interval
         wait_seconds = full_at - now - self._period
@@ -49,13 +50,16 @@ class RateLimit:
                 retry_after=math.ceil(wait_seconds),
             )
         self._full_at[who] = full_at
+        return self._fields(full_at - now)
 
     def headers(self, who: str) -> dict[str, str]:
         """Returns the RateLimit header fields: tokens left, and seconds until the bucket is full.
 
         Source: draft-ietf-httpapi-ratelimit-headers-10.
         """
-        seconds_until_full = max(0.0, self._full_at.get(who, 0.0) - time.monotonic())
+        return self._fields(max(0.0, self._full_at.get(who, 0.0) - time.monotonic()))
+
+    def _fields(self, seconds_until_full: float) -> dict[str, str]:
         left = int((self._period - seconds_until_full + ROUNDING_SECONDS) / self._interval)
         return {
             "RateLimit-Policy": self._policy,

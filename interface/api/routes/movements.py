@@ -6,9 +6,10 @@ from http import HTTPStatus
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import Query, Request, Response
+from fastapi import APIRouter, Query, Request, Response
 from fastapi.responses import PlainTextResponse
 
+from application.access.roles import Permission
 from application.files.exports import ListName
 from application.parsing.batch import parse_batch
 from application.parsing.transactions import MovementElement
@@ -16,11 +17,11 @@ from application.persistence.filters import MovementFilter
 from application.projections.movements import Movement
 from domain.errors import Invalid
 from domain.transaction import TransactionType
-from interface.api.dependencies import CanRead, CanRecord, Exports, Proofs, Reads, Sync
+from interface.api.dependencies import CanRead, Exports, Proofs, Reads, needs
 from interface.api.exporting import EXPORTED, AcceptedFormat, exported
 from interface.api.problems import documented
-from interface.api.request_json import JSONBody, arrival
-from interface.api.route_classes import strict_router
+from interface.api.request_json import arrival, read_json
+from interface.api.route_classes import DirectRoute, strict_router
 from interface.api.schemas.base import json_body
 from interface.api.schemas.movements import MovementPage, MovementRecord
 from interface.api.schemas.paging import (
@@ -32,8 +33,10 @@ from interface.api.schemas.paging import (
     parse_cursor,
 )
 from interface.api.schemas.sync import SyncedTransaction, synced_answer
+from interface.composition import Services
 
 router = strict_router(tags=["movements"])
+direct_router = APIRouter(tags=["movements"], route_class=DirectRoute)
 
 _INVALID = HTTPStatus.UNPROCESSABLE_ENTITY
 
@@ -64,10 +67,11 @@ class JournalQuery(ItemJournalQuery):
     location: WantedLabel = None
 
 
-@router.post(
+@direct_router.post(
     "/items/{item_id}/movements",
     summary="Record a movement",
     status_code=HTTPStatus.CREATED,
+    dependencies=[needs(Permission.RECORD)],
     response_model=SyncedTransaction,
     responses={
         200: {"model": SyncedTransaction, "description": "Already recorded: a duplicate"},
@@ -75,15 +79,15 @@ class JournalQuery(ItemJournalQuery):
     },
     openapi_extra=json_body(MovementElement),
 )
-async def record_movement(
-    request: Request, item_id: UUID, body: JSONBody, sync: Sync, caller: CanRecord
-) -> Response:
+async def record_movement(request: Request, item_id: UUID) -> Response:
     """Records a movement of the item, by the same rules as a batch of one."""
+    services: Services = request.app.state.services
+    body = await read_json(request)
     if not isinstance(body, dict):
         raise Invalid("transaction", "must be an object")
     fields = {name: value for name, value in body.items() if name not in {"itemId", "item_id"}}
     batch = parse_batch([{**fields, "itemId": str(item_id)}], arrival(request))
-    result = await sync.record(batch, caller, is_answered=True)
+    result = await services.sync.record(batch, request.state.principal, is_answered=True)
     if result.failed:
         raise result.failed[0].rejection
     return synced_answer(result)
