@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from functools import partial
 from http import HTTPStatus
-from typing import Annotated, Any, Final, NamedTuple, TypeVar
+from typing import Annotated, Any, Final, Generic, NamedTuple, TypeVar
 
 import msgspec
 from fastapi import Depends, Request
@@ -37,16 +37,27 @@ BATCH: Final = FieldNames("a batch", ("transactions", "items", "after", "limit",
 Read = TypeVar("Read")
 
 
-class _PlainBody(msgspec.Struct, rename="camel", forbid_unknown_fields=True):
+LARGE_FROM_BYTES: Final = 262_144
+"""Bytes. The elements of a body of at least this size are decoded in parts: other threads wait
+while one is decoded."""
+
+ELEMENTS_PER_PART: Final = 500
+
+Element = TypeVar("Element")
+
+
+class _PlainBody(msgspec.Struct, Generic[Element], rename="camel", forbid_unknown_fields=True):
     """A body in its usual spelling, without items."""
 
-    transactions: list[PlainElement]
+    transactions: list[Element]
     sent_at: str | None = None
     after: str | None = None
     limit: int | None = None
 
 
-_PLAIN_BODY: Final = msgspec.json.Decoder(_PlainBody)
+_PLAIN_BODY: Final = msgspec.json.Decoder(_PlainBody[PlainElement])
+_BODY_IN_PARTS: Final = msgspec.json.Decoder(_PlainBody[msgspec.Raw])
+_PART: Final = msgspec.json.Decoder(list[PlainElement])
 
 
 class SentBatch(NamedTuple):
@@ -107,7 +118,7 @@ def _parse_body(request: Request, body: bytes) -> SentBatch:
 def _parse_plain_body(request: Request, body: bytes) -> SentBatch:
     """Parses a body in its usual spelling. Raises ValueError, RecursionError, Rejection: it is
     not."""
-    sent = _PLAIN_BODY.decode(body)
+    sent = _decode_plain(body)
     services: Services = request.app.state.services
     _require_size(sent.transactions, (), services.settings.max_batch)
     sent_at = None if sent.sent_at is None else read_instant(sent.sent_at)
@@ -116,6 +127,18 @@ def _parse_plain_body(request: Request, body: bytes) -> SentBatch:
     came = arrival(request, sent_at) if is_corrected else None
     batch = batch_of_plain(sent.transactions, read, came)
     return SentBatch(batch, [], sent.after, sent.limit)
+
+
+def _decode_plain(body: bytes) -> _PlainBody[PlainElement]:
+    """Decodes a body in its usual spelling. Raises ValueError, RecursionError: it is not."""
+    if len(body) < LARGE_FROM_BYTES:
+        return _PLAIN_BODY.decode(body)
+    sent = _BODY_IN_PARTS.decode(body)
+    elements: list[PlainElement] = []
+    for start in range(0, len(sent.transactions), ELEMENTS_PER_PART):
+        part = b",".join(sent.transactions[start : start + ELEMENTS_PER_PART])
+        elements += _PART.decode(b"[" + part + b"]")
+    return _PlainBody(elements, sent.sent_at, sent.after, sent.limit)
 
 
 def _parse_any_body(request: Request, body: bytes) -> SentBatch:

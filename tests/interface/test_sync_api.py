@@ -10,6 +10,8 @@ from fastapi.testclient import TestClient
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from interface.api import request_json
+from interface.api.schemas import sync as sync_schema
 from interface.api.schemas.sync import SyncResponse
 from tests.support.api import register, sync
 from tests.support.builders import element
@@ -178,6 +180,33 @@ def test_envelope_that_is_no_batch_is_refused_as_a_whole(api: TestClient, body: 
     assert answer.headers["content-type"] == "application/problem+json"
     assert answer.json()["code"] == "MALFORMED_BODY"
     assert api.get("/movements").json()["items"] == []
+
+
+@pytest.mark.parametrize("size", [0, 1, 3, 4, 9])
+@pytest.mark.parametrize("quantity", ["1", '"many"', "1e999", '"\\ud800"', '"\xff"', "1]"])
+def test_large_batch_is_read_and_answered_like_a_small_one(
+    api: TestClient, monkeypatch: pytest.MonkeyPatch, size: int, quantity: str
+) -> None:
+    """It is decoded and encoded in parts."""
+    tea = register(api)
+    texts = [json.dumps(element("INBOUND", tea, 1)) for _ in range(size)]
+    if size > 1:
+        texts[1] = texts[1].replace('"quantity": 1', f'"quantity": {quantity}')
+    body = f'{{"transactions": [{",".join(texts)}]}}'.encode("latin-1")
+
+    def send() -> tuple[int, Any]:
+        answer = api.post("/sync/transactions", content=body, headers=JSON_TYPE)
+        found = answer.json()
+        return answer.status_code, [
+            [(row["index"], row["localId"], row.get("code")) for row in found.get(name, ())]
+            for name in ("synced", "failed")
+        ]
+
+    as_a_whole = send()
+    monkeypatch.setattr(request_json, "LARGE_FROM_BYTES", 0)
+    monkeypatch.setattr(request_json, "ELEMENTS_PER_PART", 3)
+    monkeypatch.setattr(sync_schema, "ROWS_PER_PART", 3)
+    assert send() == as_a_whole
 
 
 def test_batch_over_the_limit_is_refused_as_a_whole(api: TestClient) -> None:

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from http import HTTPStatus
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Final, Literal
 from uuid import UUID
 
 import msgspec
@@ -25,6 +25,9 @@ from interface.api.schemas.changes import ChangeList, page_json
 from interface.api.schemas.paging import MAX_ROWS_PER_PAGE
 
 EXAMPLE_ITEM_ID = "25611397-d162-5417-9427-6c759c4ceb9c"
+
+ROWS_PER_PART: Final = 500
+"""Rows of an answer that are encoded at a time: other threads wait meanwhile."""
 
 _DELIVERY = "6f1c2f0e-8c43-4a57-9d0b-5a8d2f9a3b01"
 _SALE = "a0d2c1b4-57e9-4d19-8f53-1c7f7f6d1e02"
@@ -224,7 +227,7 @@ def sync_answer(
 ) -> Response:
     """Returns a `SyncResponse`. `warnings` are about the batch itself, not about its elements."""
     answer: dict[str, Any] = {
-        "synced": [_synced(synced, result.warnings) for synced in result.synced],
+        "synced": _all_synced(result),
         "failed": [_failed(failed, result.warnings) for failed in result.failed],
     }
     if result.items:
@@ -237,6 +240,15 @@ def sync_answer(
         case ChangePage():
             answer["changes"] = msgspec.Raw(page_json(changes).encode())
     return _answer(answer)
+
+
+def _all_synced(result: SyncResult) -> msgspec.Raw:
+    parts = []
+    for start in range(0, len(result.synced), ROWS_PER_PART):
+        rows = result.synced[start : start + ROWS_PER_PART]
+        part = msgspec.json.encode([_synced(one, result.warnings) for one in rows])
+        parts.append(part.removeprefix(b"[").removesuffix(b"]"))
+    return msgspec.Raw(b"[" + b",".join(parts) + b"]")
 
 
 def synced_answer(result: SyncResult) -> Response:
