@@ -20,7 +20,7 @@ from application.persistence.postgres.tables import postgres_table
 from application.persistence.sqlite.bulk import in_bulk
 from application.persistence.sqlite.datastore import WRITER_CACHE_KIB
 from application.persistence.sqlite.file import CACHED_STATEMENTS, CHECKPOINT_PAGES, LedgerFile
-from application.persistence.sqlite.statements import EVENT_COLUMNS, insert_events
+from application.persistence.sqlite.statements import EVENT_COLUMNS, append_events
 from application.persistence.sqlite.tables import sqlite_table
 from application.tables.table import Table, Write
 from harness import postgres
@@ -87,11 +87,11 @@ class SQLite:
 
     def statements(self, commit: Commit) -> list[Statement]:
         events = (
-            (position, e.originator_id.bytes, e.originator_version, e.topic, e.state, key.bytes)  # type: ignore[union-attr]
-            for position, e, key in commit.events
+            (e.originator_id.bytes, e.originator_version, e.topic, e.state, key.bytes)  # type: ignore[union-attr]
+            for _, e, key in commit.events
         )
         flat = [*chain.from_iterable(events)]
-        statements: list[Statement] = [*in_bulk(flat, EVENT_COLUMNS, insert_events)]
+        statements: list[Statement] = [*in_bulk(flat, EVENT_COLUMNS, append_events)]
         for table, write in commit.writes:
             statements += sqlite_table(table).statements(write)
         return statements

@@ -124,7 +124,7 @@ class LedgerDatastore:
             raise StoreUnavailable(f"no write lock within {self.lock_timeout} s")
         try:
             if self._writer is None:
-                self._writer = self._connect_writer()
+                self._writer = self._connect(WRITER_CACHE_KIB)
             self.file.require_unmoved()
             yield self._writer
         finally:
@@ -157,13 +157,6 @@ class LedgerDatastore:
     def _check_schema(self, cursor: apsw.Cursor) -> None:
         if self.schema_guard.is_due:
             self.schema_guard.check(cursor.execute(READ_SCHEMA_VERSION).fetchall())
-
-    def _connect_writer(self) -> apsw.Connection:
-        connection = self._connect(WRITER_CACHE_KIB)
-        # A bulk statement copies each page that it changes to a journal of its own. In a file, that
-        # costs more than the log.
-        connection.pragma("temp_store", "memory")
-        return connection
 
     def _connect(self, cache_kib: int) -> apsw.Connection:
         return self.file.connect(busy_timeout_seconds=self.lock_timeout, cache_kib=cache_kib)

@@ -142,9 +142,21 @@ SELECT EXISTS (
 HEAD = "SELECT coalesce(max(rowid), 0) FROM stored_events"
 
 
-EVENT_COLUMNS: Final = 6
+_EVENT_COLUMNS: Final = ("originator_id", "originator_version", "topic", "state", "local_id")
+EVENT_COLUMNS: Final = len(_EVENT_COLUMNS)
+
+
+def append_events(number: int) -> str:
+    """INSERT statement for `number` events at the next positions. It rolls the transaction back if
+    a key is taken.
+
+    To undo a statement alone, SQLite copies each page before the statement changes it. It need not
+    here: neither a key that is taken nor a position of the wrong type can end the statement only.
+    """
+    columns = ", ".join(_EVENT_COLUMNS)
+    return f"INSERT OR ROLLBACK INTO stored_events ({columns}) {values(number, EVENT_COLUMNS)}"
 
 
 def insert_events(number: int) -> str:
-    """INSERT statement for `number` events."""
-    return f"INSERT INTO stored_events {values(number, EVENT_COLUMNS)}"
+    """INSERT statement for `number` events with their positions."""
+    return f"INSERT INTO stored_events {values(number, 1 + EVENT_COLUMNS)}"

@@ -147,7 +147,10 @@ class SQLiteUnitOfWork:
     ) -> Sequence[int]:
         head = read_head(self._cursor)
         positions = range(head + 1, head + 1 + len(events))
-        self._insert(positions, events, local_ids)
+        rows = _rows_of(events, local_ids)
+        flat = [*chain.from_iterable(rows)]
+        with self._conflicts_found(rows, head):
+            self._execute_all(in_bulk(flat, sql.EVENT_COLUMNS, sql.append_events))
         self.appended.append(Appended(positions, events, local_ids))
         return positions
 
@@ -291,24 +294,20 @@ class SQLiteUnitOfWork:
         events: Sequence[StoredEvent],
         local_ids: Sequence[UUID | None],
     ) -> None:
-        rows = [
-            (
-                position,
-                cast("UUID", event.originator_id).bytes,
-                event.originator_version,
-                event.topic,
-                event.state,
-                local_id and local_id.bytes,
-            )
-            for position, event, local_id in zip(positions, events, local_ids, strict=True)
-        ]
+        """Inserts events with their positions."""
+        rows = _rows_of(events, local_ids)
+        placed = ((position, *row) for position, row in zip(positions, rows, strict=True))
+        flat = [*chain.from_iterable(placed)]
+        with self._conflicts_found(rows, positions[0] - 1):
+            self._execute_all(in_bulk(flat, 1 + sql.EVENT_COLUMNS, sql.insert_events))
+
+    @contextmanager
+    def _conflicts_found(self, rows: Sequence[tuple[Any, ...]], head: int) -> Iterator[None]:
+        """Context manager that finds the items of events whose keys are taken."""
         try:
-            flat = [*chain.from_iterable(rows)]
-            self._execute_all(in_bulk(flat, sql.EVENT_COLUMNS, sql.insert_events))
+            yield
         except apsw.ConstraintError as error:
-            raise unique_violation(
-                self._conflicting_items(rows, positions[0] - 1), error
-            ) from error
+            raise unique_violation(self._conflicting_items(rows, head), error) from error
 
     def _execute_all(self, statements: Iterable[Statement]) -> None:
         for statement, parameters in statements:
@@ -317,11 +316,26 @@ class SQLiteUnitOfWork:
     def _conflicting_items(self, rows: Sequence[tuple[Any, ...]], head: int) -> set[UUID]:
         """Items with a version or a `local_id` that is taken at a position up to `head`."""
         conflicting = set()
-        for _, item_id, version, _, _, local_id in rows:
+        for item_id, version, _, _, local_id in rows:
             ((is_taken,),) = self._rows(sql.TAKEN, (local_id, item_id, version, head))
             if is_taken:
                 conflicting.add(UUID(bytes=item_id))
         return conflicting
+
+
+def _rows_of(
+    events: Sequence[StoredEvent], local_ids: Sequence[UUID | None]
+) -> list[tuple[Any, ...]]:
+    return [
+        (
+            cast("UUID", event.originator_id).bytes,
+            event.originator_version,
+            event.topic,
+            event.state,
+            local_id and local_id.bytes,
+        )
+        for event, local_id in zip(events, local_ids, strict=True)
+    ]
 
 
 def read_head(cursor: apsw.Cursor) -> int:
