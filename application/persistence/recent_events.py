@@ -20,6 +20,12 @@ class Appended(NamedTuple):
     events: Sequence[StoredEvent]
     local_ids: Sequence[UUID | None]
 
+    @property
+    def is_whole(self) -> bool:
+        """Whether there are events, and no position of another writer can lie between theirs."""
+        positions = self.positions
+        return bool(positions) and positions[-1] - positions[0] == len(positions) - 1
+
 
 class RecentEvents:
     """Committed events, each run of positions by its first one; without the oldest runs beyond a
@@ -48,8 +54,8 @@ class RecentEvents:
             return
         with self._lock:
             for run in committed:
-                # Positions of other writers may lie between.
-                if run.positions[-1] - run.positions[0] == len(run.positions) - 1:
+                if run.is_whole:
+                    self._remove(run.positions[0])
                     self._runs[run.positions[0]] = run
                     self._size += len(run.positions)
             while self._size > self._limit:
@@ -72,4 +78,5 @@ class RecentEvents:
             self._size = 0
 
     def _remove(self, first: int) -> None:
-        self._size -= len(self._runs.pop(first).positions)
+        if first in self._runs:
+            self._size -= len(self._runs.pop(first).positions)

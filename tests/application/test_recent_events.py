@@ -41,10 +41,17 @@ class TestRecentEvents:
             assert recent.take(3, upto=4) is None
             assert recent.take(3, upto=5) is not None
 
+    def test_run_that_replaces_another_counts_once(self) -> None:
+        recent = RecentEvents(limit=2)
+        with recent.kept():
+            recent.add([run(1, 2), run(1, 2), run(1, 2)])
+            recent.add([run(3)])
+            assert recent.take(2, upto=9) is not None
+
     def test_run_with_a_gap_is_not_kept(self) -> None:
         recent = RecentEvents()
         with recent.kept():
-            recent.add([run(4, 6)])
+            recent.add([run(), run(4, 6)])
             assert recent.take(3, upto=9) is None
 
     def test_oldest_runs_leave_first(self) -> None:
