@@ -87,8 +87,8 @@ class FastPath:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         started = time.perf_counter()
-        endpoint = self._endpoint(scope["path"])
-        if endpoint is None or not _is_usual(scope):
+        endpoint = self._endpoint(scope["path"]) if _is_usual(scope) else None
+        if endpoint is None:
             await self._stack(scope, receive, send)
             return
         # As Starlette: of a repeated header, the first one counts.
@@ -106,7 +106,7 @@ class FastPath:
             "limits": limits,
             "request_id": request_id_of(headers.get(b"x-request-id", b"").decode("latin-1")),
         }
-        await self._serve(endpoint, _WholeRequest(scope, receive, message["body"]), send)
+        await self._serve(endpoint, _WholeRequest(scope, receive, message.get("body", b"")), send)
 
     def _endpoint(self, path: str) -> _Endpoint | None:
         """Returns what answers requests of that path; None if the stack must find it."""
