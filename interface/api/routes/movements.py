@@ -70,6 +70,7 @@ class JournalQuery(ItemJournalQuery):
 @direct_router.post(
     "/items/{item_id}/movements",
     summary="Record a movement",
+    operation_id="recordMovement",
     status_code=HTTPStatus.CREATED,
     dependencies=[needs(Permission.RECORD)],
     response_model=SyncedTransaction,

@@ -46,7 +46,7 @@ export interface paths {
          * Record a movement
          * @description Records a movement of the item, by the same rules as a batch of one.
          */
-        post: operations["record_movement_items__item_id__movements_post"];
+        post: operations["recordMovement"];
         delete?: never;
         options?: never;
         head?: never;
@@ -2485,7 +2485,7 @@ export interface operations {
             };
         };
     };
-    record_movement_items__item_id__movements_post: {
+    recordMovement: {
         parameters: {
             query?: never;
             header?: never;
