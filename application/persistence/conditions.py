@@ -60,7 +60,7 @@ def item_conditions(wanted: ItemFilter) -> list[Condition]:
 
 
 def movement_conditions(wanted: MovementFilter, movements: SQLTable[Any]) -> list[Condition]:
-    """Conditions on the journal, but for the item and the locations."""
+    """Conditions on the journal, without those on the item and the locations."""
     conditions = equal_or_between(
         movements,
         ("type", "=", wanted.type),

@@ -9,7 +9,7 @@ from uuid import UUID
 from eventsourcing.persistence import StoredEvent
 
 MAX_RECENT_EVENTS: Final = 32_768
-"""Limit of the events in memory: about 20 MB. A server records fewer between two looks of the
+"""Limit of the events in memory: 19 MB. A server records fewer between two looks of the
 sealer."""
 
 

@@ -19,7 +19,6 @@ from domain.transaction import Transaction
 LARGE_BATCH: Final = 2_000
 """Transactions. A smaller batch keeps writers waiting for a shorter time than the look-up takes."""
 
-
 IDS_PER_LOOK_UP: Final = 500
 """`local_id`s in one look-up. Other threads wait while its answer is decoded."""
 

@@ -38,8 +38,8 @@ Read = TypeVar("Read")
 
 
 LARGE_FROM_BYTES: Final = 262_144
-"""Bytes. The elements of a body of at least this size are decoded in parts: other threads wait
-while one is decoded."""
+"""Bytes. The elements of a body of at least this size are decoded in parts, because other threads
+wait while a part is decoded."""
 
 ELEMENTS_PER_PART: Final = 500
 

@@ -1,5 +1,6 @@
 """The fast path answers as the stack behind it, and takes only the usual requests."""
 
+import asyncio
 import gzip
 import json
 import logging
@@ -236,29 +237,34 @@ def test_access_log_has_one_entry_with_the_outcome(
     assert entries[1] == (200, "1 synced, 0 failed", "a device")
 
 
-def test_body_in_pieces_is_left_to_the_stack(apps: Sequence[LayeredAPI]) -> None:
-    (fast, _) = apps
-    key = new_key(fast.state.services.keys, Role.DEVICE, "main")
+def small_batch(app: LayeredAPI) -> Scope:
+    """The scope of a request with an empty batch, by a device whose credential is in memory."""
+    key = new_key(app.state.services.keys, Role.DEVICE, "main")
     headers = JSON_TYPE | {"Authorization": f"Bearer {key}"}
-    TestClient(fast).get("/items", headers=headers)
-    stack = passed_on(fast)
-    body, sent = batch(), []
-    pieces = [
-        {"type": "http.request", "body": body[:9], "more_body": True},
-        {"type": "http.request", "body": body[9:], "more_body": False},
-    ]
-    scope = {
+    TestClient(app).get("/items", headers=headers)
+    return {
         "type": "http",
         "method": "POST",
         "path": "/sync/transactions",
         "query_string": b"",
         "headers": [
             *((name.lower().encode(), value.encode()) for name, value in headers.items()),
-            (b"content-length", str(len(body)).encode()),
+            (b"content-length", str(len(batch())).encode()),
         ],
         "client": ("127.0.0.1", 5),
         "scheme": "http",
     }
+
+
+def test_body_in_pieces_is_left_to_the_stack(apps: Sequence[LayeredAPI]) -> None:
+    (fast, _) = apps
+    sent, scope = [], small_batch(fast)
+    stack = passed_on(fast)
+    body = batch()
+    pieces = [
+        {"type": "http.request", "body": body[:9], "more_body": True},
+        {"type": "http.request", "body": body[9:], "more_body": False},
+    ]
 
     async def receive() -> Message:
         return pieces.pop(0)
@@ -268,6 +274,24 @@ def test_body_in_pieces_is_left_to_the_stack(apps: Sequence[LayeredAPI]) -> None
 
     run(fast(scope, receive, send))
     assert (sent[0]["status"], stack) == (200, ["/sync/transactions"])
+
+
+def test_body_that_comes_later_is_waited_for(apps: Sequence[LayeredAPI]) -> None:
+    """Many clients send the headers first, and the body in a packet of its own."""
+    (fast, _) = apps
+    sent, scope = [], small_batch(fast)
+    stack = passed_on(fast)
+    arrived = [{"type": "http.request", "body": batch(), "more_body": False}]
+
+    async def receive() -> Message:
+        await asyncio.sleep(0)
+        return arrived.pop()
+
+    async def send(message: Message) -> None:
+        sent.append(message)
+
+    run(fast(scope, receive, send))
+    assert (sent[0]["status"], stack, arrived) == (200, [], [])
 
 
 def test_upgrade_stops_both_ways(apps: Sequence[LayeredAPI]) -> None:

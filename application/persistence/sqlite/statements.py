@@ -147,11 +147,11 @@ EVENT_COLUMNS: Final = len(_EVENT_COLUMNS)
 
 
 def append_events(number: int) -> str:
-    """INSERT statement for `number` events at the next positions. It rolls the transaction back if
-    a key is taken.
+    """INSERT statement for `number` events at the next positions. It rolls the whole transaction
+    back if a key is taken.
 
-    To undo a statement alone, SQLite copies each page before the statement changes it. It need not
-    here: neither a key that is taken nor a position of the wrong type can end the statement only.
+    SQLite copies each page that a bulk statement changes, if it may have to undo that statement
+    alone. This one never fails alone, so SQLite copies nothing (docs/decisions/0034).
     """
     columns = ", ".join(_EVENT_COLUMNS)
     return f"INSERT OR ROLLBACK INTO stored_events ({columns}) {values(number, EVENT_COLUMNS)}"

@@ -185,8 +185,11 @@ def _usual_caller(scope: Scope, headers: Headers, route: DirectRoute) -> Princip
 
 
 def _message_at_once(receive: Receive) -> Message | None:
-    """Returns the next message if it is there already. A timer would cost more than the rest of
-    the wait."""
+    """Returns the next message if it has arrived; None if the caller must wait for it.
+
+    Without a timer, which would cost more than the rest. A `receive` that must wait has taken
+    nothing yet, so the next one gets the message.
+    """
     waiting = cast("Coroutine[Any, Any, Message]", receive())
     try:
         waiting.send(None)

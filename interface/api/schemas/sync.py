@@ -27,7 +27,7 @@ from interface.api.schemas.paging import MAX_ROWS_PER_PAGE
 EXAMPLE_ITEM_ID = "25611397-d162-5417-9427-6c759c4ceb9c"
 
 ROWS_PER_PART: Final = 500
-"""Rows of an answer that are encoded at a time: other threads wait meanwhile."""
+"""Rows of an answer that one call encodes. Other threads wait meanwhile."""
 
 _DELIVERY = "6f1c2f0e-8c43-4a57-9d0b-5a8d2f9a3b01"
 _SALE = "a0d2c1b4-57e9-4d19-8f53-1c7f7f6d1e02"
